@@ -1,0 +1,51 @@
+# make label  labels the embedded sample and writes a report       make test       the tests (under 4 minutes)
+# make lint   ruff and mypy                                         make test-slow  the long tests
+# make lock   resolves requirements.in again                        make test-faults  kills, signals, full disks
+PY ?= python3.11
+BIN := .venv/bin
+LOCKS := requirements.lock requirements-detectron2.txt
+# The marker carries the interpreter's version and path: another PY means another environment.
+INTERPRETER := $(shell $(PY) -c 'import sys; print("%d.%d.%d-%s" % (*sys.version_info[:3], sys.base_prefix.replace("/", "_")))' 2>/dev/null)
+READY := .venv/.ready-$(or $(INTERPRETER),missing)
+
+.PHONY: label setup judges test test-slow test-faults lint lock clean
+
+label: setup
+	$(BIN)/python label.py
+
+setup: $(READY)
+
+$(READY): $(LOCKS)
+	@test -n "$(INTERPRETER)" || { echo "error: no interpreter '$(PY)'. Install it (Debian: apt-get install python3.11-venv) or name another: make PY=python3.12 ..." >&2; exit 2; }
+	rm -rf .venv
+	$(PY) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check uv==0.13.8
+	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --python-version 3.10 --no-deps --require-hashes -r requirements-detectron2.txt
+	touch $@
+
+judges: .venv/.judges
+
+.venv/.judges: $(READY) requirements-judges.txt
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --require-hashes -r requirements-judges.txt
+	touch $@
+
+test: judges
+	$(BIN)/python -m pytest -m "not slow and not faults" tests
+
+test-slow: judges
+	$(BIN)/python -m pytest -m slow tests
+
+test-faults: judges
+	$(BIN)/python -m pytest -m faults tests
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+lock: setup
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes requirements.in -o requirements.lock
+
+clean:
+	rm -rf .venv outputs .pytest_cache .mypy_cache .ruff_cache

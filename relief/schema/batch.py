@@ -1,0 +1,37 @@
+"""What travels between datamodules, modules and callbacks: the words of every batch."""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypedDict
+
+from torch import Tensor
+
+
+class Failure(TypedDict):
+    """One image that could not be read or labelled."""
+
+    key: str
+    reason: str  # one line for people
+
+
+class ImageBatch(TypedDict):
+    """Images of one size, as a DataModule yields them.
+
+    A batch in which every image failed has an `image` of B = 0.
+    """
+
+    image: Tensor  # (B, 3, H, W) uint8 on the CPU; float32 in [0, 1] on the device; RGB
+    key: list[str]  # stable ids such as `aachen/aachen_000000_000019`, also the path stem written
+    depth: NotRequired[Tensor]  # (B, 1, h, w) float32 in [0, 1], 0 near, 1 far; any resolution
+    target: NotRequired[Tensor]  # (B, H, W, 2) int64 ground truth, class ids; (thing, 0) = crowd
+    failures: NotRequired[list[Failure]]  # what could not be read; not in `image` or `key`
+
+
+class PanopticPrediction(TypedDict):
+    """What `predict_step` returns for a batch, at the images' own size, on the CPU or the device."""
+
+    key: list[str]
+    semantic: list[Tensor]  # per image (H, W) int64 cluster or class id, -1 = ignore
+    panoptic: list[Tensor]  # per image (H, W, 2) int64 (category, instance); category -1 = void,
+    #                         thing pixels without an instance keep (category, 0)
+    failures: list[Failure]

@@ -1,0 +1,86 @@
+"""The seams: what a part must offer to be named in a YAML file. Any object that fits will do."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+
+@runtime_checkable
+class Backbone(Protocol):
+    """Images to features. Every backbone is an `nn.Module`; weights load in `setup()`."""
+
+    patch_px: int
+    dim: int
+
+    def setup(self) -> None:
+        """Loads the weights; called once before the first image, again without effect.
+
+        Raises:
+            WeightsError: A file is missing, damaged, of another shape, or holds code.
+        """
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) float32 in [0, 1], H and W multiples of `patch_px` -> (B, dim, h, w)."""
+        ...
+
+
+@runtime_checkable
+class DepthModel(Protocol):
+    """Images to relative depth. Every depth model is an `nn.Module`; weights load in `setup()`."""
+
+    def setup(self) -> None:
+        """Loads the weights, as `Backbone.setup`."""
+
+    def relative_depth(self, image: Tensor, size: tuple[int, int]) -> Tensor:
+        """(B, 3, H, W) float32 in [0, 1] -> (B, 1, *size) float32 in [0, 1], 0 near, 1 far."""
+        ...
+
+
+@runtime_checkable
+class Splitter(Protocol):
+    """Thing regions to instances."""
+
+    needs_depth: bool
+
+    def __call__(self, semantic: Tensor, depth: Tensor | None, thing_ids: Tensor) -> Tensor:
+        """Splits the regions of the things.
+
+        Args:
+            semantic: (B, H, W) int64, -1 = ignore.
+            depth: (B, 1, H, W) float32 in [0, 1]; `None` for splitters without `needs_depth`.
+            thing_ids: (K,) bool, true for the ids in `semantic` that are things.
+
+        Returns:
+            (B, H, W) int64: 0 = none, 1..N within each image.
+        """
+        ...
+
+
+@runtime_checkable
+class KMeansFitter(Protocol):
+    """Features to centroids."""
+
+    k: int
+
+    def fit(self, features: Tensor) -> Tensor:
+        """(N, C) float32 -> raw mean centroids (k', C) float32, k' <= k."""
+        ...
+
+
+@runtime_checkable
+class DepthReader(Protocol):
+    """Precomputed depth by key, as a DataModule reads it."""
+
+    def find(self, split: str, key: str) -> str | None:
+        """The path of the depth file of an image, or `None`."""
+        ...
+
+    def read(self, path: str) -> Tensor:
+        """(1, h, w) float32 in [0, 1], 0 near, 1 far.
+
+        Raises:
+            ReadError: NaN, infinite or out of range values, another shape, unreadable.
+        """
+        ...
