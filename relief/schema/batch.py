@@ -28,7 +28,7 @@ class ImageBatch(TypedDict):
 
 
 class PanopticPrediction(TypedDict):
-    """What `predict_step` returns for a batch, at the images' own size, on the CPU or the device."""
+    """What `predict_step` returns for a batch, at the own size of every image."""
 
     key: list[str]
     semantic: list[Tensor]  # per image (H, W) int64 cluster or class id, -1 = ignore
