@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 
 class ReliefError(Exception):
     """A mistake in the use, the configuration or the input; its text is the whole message."""
@@ -17,3 +19,11 @@ class WeightsError(UsageError):
 
 class ReadError(ReliefError):
     """One input file cannot be used; the others can."""
+
+
+class StoppedBySignal(ReliefError):
+    """SIGTERM or SIGINT arrived; what was finished is kept. Exit code 128 + `number`."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.number = number

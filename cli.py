@@ -1,0 +1,131 @@
+"""What the scripts share: the default recipe, `--out`, exit codes, one-line errors."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from jsonargparse import ArgumentError
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from rich.console import Console
+
+from relief.schema.errors import ReliefError, UsageError
+
+CONFIGS = Path(__file__).parent / "configs"
+EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
+
+
+def with_default_config(args: Sequence[str] | None, recipe: str) -> list[str]:
+    """The arguments, with `--config RECIPE` in front unless they name one.
+
+    The sample's recipe is never merged under another: an image folder without a root must not
+    silently become the sample.
+    """
+    given = list(sys.argv[1:] if args is None else args)
+    if any(a in {"-c", "--config"} or a.startswith("--config=") for a in given):
+        return given
+    return ["--config", str(CONFIGS / recipe), *given]
+
+
+def config_stem(args: Sequence[str]) -> str:
+    """The stem of the first `--config` among the arguments: names the default output folder."""
+    for i, argument in enumerate(args):
+        if argument.startswith("--config="):
+            return Path(argument.partition("=")[2]).stem
+        if argument in {"-c", "--config"} and i + 1 < len(args):
+            return Path(args[i + 1]).stem
+    return "sample"
+
+
+class ReliefCLI(LightningCLI):
+    """LightningCLI with Relief's manners: parts by `class_path`, errors raised, no side files."""
+
+    def __init__(self, args: Sequence[str], **kwargs: Any) -> None:
+        defaults: dict[str, Any] = {
+            "subclass_mode_model": True,
+            "subclass_mode_data": True,
+            "save_config_callback": None,
+            "seed_everything_default": 0,
+            "parser_kwargs": {"exit_on_error": False},
+        }
+        quiet_libraries()
+        super().__init__(
+            pl.LightningModule, pl.LightningDataModule, args=list(args), **{**defaults, **kwargs}
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """The options every script has."""
+        parser.add_argument("--out", type=str | None, default=None, help="Output folder.")
+        parser.add_argument(
+            "--overwrite", type=bool, default=False, help="Start anew in a folder that is in use."
+        )
+
+    def option(self, name: str) -> Any:
+        """The value of an option that is not a part."""
+        return self.config_init.get(name)
+
+
+def quiet_libraries() -> None:
+    """Our lines are for people: Lightning's advice about workers and loggers is not."""
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="pytorch_lightning.*")
+    warnings.filterwarnings("ignore", message=".*LightningCLI.*args.*")
+
+
+def is_first_process() -> bool:
+    """Whether this process speaks for the run, before a trainer knows its ranks."""
+    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+
+
+def say(text: str) -> None:
+    """One line for people on standard output, from the first process only."""
+    if is_first_process():
+        Console(soft_wrap=True, highlight=False).print(text)
+
+
+def complain(text: str) -> None:
+    """One line for people on standard error, from the first process only."""
+    if is_first_process():
+        Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(text)
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an error without line breaks."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def exit_code(
+    main: Callable[[Sequence[str] | None], int], args: Sequence[str] | None = None
+) -> int:
+    """Runs a script's `main` and turns what people do wrong into one line and exit code 2.
+
+    Anything else that is raised is a fault of ours: one line, exit code 1, the traceback to the
+    log (`RELIEF_TRACEBACK=1` prints it).
+    """
+    try:
+        return main(args)
+    except SystemExit as error:  # --help, --print_config
+        return error.code if isinstance(error.code, int) else EXIT_USAGE
+    except ReliefError as error:
+        complain(f"error: {one_line(error)}")
+        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_INCOMPLETE
+    except ArgumentError as error:
+        complain(f"error: {one_line(error)}")
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        complain("stopped by SIGINT. Run the same command again to go on.")
+        return 130
+    except Exception as error:
+        if os.environ.get("RELIEF_TRACEBACK"):
+            traceback.print_exc()
+        logging.getLogger("relief").error("the run failed", exc_info=error)
+        complain(f"error: {type(error).__name__}: {one_line(error)}")
+        return EXIT_INCOMPLETE

@@ -1,0 +1,58 @@
+"""Cityscapes, and every data set laid out like it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from datamodules.labelling import Item, LabellingDataModule
+from relief.formats.cityscapes import CityscapesTree
+from relief.schema.label_spaces import label_space as find_label_space
+from relief.schema.parts import DepthReader
+
+
+class Cityscapes(LabellingDataModule):
+    """`ROOT/leftImg8bit/SPLIT/CITY/*_leftImg8bit.png`, ground truth in `ROOT/gtFine` if any.
+
+    Args:
+        root: The folder that holds `leftImg8bit`.
+        split: What is labelled.
+        fit_split: What the codebook is fitted on.
+        label_space: `cityscapes19` or `cityscapes27`, for measuring only.
+        depth: Reader of precomputed depth.
+        batch_size: Images per batch; all must have one size when above 1.
+        num_workers: Reading processes per rank.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        split: str = "val",
+        fit_split: str = "train",
+        label_space: str = "cityscapes19",
+        depth: DepthReader | None = None,
+        batch_size: int = 1,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__(depth, batch_size, num_workers)
+        self.root = Path(root)
+        self.split = split
+        self.fit_split = fit_split
+        self.label_space = find_label_space(label_space)
+
+    def tree(self, split: str) -> CityscapesTree:
+        """The files of a split."""
+        return CityscapesTree(self.root, split)
+
+    def items(self, split: str) -> list[Item]:
+        """The items of a split, sorted by key."""
+        tree = self.tree(split)
+        return [
+            Item(
+                key=key,
+                image_path=tree.image_path(key),
+                depth_path=self.depth.find(split, key) if self.depth else None,
+                target=partial(tree.target, key, self.label_space),
+            )
+            for key in tree.keys
+        ]

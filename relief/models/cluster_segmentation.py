@@ -1,0 +1,50 @@
+"""Images to maps of clusters or classes: windows, centroids, enlargement."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from relief.models.codebook import Codebook
+from relief.ops.resize import resize_image, resize_nearest
+from relief.ops.sliding_window import WindowFeatures, extract_windows, network_size
+from relief.schema.geometry import WindowGeometry
+from relief.schema.parts import Backbone
+
+
+def window_features(backbone: Backbone, image: Tensor, geometry: WindowGeometry) -> WindowFeatures:
+    """The features of one image's windows.
+
+    Args:
+        backbone: Already set up.
+        image: (3, H, W) float32 in [0, 1], any size.
+        geometry: The size the network sees, and its windows.
+    """
+    size = (image.shape[-2], image.shape[-1])
+    resized = resize_image(
+        image[None], network_size(size, geometry.short_side_px, backbone.patch_px)
+    )
+    return extract_windows(backbone, resized, geometry.window_px, geometry.stride_px)
+
+
+def segment(
+    backbone: Backbone, codebook: Codebook, image: Tensor, geometry: WindowGeometry
+) -> Tensor:
+    """The semantic map of one image at its own size.
+
+    Args:
+        backbone: Already set up.
+        codebook: Filled.
+        image: (3, H, W) float32 in [0, 1].
+        geometry: See `WindowGeometry`.
+
+    Returns:
+        (H, W) int64: class ids when the codebook knows classes (`oracle_classes`), else clusters.
+    """
+    features = window_features(backbone, image, geometry)
+    if codebook.num_classes:
+        labels = features.classes(
+            codebook.unit_centroids, codebook.class_of_cluster, codebook.num_classes
+        )
+    else:
+        labels = features.clusters(codebook.unit_centroids)
+    return resize_nearest(labels[None], (image.shape[-2], image.shape[-1]))[0]

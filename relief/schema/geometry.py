@@ -1,0 +1,33 @@
+"""At which sizes things happen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class WindowGeometry:
+    """How an image is cut for the backbone.
+
+    The published code resizes the short side to 322 px and slides windows of 322 px every 161 px;
+    `short_side_px=1022` is the full resolution of which the published text speaks.
+
+    Attributes:
+        short_side_px: The image's short side is resized to this, both sides then rounded down to
+            multiples of the backbone's patch.
+        window_px: Side of the square window.
+        stride_px: Distance between neighbouring windows; the last one ends at the border.
+    """
+
+    short_side_px: int = 322
+    window_px: int = 322
+    stride_px: int = 161
+
+
+def scaled_size(size: tuple[int, int], short_side_px: int) -> tuple[int, int]:
+    """The (height, width) with that short side and the same aspect, rounded to whole pixels."""
+    short = min(size)
+    return (
+        max(1, round(size[0] * short_side_px / short)),
+        max(1, round(size[1] * short_side_px / short)),
+    )
