@@ -1,0 +1,215 @@
+"""Precomputed depth: `.npy`, 16-bit `.png` and Cityscapes disparity, read as relative depth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+from torch import Tensor
+
+from relief.schema.errors import ReadError
+
+SUFFIXES = (".npy", ".png")
+MAX_ASPECT_DIFFERENCE = 0.02
+_MIN_RANGE = 1e-6  # a map that spans less is constant, as in the published min-max
+_ROUNDING = 1e-6  # how far float32 files may leave [0, 1]
+
+
+class FolderDepth:
+    """Reads depth files that lie beside the images: ROOT/SPLIT/KEY.npy or .png.
+
+    A key is `city/stem` in a Cityscapes tree, where ROOT is for instance `CITYSCAPES/depth`; in a
+    plain folder of images ROOT mirrors that folder and there is no SPLIT. Values within [0, 1] are
+    used as they are; integers of a `.png` are divided by the largest its bit depth can hold.
+
+    Args:
+        root: The folder of the depth files. Not read here.
+        normalise: `min_max` stretches each map to [0, 1]; `None` refuses maps outside [0, 1].
+        inverse: The files hold inverse depth or disparity (large = near): 1 - min-max of each map.
+        invalid_value: This value means "unknown" and takes the value of the nearest known pixel.
+        stem_suffixes: What may follow the key in a file name.
+        supervision: How the depth was learned, for the manifest; files do not tell.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        normalise: Literal["min_max"] | None = None,
+        inverse: bool = False,
+        invalid_value: float | None = None,
+        stem_suffixes: Sequence[str] = ("", "_leftImg8bit"),
+        supervision: str = "unknown: precomputed depth files",
+    ) -> None:
+        self.root = Path(root)
+        self.normalise = normalise
+        self.inverse = inverse
+        self.invalid_value = invalid_value
+        self.stem_suffixes = tuple(stem_suffixes)
+        self.supervision = supervision
+
+    @property
+    def description(self) -> dict[str, object]:
+        """What determines the depth read, for a manifest; no paths."""
+        return {
+            "part": f"{type(self).__module__}.{type(self).__qualname__}",
+            "normalise": self.normalise,
+            "inverse": self.inverse,
+            "conversion": "1 - minmax(x)" if self.inverse else self.normalise or "none",
+            "invalid_value": self.invalid_value,
+            "supervision": self.supervision,
+        }
+
+    def find(self, split: str, key: str) -> str | None:
+        """The depth file of an image, or `None`.
+
+        Args:
+            split: Folder under the root, or empty.
+            key: Id of the image, such as `aachen/aachen_000000_000019`.
+        """
+        folders = (self.root / split, self.root) if split else (self.root,)
+        for folder in folders:
+            for stem_suffix in self.stem_suffixes:
+                for suffix in SUFFIXES:
+                    path = folder / f"{key}{stem_suffix}{suffix}"
+                    if path.is_file():
+                        return str(path)
+        return None
+
+    def read(self, path: str) -> Tensor:
+        """Reads one map.
+
+        Returns:
+            (1, h, w) float32 in [0, 1], 0 near, 1 far; zeros where the map is constant.
+
+        Raises:
+            ReadError: Unreadable, not one (h, w) map of numbers, NaN or infinite, or outside
+                [0, 1] without `normalise`.
+        """
+        values = _values(path)
+        if self.invalid_value is not None:
+            values = _filled(values, values == self.invalid_value, path)
+        if not np.isfinite(values).all():
+            msg = f"depth holds NaN or infinite values: {path}. Make the file again."
+            raise ReadError(msg)
+        return torch.from_numpy(self._relative(values, path).astype(np.float32))[None]
+
+    def invalid_share(self, path: str) -> float:
+        """The share of a file's pixels that `read` fills from their neighbours, 0..1."""
+        if self.invalid_value is None:
+            return 0.0
+        return float(np.mean(_values(path) == self.invalid_value))
+
+    def _relative(self, values: NDArray[Any], path: str) -> NDArray[Any]:
+        low, high = float(values.min()), float(values.max())
+        stretches = self.inverse or self.normalise is not None
+        if not stretches and (low < -_ROUNDING or high > 1 + _ROUNDING):
+            msg = (
+                f"depth outside [0, 1]: {path} ({low:.4g} to {high:.4g}). "
+                "Set normalise: min_max, or inverse: true where large means near."
+            )
+            raise ReadError(msg)
+        if high - low < _MIN_RANGE:
+            return np.zeros_like(values)
+        if not stretches:
+            return values.clip(0.0, 1.0)
+        stretched = (values - low) / (high - low)
+        return 1.0 - stretched if self.inverse else stretched
+
+
+class CityscapesDisparity(FolderDepth):
+    """Cityscapes' own stereo: ROOT/SPLIT/CITY/STEM_disparity.png, 16 bit, 0 where unknown.
+
+    The files hold 256 * disparity + 1; min-max takes scale and offset out again.
+
+    Args:
+        root: The folder `disparity` of a Cityscapes tree.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        super().__init__(
+            root,
+            inverse=True,
+            invalid_value=0.0,
+            stem_suffixes=("_disparity",),
+            supervision="stereo matching, no labels",
+        )
+
+
+def check_aspect(depth: Tensor, image_size: tuple[int, int], path: str = "") -> None:
+    """Refuses depth whose aspect ratio is more than 2 % off the image's.
+
+    Args:
+        depth: (..., h, w), any resolution.
+        image_size: (height, width) of the image.
+        path: The depth file, for the message.
+
+    Raises:
+        ReadError: It belongs to another image, or is turned or cropped.
+    """
+    height, width = depth.shape[-2:]
+    ratio = (width / height) / (image_size[1] / image_size[0])
+    if max(ratio, 1 / ratio) - 1 > MAX_ASPECT_DIFFERENCE:
+        msg = (
+            f"depth of another shape: {path} ({height}x{width} beside an image of "
+            f"{image_size[0]}x{image_size[1]}). Give the depth of the whole image."
+        )
+        raise ReadError(msg)
+
+
+def _values(path: str) -> NDArray[Any]:
+    """The file's numbers, float64 (h, w); integers of a picture scaled to [0, 1]."""
+    values = _picture(path) if path.endswith(".png") else _array(path)
+    squeezed = values.reshape(values.shape[-2:]) if _is_stack_of_one(values) else values
+    if squeezed.ndim != 2 or squeezed.size == 0:
+        shape = "x".join(map(str, values.shape))
+        msg = f"depth must be one height x width map: {path} (is {shape}). Make the file again."
+        raise ReadError(msg)
+    return squeezed.astype(np.float64)
+
+
+def _is_stack_of_one(values: NDArray[Any]) -> bool:
+    return values.ndim > 2 and all(length == 1 for length in values.shape[:-2])
+
+
+def _array(path: str) -> NDArray[Any]:
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        msg = f"cannot read depth: {path} (not a readable .npy file). Make the file again."
+        raise ReadError(msg) from error
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf":
+        msg = f"depth must be an array of numbers: {path}. Make the file again."
+        raise ReadError(msg)
+    return values
+
+
+def _picture(path: str) -> NDArray[Any]:
+    try:
+        with Image.open(path) as picture:
+            values = np.asarray(picture)
+            mode = picture.mode
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        msg = f"cannot read depth: {path} (not a readable .png file). Make the file again."
+        raise ReadError(msg) from error
+    if mode not in {"L", "I;16", "I;16B", "I"}:
+        msg = f"depth must be a gray 8- or 16-bit .png: {path} (is {mode}). Make the file again."
+        raise ReadError(msg)
+    return values / (255.0 if mode == "L" else 65535.0)
+
+
+def _filled(values: NDArray[Any], is_unknown: NDArray[Any], path: str) -> NDArray[Any]:
+    if is_unknown.all():
+        msg = f"depth is unknown at every pixel: {path}. Make the file again."
+        raise ReadError(msg)
+    if not is_unknown.any():
+        return values
+    nearest = ndimage.distance_transform_edt(
+        is_unknown, return_distances=False, return_indices=True
+    )
+    return values[tuple(nearest)]
