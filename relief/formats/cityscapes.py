@@ -1,0 +1,207 @@
+"""Cityscapes on disk: the images, the ground truth, and labels written as Cityscapes ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from relief.formats.label_png import read_ids, write_instance_png
+from relief.formats.reader import LabelReader, path_of_key, with_progress
+from relief.schema.errors import UsageError
+from relief.schema.label_spaces import INSTANCE_DIVISOR, VOID, LabelSpace, thing_mask
+
+_IMAGE = "_leftImg8bit.png"
+_LABEL_IDS = "_gtFine_labelIds.png"
+_INSTANCE_IDS = "_gtFine_instanceIds.png"
+
+
+class CityscapesTree:
+    """One split of `ROOT/leftImg8bit/SPLIT/CITY/*_leftImg8bit.png`, with `gtFine` beside it.
+
+    The key of an image is `CITY/STEM`, its stem without `_leftImg8bit`. Files are looked up when
+    they are first asked for.
+    """
+
+    def __init__(self, root: Path, split: str, images: str = "leftImg8bit") -> None:
+        self.root = Path(root)
+        self.split = split
+        self.image_folder = self.root / images / split
+        self.ground_truth = CityscapesIds(self.root, split)
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """Sorted keys of the images.
+
+        Raises:
+            UsageError: There is none.
+        """
+        keys = _keys(self.image_folder, _IMAGE)
+        if not keys:
+            looked_for = self.image_folder / "*" / f"*{_IMAGE}"
+            msg = (
+                f"no images found: data.root={self.root} (looked for {looked_for}). "
+                "Check data.root and data.split."
+            )
+            raise UsageError(msg)
+        return keys
+
+    @cached_property
+    def has_ground_truth(self) -> bool:
+        """Whether any image of the split has an `instanceIds` file."""
+        return bool(self.ground_truth.keys)
+
+    def has_target(self, key: str) -> bool:
+        """Whether this image has an `instanceIds` file."""
+        return self.ground_truth.instance_path(key).is_file()
+
+    def image_path(self, key: str) -> Path:
+        """The photograph of a key."""
+        return path_of_key(self.image_folder, key, _IMAGE)
+
+    def label_ids(self, key: str) -> Tensor:
+        """(H, W) int64 Cityscapes label ids 0..33; raises `ReadError`."""
+        return self.ground_truth.label_ids(key)
+
+    def target(self, key: str, space: LabelSpace) -> Tensor:
+        """Ground truth (H, W, 2) int64 as `LabelSpace.target`; raises `ReadError`."""
+        return space.target(self.ground_truth.instance_ids(key))
+
+
+class CityscapesIds:
+    """`labelIds` and `instanceIds` of one split, ours or the data set's."""
+
+    def __init__(self, root: Path, split: str) -> None:
+        self.folder = Path(root) / "gtFine" / split
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """Sorted keys that have an `instanceIds` file."""
+        return _keys(self.folder, _INSTANCE_IDS, depth="**")
+
+    def instance_path(self, key: str) -> Path:
+        """The `instanceIds` file of a key."""
+        return path_of_key(self.folder, key, _INSTANCE_IDS)
+
+    def label_path(self, key: str) -> Path:
+        """The `labelIds` file of a key."""
+        return path_of_key(self.folder, key, _LABEL_IDS)
+
+    def label_ids(self, key: str) -> Tensor:
+        """(H, W) int64 label ids; raises `ReadError`."""
+        return read_ids(self.label_path(key))
+
+    def instance_ids(self, key: str) -> Tensor:
+        """(H, W) int64: a label id, or label id * 1000 + number; raises `ReadError`."""
+        return read_ids(self.instance_path(key))
+
+
+class CityscapesLabels:
+    """Reads Cityscapes ids as labels; fits `relief.formats.reader.LabelReader`."""
+
+    def __init__(self, root: Path, split: str, space: LabelSpace) -> None:
+        self.ids = CityscapesIds(root, split)
+        self.space = space
+
+    @property
+    def keys(self) -> list[str]:
+        """Sorted keys that have an `instanceIds` file."""
+        return self.ids.keys
+
+    @property
+    def num_categories(self) -> int:
+        """The classes of the label space."""
+        return self.space.num_classes
+
+    @property
+    def thing_ids(self) -> tuple[int, ...]:
+        """The thing classes of the label space."""
+        return self.space.things
+
+    def semantic(self, key: str) -> Tensor:
+        """(H, W) int64 class ids, -1 = void; raises `ReadError`."""
+        return self.space.class_of_label_id[self.ids.label_ids(key).clamp(0, 255)]
+
+    def panoptic(self, key: str) -> Tensor:
+        """(H, W, 2) int64 (class, instance); raises `ReadError`."""
+        return self.space.target(self.ids.instance_ids(key))
+
+
+def write_cityscapes(
+    out: Path,
+    reader: LabelReader,
+    space: LabelSpace,
+    class_of_category: Sequence[int] | None = None,
+    split: str = "val",
+) -> None:
+    """Writes labels as OUT/gtFine/SPLIT/KEY_gtFine_{labelIds,instanceIds}.png.
+
+    `CityscapesLabels` reads them back equal; where an image has instance ids above 1000, the
+    objects of each class are numbered anew.
+
+    Args:
+        out: Where to.
+        reader: The labels.
+        space: The classes that are written.
+        class_of_category: Class id of each category, -1 = void (an assignment); `None` where the
+            categories are the classes already.
+        split: Folder name.
+
+    Raises:
+        UsageError: The categories are not class ids, and there is no assignment.
+        ReadError: Labels of an image cannot be read.
+        WriteError: A file cannot be written.
+    """
+    if class_of_category is None:
+        if reader.num_categories != space.num_classes or reader.thing_ids != space.things:
+            msg = (
+                f"clusters are not Cityscapes ids: the labels have {reader.num_categories} "
+                f"categories, {space.name} has {space.num_classes} classes. "
+                "Pass --assignment FILE (evaluate.py labels writes one)."
+            )
+            raise UsageError(msg)
+        class_of_category = range(space.num_classes)
+    classes = torch.tensor([*class_of_category, VOID], dtype=torch.int64)  # -1 reads the last
+    ids = CityscapesIds(out, split)
+    for key in with_progress(reader.keys, "Cityscapes ids", len(reader.keys)):
+        panoptic = reader.panoptic(key)
+        label, instance_ids = _cityscapes_ids(classes[panoptic[..., 0]], panoptic[..., 1], space)
+        write_instance_png(ids.label_path(key), label)
+        write_instance_png(ids.instance_path(key), instance_ids)
+
+
+def _cityscapes_ids(class_id: Tensor, instance: Tensor, space: LabelSpace) -> tuple[Tensor, Tensor]:
+    labels = torch.tensor([*(label.label_id for label in space.labels), 0])  # void: unlabeled
+    label = labels[class_id]
+    thing = torch.cat((thing_mask(space.things, space.num_classes), torch.tensor([False])))
+    is_object = thing[class_id] & (instance > 0)
+    if instance.numel() and instance.max() > INSTANCE_DIVISOR:
+        instance = _numbered_by_class(class_id, instance.where(is_object, 0))
+    objects = label * INSTANCE_DIVISOR + instance - 1
+    return label, torch.where(is_object, objects, label)
+
+
+def _numbered_by_class(class_id: Tensor, instance: Tensor) -> Tensor:
+    numbered = torch.zeros_like(instance)
+    for one in class_id[instance > 0].unique():
+        of_class = (class_id == one) & (instance > 0)
+        _, position = instance[of_class].unique(return_inverse=True)
+        numbered[of_class] = position + 1
+        if position.max() >= INSTANCE_DIVISOR:
+            count = int(position.max()) + 1
+            msg = f"too many objects for Cityscapes ids: class {one} has {count} in one image."
+            raise UsageError(msg)
+    return numbered
+
+
+def _keys(folder: Path, suffix: str, depth: str = "*") -> list[str]:
+    pattern = f"{depth}/*{suffix}"
+    paths = (path.relative_to(folder).as_posix() for path in folder.glob(pattern))
+    return sorted(path.removesuffix(suffix) for path in paths if not _is_hidden(path))
+
+
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith(".") for part in path.split("/"))

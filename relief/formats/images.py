@@ -1,0 +1,136 @@
+"""Photographs of any kind as RGB tensors, and any nested folder of them as keys."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from relief.schema.errors import ReadError, UsageError
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+_SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+
+
+class ImageReadError(ReadError):
+    """An image file that cannot be used.
+
+    Attributes:
+        path: The file.
+        reason: What is wrong with it, a few words.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"cannot read image: {path} ({reason}). Replace it or remove it.")
+        self.path = path
+        self.reason = reason
+
+
+def read_image(path: Path) -> Tensor:
+    """Decodes a whole image file as a person would see it.
+
+    The EXIF orientation is applied. Gray is repeated, palettes are looked up, 16-bit values keep
+    their high byte (65535 becomes 255), CMYK is converted, and what is transparent is laid on
+    black, so that colours hidden under alpha 0 are not seen.
+
+    Returns:
+        (3, H, W) uint8 RGB.
+
+    Raises:
+        ImageReadError: The file is missing, truncated, of no known format or not to be decoded.
+    """
+    path = Path(path)
+    try:
+        with Image.open(path) as image:
+            image.load()  # the whole file: `verify` accepts half a JPEG
+            rgb = _to_rgb(_upright(image))
+    except Exception as error:
+        raise ImageReadError(path, _reason(error)) from error
+    return torch.from_numpy(rgb).permute(2, 0, 1).contiguous()
+
+
+def find_images(root: Path) -> dict[str, Path]:
+    """Finds the .png, .jpg and .jpeg files (in any case) below a folder.
+
+    The key of an image is its path below `root` with `/` and without the suffix. Where two files
+    would share a key (`a.png` beside `a.jpg`), each of them keeps its suffix in the key; no other
+    key changes. Names that begin with a dot are skipped, with all that is below them. Linked
+    folders are followed once.
+
+    Returns:
+        Path by key, sorted by key.
+
+    Raises:
+        UsageError: There is no such folder, or no image in it.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        msg = f"no such folder: data.root={root}. Check data.root."
+        raise UsageError(msg)
+    names = {path.relative_to(root).as_posix(): path for path in _image_files(root)}
+    if not names:
+        looked_for = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
+        msg = f"no images found: data.root={root} (looked for {looked_for}). Check data.root."
+        raise UsageError(msg)
+    return dict(sorted((key, names[name]) for name, key in _distinct_keys(names).items()))
+
+
+def _distinct_keys(names: dict[str, Path]) -> dict[str, str]:
+    whole: set[str] = set()  # names that keep their suffix
+    while True:
+        keys = {name: name if name in whole else name[: name.rfind(".")] for name in names}
+        count = Counter(keys.values())
+        shared = {name for name, key in keys.items() if count[key] > 1} - whole
+        if not shared:
+            return keys
+        whole |= shared  # again: `a.png.png` has just lost its key to `a.png`
+
+
+def _image_files(root: Path) -> Iterator[Path]:
+    seen: set[str] = set()
+    for folder, subfolders, files in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:
+            subfolders.clear()
+            continue
+        seen.add(real)
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        for name in files:
+            if not name.startswith(".") and name.lower().endswith(SUFFIXES):
+                yield Path(folder, name)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # damaged EXIF tells no orientation; the pixels are as good as before
+        return image
+
+
+def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
+    if image.mode in _SIXTEEN_BIT:
+        gray = np.clip(np.asarray(image).astype(np.int64), 0, 65535) >> 8
+        return np.repeat(gray.astype(np.uint8)[..., None], 3, axis=2)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        background = Image.new("RGBA", image.size, (0, 0, 0, 255))
+        image = Image.alpha_composite(background, image)
+    return np.array(image.convert("RGB"))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "not an image"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    lines = str(error).splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

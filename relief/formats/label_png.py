@@ -1,0 +1,141 @@
+"""Label maps as PNG files: strict decoding, fast and repeatable encoding."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from relief.formats.atomic import write_bytes
+from relief.schema.errors import ReadError
+from relief.schema.label_spaces import VOID
+
+IGNORE_8_BIT = 255
+IGNORE_16_BIT = 65535
+_END = b"IEND\xaeB`\x82"
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_BIT_DEPTH, _COLOR_TYPE = 24, 25  # offsets in every PNG file
+_PALETTE = 3
+# Run lengths suit label maps: as small as level 6 of the default strategy, and faster.
+_ENCODING = [cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+
+
+def read_png(path: Path) -> NDArray[Any]:
+    """Decodes a whole label PNG.
+
+    Returns:
+        (H, W) uint8 or uint16 ids (indices where there is a palette), or (H, W, 3) uint8 RGB.
+
+    Raises:
+        ReadError: The file is missing, cut, damaged, or neither 8- nor 16-bit.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    if not data.startswith(_SIGNATURE):
+        raise _unreadable(path, "not a PNG file")
+    if not data.endswith(_END):
+        raise _unreadable(path, "file is truncated")
+    if data[_COLOR_TYPE] == _PALETTE:
+        return _read_indices(path, data)
+    if data[_BIT_DEPTH] < 8:
+        raise _unreadable(path, f"{data[_BIT_DEPTH]} bits a pixel, expected 8 or 16")
+    array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if array is None:
+        raise _unreadable(path, "damaged")
+    if array.ndim == 2:
+        return array
+    if array.shape[2] != 3 or array.dtype != np.uint8:
+        raise _unreadable(path, "has colours, expected ids")
+    return np.ascontiguousarray(array[..., ::-1])
+
+
+def write_png(path: Path, array: NDArray[Any]) -> None:
+    """Encodes (H, W) uint8 or uint16 ids or (H, W, 3) uint8 RGB; equal arrays, equal bytes.
+
+    Raises:
+        WriteError: The file cannot be written.
+    """
+    if array.ndim == 3:
+        array = array[..., ::-1]
+    _, data = cv2.imencode(".png", np.ascontiguousarray(array), _ENCODING)
+    write_bytes(path, data.tobytes())
+
+
+def read_ids(path: Path) -> Tensor:
+    """Reads a single-channel PNG of raw ids: (H, W) int64, nothing is taken as ignore.
+
+    Raises:
+        ReadError: As `read_png`, or the file has several channels.
+    """
+    array = read_png(path)
+    if array.ndim != 2:
+        raise _unreadable(path, "has colours, expected ids")
+    return torch.from_numpy(array.astype(np.int64))
+
+
+def read_semantic(path: Path) -> Tensor:
+    """Reads ids with ignore: (H, W) int64, 255 of an 8-bit and 65535 of a 16-bit file are -1.
+
+    Raises:
+        ReadError: As `read_ids`.
+    """
+    array = read_png(path)
+    if array.ndim != 2:
+        raise _unreadable(path, "has colours, expected ids")
+    ignore = IGNORE_8_BIT if array.dtype == np.uint8 else IGNORE_16_BIT
+    ids = array.astype(np.int64)
+    ids[array == ignore] = VOID
+    return torch.from_numpy(ids)
+
+
+def write_semantic_png(path: Path, semantic: Tensor, num_categories: int) -> None:
+    """Writes ids with ignore: 8-bit where all ids fit below 255, else 16-bit.
+
+    Args:
+        path: Where to.
+        semantic: (H, W) integers in [-1, num_categories).
+        num_categories: How many ids there may be; it decides the depth of the file.
+
+    Raises:
+        ValueError: An id is out of range.
+        WriteError: The file cannot be written.
+    """
+    ids = semantic.cpu().numpy()
+    if ids.size and (ids.min() < VOID or ids.max() >= num_categories):
+        msg = f"expected ids in [-1, {num_categories}), got {ids.min()} to {ids.max()}"
+        raise ValueError(msg)
+    if num_categories <= IGNORE_8_BIT:
+        write_png(path, ids.astype(np.uint8))  # -1 wraps to 255
+    else:
+        write_png(path, ids.astype(np.uint16))  # -1 wraps to 65535
+
+
+def write_instance_png(path: Path, instance: Tensor) -> None:
+    """Writes (H, W) instance ids, 0 = none: 8-bit, or 16-bit where an id passes 255."""
+    ids = instance.cpu().numpy()
+    largest = int(ids.max()) if ids.size else 0
+    if largest > IGNORE_16_BIT:
+        msg = f"expected at most {IGNORE_16_BIT} instances in an image, got id {largest}"
+        raise ValueError(msg)
+    write_png(path, ids.astype(np.uint8 if largest <= IGNORE_8_BIT else np.uint16))
+
+
+def _read_indices(path: Path, data: bytes) -> NDArray[Any]:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return np.array(image)
+    except Exception as error:
+        raise _unreadable(path, "damaged") from error
+
+
+def _unreadable(path: Path, reason: str) -> ReadError:
+    return ReadError(f"cannot read label: {path} ({reason}). Make it again or remove it.")

@@ -1,0 +1,274 @@
+"""The label store: OUT/manifest.json, semantic/KEY.png and panoptic/KEY.png."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from relief.formats.atomic import write_text
+from relief.formats.label_png import read_png, read_semantic, write_semantic_png
+from relief.formats.reader import join_panoptic, path_of_key
+from relief.formats.segment_ids import (
+    read_segment_ids,
+    segment_ids,
+    split_segment_ids,
+    write_segment_ids,
+)
+from relief.schema.errors import ReadError, UsageError
+from relief.schema.label_spaces import VOID
+from relief.schema.manifest import Manifest
+
+MANIFEST = "manifest.json"
+SEMANTIC = "semantic"
+PANOPTIC = "panoptic"
+
+
+class LabelStore:
+    """Reads what a labelling run wrote; fits `relief.formats.reader.LabelReader`."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = Path(out)
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """What determined the labels.
+
+        Raises:
+            UsageError: There is none, or it cannot be read.
+        """
+        return read_manifest(self.out)
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """Sorted keys of the images that were labelled."""
+        return self.manifest.keys("labelled")
+
+    @property
+    def num_categories(self) -> int:
+        """Clusters, or classes where the ids are classes."""
+        return self.manifest.num_categories
+
+    @property
+    def thing_ids(self) -> tuple[int, ...] | None:
+        """Ids that are things; `None` while a run has not decided."""
+        return self.manifest.thing_ids
+
+    def semantic(self, key: str) -> Tensor:
+        """(H, W) int64 ids before splitting, -1 = ignore; raises `ReadError`."""
+        return read_semantic(semantic_path(self.out, key))
+
+    def panoptic(self, key: str) -> Tensor:
+        """(H, W, 2) int64, as it was predicted.
+
+        Thing pixels without an instance, void in the file, are (semantic, 0) again.
+
+        Raises:
+            ReadError: A file of this image cannot be read, or the two differ in size.
+        """
+        path = panoptic_path(self.out, key)
+        category, instance = split_segment_ids(read_segment_ids(path))
+        semantic = self.semantic(key)
+        panoptic = join_panoptic(category, instance, path)
+        if semantic.shape != category.shape:
+            join_panoptic(category, semantic, path)  # raises with both sizes
+        is_thing = self.manifest.is_thing
+        without_instance = (category == VOID) & (semantic != VOID)
+        without_instance &= is_thing[semantic.clamp(0, len(is_thing) - 1)]
+        panoptic[..., 0] = torch.where(without_instance, semantic, category)
+        return panoptic
+
+    def readable(self, key: str) -> bool:
+        """Whether both files of an image are there, whole and of one size."""
+        return readable(self.out, key)
+
+
+def semantic_path(out: Path, key: str) -> Path:
+    """OUT/semantic/KEY.png."""
+    return path_of_key(Path(out) / SEMANTIC, key, ".png")
+
+
+def panoptic_path(out: Path, key: str) -> Path:
+    """OUT/panoptic/KEY.png."""
+    return path_of_key(Path(out) / PANOPTIC, key, ".png")
+
+
+def read_manifest(out: Path) -> Manifest:
+    """Reads OUT/manifest.json.
+
+    Raises:
+        UsageError: There is none, or it cannot be read.
+    """
+    path = Path(out) / MANIFEST
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        msg = f"no label store: {out} has no {MANIFEST}. Give the --out folder of a label.py run."
+        raise UsageError(msg) from error
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"cannot read manifest: {path}. Use another folder or --overwrite true."
+        raise UsageError(msg) from error
+    return Manifest.from_json(text, str(path))
+
+
+def write_manifest(out: Path, manifest: Manifest) -> None:
+    """Writes OUT/manifest.json; raises `WriteError`."""
+    write_text(Path(out) / MANIFEST, manifest.to_json())
+
+
+def write_semantic(out: Path, key: str, semantic: Tensor, num_categories: int) -> None:
+    """Writes OUT/semantic/KEY.png: 8-bit, 16-bit when there are more than 255 ids.
+
+    Args:
+        out: The store.
+        key: The image.
+        semantic: (H, W) integers in [-1, num_categories).
+        num_categories: Of the whole store, so that all its files are of one depth.
+
+    Raises:
+        ValueError: An id is out of range.
+        WriteError: The file cannot be written.
+    """
+    write_semantic_png(semantic_path(out, key), semantic, num_categories)
+
+
+def write_panoptic(out: Path, key: str, panoptic: Tensor, is_thing: Tensor) -> None:
+    """Writes OUT/panoptic/KEY.png, COCO encoded: id = (category + 1) * 32768 + instance.
+
+    Args:
+        out: The store.
+        key: The image.
+        panoptic: (H, W, 2) integers (category, instance). Thing pixels without an instance
+            become void; instances of stuff are dropped.
+        is_thing: (num_categories,) bool.
+
+    Raises:
+        ValueError: A category or an instance is out of range.
+        WriteError: The file cannot be written.
+    """
+    write_segment_ids(panoptic_path(out, key), segment_ids(panoptic, is_thing))
+
+
+def readable(self, key: str) -> bool:
+    """Whether both files of an image are there, whole and of one size."""
+    return readable(self.out, key)
+
+
+def semantic_path(out: Path, key: str) -> Path:
+    """OUT/semantic/KEY.png."""
+    return path_of_key(Path(out) / SEMANTIC, key, ".png")
+
+
+def panoptic_path(out: Path, key: str) -> Path:
+    """OUT/panoptic/KEY.png."""
+    return path_of_key(Path(out) / PANOPTIC, key, ".png")
+
+
+def read_manifest(out: Path) -> Manifest:
+    """Reads OUT/manifest.json.
+
+    Raises:
+        UsageError: There is none, or it cannot be read.
+    """
+    path = Path(out) / MANIFEST
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        msg = f"no label store: {out} has no {MANIFEST}. Give the --out folder of a label.py run."
+        raise UsageError(msg) from error
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"cannot read manifest: {path}. Use another folder or --overwrite true."
+        raise UsageError(msg) from error
+    return Manifest.from_json(text, str(path))
+
+
+def write_manifest(out: Path, manifest: Manifest) -> None:
+    """Writes OUT/manifest.json; raises `WriteError`."""
+    write_text(Path(out) / MANIFEST, manifest.to_json())
+
+
+def write_semantic(out: Path, key: str, semantic: Tensor, num_categories: int) -> None:
+    """Writes OUT/semantic/KEY.png: 8-bit, 16-bit when there are more than 255 ids.
+
+    Args:
+        out: The store.
+        key: The image.
+        semantic: (H, W) integers in [-1, num_categories).
+        num_categories: Of the whole store, so that all its files are of one depth.
+
+    Raises:
+        ValueError: An id is out of range.
+        WriteError: The file cannot be written.
+    """
+    write_semantic_png(semantic_path(out, key), semantic, num_categories)
+
+
+def write_panoptic(out: Path, key: str, panoptic: Tensor, is_thing: Tensor) -> None:
+    """Writes OUT/panoptic/KEY.png, COCO encoded: id = (category + 1) * 32768 + instance.
+
+    Args:
+        out: The store.
+        key: The image.
+        panoptic: (H, W, 2) integers (category, instance). Thing pixels without an instance
+            become void; instances of stuff are dropped.
+        is_thing: (num_categories,) bool.
+
+    Raises:
+        ValueError: A category or an instance is out of range.
+        WriteError: The file cannot be written.
+    """
+    write_segment_ids(panoptic_path(out, key), segment_ids(panoptic, is_thing))
+
+
+def segment_ids(panoptic: Tensor, is_thing: Tensor) -> NDArray[np.uint32]:
+    """(H, W, 2) (category, instance) as (H, W) COCO segment ids, 0 = void; see `write_panoptic`."""
+    category, instance = panoptic.cpu().to(torch.int64).unbind(-1)
+    limit = min(len(is_thing), MAX_CATEGORIES)
+    if category.numel() and (category.min() < VOID or category.max() >= limit):
+        msg = f"expected categories in [-1, {limit}), got {category.min()} to {category.max()}"
+        raise ValueError(msg)
+    if instance.numel() and (instance.min() < 0 or instance.max() > MAX_INSTANCES):
+        msg = f"expected instances in [0, {MAX_INSTANCES}], got up to {instance.max()}"
+        raise ValueError(msg)
+    thing = torch.cat((is_thing.cpu(), torch.zeros(1, dtype=torch.bool)))[category]
+    is_segment = (category != VOID) & (~thing | (instance > 0))
+    ids = (category + 1 << INSTANCE_BITS) + instance.where(thing, 0)
+    return ids.where(is_segment, 0).numpy().astype(np.uint32)
+
+
+def split_segment_ids(ids: NDArray[np.uint32]) -> tuple[Tensor, Tensor]:
+    """(H, W) segment ids of a store as category (-1 = void) and instance, both int64."""
+    signed = torch.from_numpy(ids.astype(np.int64))
+    return (signed >> INSTANCE_BITS) - 1, signed & MAX_INSTANCES
+
+
+def write_segment_ids(path: Path, ids: NDArray[np.uint32]) -> None:
+    """Writes (H, W) ids below 2^24 as RGB, id = R + 256 G + 256^2 B; raises `WriteError`."""
+    little_endian = np.ascontiguousarray(ids, dtype="<u4")
+    write_png(path, little_endian.view(np.uint8).reshape(*ids.shape, 4)[..., :3])
+
+
+def read_segment_ids(path: Path) -> NDArray[np.uint32]:
+    """Reads what `write_segment_ids` wrote, (H, W) uint32.
+
+    Raises:
+        ReadError: The file cannot be read or is not RGB.
+    """
+    rgb = read_png(path)
+    if rgb.ndim != 3:
+        msg = f"cannot read label: {path} (gray, expected RGB). Make it again or remove it."
+        raise ReadError(msg)
+    wide = rgb.astype(np.uint32)
+    return wide[..., 0] | wide[..., 1] << 8 | wide[..., 2] << 16
+
+
+def readable(out: Path, key: str) -> bool:
+    """Whether both label files of an image decode whole and agree in size."""
+    try:
+        panoptic = read_segment_ids(panoptic_path(out, key))
+        semantic = read_png(semantic_path(out, key))
+    except ReadError:
+        return False
+    return panoptic.shape == semantic.shape

@@ -1,0 +1,92 @@
+"""The one reading interface of every label format, and keys as safe paths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Protocol, TypeVar
+
+import torch
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+
+from relief.schema.errors import ReadError
+
+_T = TypeVar("_T")
+_MIN_ITEMS_FOR_PROGRESS = 50
+
+
+class LabelReader(Protocol):
+    """Labels by image key. Evaluation, training and exports read any format through this."""
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """Sorted keys of the images that have labels."""
+        ...
+
+    @property
+    def num_categories(self) -> int:
+        """How many ids there may be: all ids lie in [-1, num_categories)."""
+        ...
+
+    @property
+    def thing_ids(self) -> tuple[int, ...] | None:
+        """Ids that are things; `None` where the format does not say."""
+        ...
+
+    def semantic(self, key: str) -> Tensor:
+        """(H, W) int64 ids before splitting, -1 = ignore.
+
+        Raises:
+            ReadError: The labels of this image cannot be read.
+        """
+        ...
+
+    def panoptic(self, key: str) -> Tensor:
+        """(H, W, 2) int64 (category, instance); void is (-1, 0).
+
+        Stuff has instance 0; thing pixels without an instance are (category, 0).
+
+        Raises:
+            ReadError: The labels of this image cannot be read.
+        """
+        ...
+
+
+def path_of_key(folder: Path, key: str, suffix: str) -> Path:
+    """The file of a key, which may hold sub-folders and any characters but no way out.
+
+    Raises:
+        ValueError: The key is empty, absolute or climbs out of the folder.
+    """
+    parts = PurePosixPath(key).parts
+    if not parts or key.startswith("/") or ".." in parts or "\0" in key:
+        msg = f"expected a key to be a relative path inside the folder, got {key!r}"
+        raise ValueError(msg)
+    return folder / f"{key}{suffix}"
+
+
+def join_panoptic(semantic: Tensor, instance: Tensor, where: Path) -> Tensor:
+    """Two maps of one image as (H, W, 2) int64; where the category is ignored, all is void.
+
+    Raises:
+        ReadError: The maps have different sizes.
+    """
+    if semantic.shape != instance.shape:
+        sizes = " and ".join("x".join(map(str, map_.shape)) for map_ in (semantic, instance))
+        msg = f"semantic and instance maps differ in size: {where} ({sizes}). Make them again."
+        raise ReadError(msg)
+    return torch.stack((semantic, instance.where(semantic >= 0, 0)), dim=-1)
+
+
+def with_progress(items: Iterable[_T], what: str, count: int) -> Iterable[_T]:
+    """Iterates with a bar on the terminal's error stream when there are many items."""
+    return track(
+        items,
+        total=count,
+        description=what,
+        console=Console(stderr=True),
+        transient=True,
+        disable=count < _MIN_ITEMS_FOR_PROGRESS,
+    )

@@ -1,0 +1,162 @@
+"""What determined the labels of a store: written beside them, compared before more are added."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from relief.schema.errors import UsageError
+from relief.schema.label_spaces import label_space, thing_mask
+
+FORMAT_VERSION = 1
+NO_SUPERVISION = "none: nothing here depended on ground truth"
+NAMES_BY_HAND = "names given by hand"
+
+ImageStatus = Literal["pending", "labelled", "failed"]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything that decides the bytes of a label store, and nothing else.
+
+    No devices, batch sizes, workers, absolute paths, times or hosts: two runs that should write
+    the same labels write the same manifest.
+
+    Attributes:
+        k: Number of clusters in the codebook.
+        label_space: What the ids of `semantic/` and `panoptic/` are: `clusters`, or
+            `oracle_classes` where ground truth named them.
+        classes: The classes that `oracle_classes` are of, such as `cityscapes19`; else `None`.
+        parts: `class_path` and `init_args` of the parts, by role (backbone, depth, splitter, ...).
+        numbers: Plain settings, such as `short_side_px` or `max_samples`.
+        seeds: Random seeds by what they drive.
+        weights: SHA-256 of weight files by role.
+        thing_ids: Ids that are things; `None` until they are known.
+        groups: Group of each id, -1 for stuff; `None` until they are known.
+        supervision: Which ground truth anything here depended on, one sentence each; empty: none.
+        notes: What a reader of the labels must know, one sentence each.
+        images: Status by image key.
+        format_version: Of this file and the folders beside it.
+    """
+
+    k: int
+    label_space: Literal["clusters", "oracle_classes"] = "clusters"
+    classes: str | None = None
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    seeds: Mapping[str, int] = field(default_factory=dict)
+    weights: Mapping[str, str] = field(default_factory=dict)
+    thing_ids: tuple[int, ...] | None = None
+    groups: tuple[int, ...] | None = None
+    supervision: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    images: Mapping[str, ImageStatus] = field(default_factory=dict)
+    format_version: int = FORMAT_VERSION
+
+    @property
+    def num_categories(self) -> int:
+        """How many ids there are: classes, or clusters."""
+        return self.k if self.classes is None else label_space(self.classes).num_classes
+
+    @property
+    def is_thing(self) -> Tensor:
+        """(num_categories,) bool; all false while `thing_ids` is not known."""
+        return thing_mask(self.thing_ids or (), self.num_categories)
+
+    @property
+    def group_of_id(self) -> Tensor:
+        """(num_categories,) int64, -1 for stuff and while `groups` is not known."""
+        if self.groups is None:
+            return torch.full((self.num_categories,), -1, dtype=torch.int64)
+        return torch.tensor(self.groups, dtype=torch.int64)
+
+    def keys(self, status: ImageStatus | None = None) -> list[str]:
+        """Sorted keys of the images, of those with one status where it is given."""
+        return sorted(key for key, own in self.images.items() if status in (None, own))
+
+    def with_codebook(
+        self, k: int, thing_ids: Iterable[int], groups: Iterable[int], **changes: Any
+    ) -> Manifest:
+        """A copy that knows what the codebook decided; `changes` as `dataclasses.replace`."""
+        things, group_ids = tuple(sorted(thing_ids)), tuple(groups)
+        return dataclasses.replace(self, k=k, thing_ids=things, groups=group_ids, **changes)
+
+    def with_statuses(self, statuses: Mapping[str, ImageStatus]) -> Manifest:
+        """A copy with some statuses changed."""
+        return dataclasses.replace(self, images={**self.images, **statuses})
+
+    def to_json(self) -> str:
+        """Sorted JSON with a newline at the end; equal manifests give equal bytes."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, where: str = "manifest.json") -> Manifest:
+        """Reads what `to_json` wrote.
+
+        Args:
+            text: The JSON.
+            where: The file, for the message.
+
+        Raises:
+            UsageError: It is not a manifest, or of a newer format.
+        """
+        try:
+            values = json.loads(text)
+            version = values["format_version"]
+            if version > FORMAT_VERSION:
+                msg = f"manifest is of format {version}: {where}. Read it with a newer version."
+                raise UsageError(msg)
+            for name in ("thing_ids", "groups", "supervision", "notes"):
+                if values[name] is not None:
+                    values[name] = tuple(values[name])
+            return cls(**values)
+        except (ValueError, TypeError, KeyError) as error:
+            msg = f"cannot read manifest: {where}. Use another folder or --overwrite true."
+            raise UsageError(msg) from error
+
+
+def differences(old: Manifest, new: Manifest) -> list[str]:
+    """What another configuration changed, for people: `k=27, this run has k=80`.
+
+    The images and their statuses are not compared, and neither are things and groups where one
+    side does not know them yet.
+    """
+    before, after = _settings(old), _settings(new)
+    for name in ("thing_ids", "groups"):
+        if before[name] is None or after[name] is None:
+            del before[name], after[name]
+    changed = [name for name in before.keys() | after.keys() if _differ(before, after, name)]
+    changed.sort(key=lambda name: (name != "k", name))
+    return [
+        f"{name}={_shown(before, name)}, this run has {name}={_shown(after, name)}"
+        for name in changed
+    ]
+
+
+def _settings(manifest: Manifest) -> dict[str, Any]:
+    values = json.loads(manifest.to_json())
+    del values["images"]
+    return dict(_flat(values))
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _differ(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> bool:
+    return name not in before or name not in after or before[name] != after[name]
+
+
+def _shown(settings: Mapping[str, Any], name: str, max_characters: int = 60) -> str:
+    text = json.dumps(settings[name]).strip('"') if name in settings else "nothing"
+    return text if len(text) <= max_characters else text[: max_characters - 3] + "..."
