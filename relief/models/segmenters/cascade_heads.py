@@ -1,0 +1,129 @@
+"""Three box stages over the proposals, with DropLoss, and safe under mixed precision.
+
+DropLoss lets the detector find what its labels miss: a proposal that overlaps no labelled box is
+not taught to be background (Wang et al., "Cut and Learn for Unsupervised Object Detection and
+Instance Segmentation", 2023).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from relief.models.segmenters.detectron2_parts import (
+    Boxes,
+    CascadeROIHeads,
+    EventStorage,
+    Instances,
+    StandardRPNHead,
+    pairwise_iou,
+)
+
+
+def overlaps_any(boxes: Tensor, labelled: Tensor, iou_threshold: float) -> Tensor:
+    """Which boxes overlap one of the labelled ones by more than the threshold.
+
+    Args:
+        boxes: (R, 4) x0, y0, x1, y1.
+        labelled: (N, 4), all labelled boxes of the same image; N may be 0.
+        iou_threshold: Intersection over union, in [0, 1].
+
+    Returns:
+        (R,) bool; all false for an image without objects.
+    """
+    if len(labelled) == 0:
+        return torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
+    best: Tensor = pairwise_iou(Boxes(boxes), Boxes(labelled)).amax(dim=1)
+    return best > iou_threshold
+
+
+def drop_loss(scores: Tensor, classes: Tensor, counted: Tensor) -> Tensor:
+    """Mean cross entropy over all proposals, zero for those that are not counted.
+
+    Args:
+        scores: (R, C + 1) logits, the last column is background.
+        classes: (R,) int64 in 0..C.
+        counted: (R,) bool.
+    """
+    if len(classes) == 0:
+        return scores.sum() * 0.0
+    each = F.cross_entropy(scores, classes, reduction="none")
+    return (each * counted).mean()
+
+
+class FloatRPNHead(StandardRPNHead):
+    """The published proposal head, its outputs in float32: suppression refuses mixed types."""
+
+    def forward(self, features: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Feature maps (B, C, h, w) -> objectness and box deltas per map, float32."""
+        objectness, deltas = super().forward(features)
+        return [level.float() for level in objectness], [level.float() for level in deltas]
+
+
+class DropLossCascade(CascadeROIHeads):
+    """detectron2's cascade heads with DropLoss on the classification of every stage.
+
+    All labelled boxes of each image count, and each image for itself: one without objects is
+    not taught any background, and changes nothing for the others of its batch.
+
+    Attributes:
+        drop_loss_iou: A proposal counts when its decoded box overlaps a labelled one by more than
+            this; `None` for detectron2's own loss.
+    """
+
+    drop_loss_iou: float | None = None
+
+    def forward(
+        self,
+        images: Any,
+        features: dict[str, Tensor],
+        proposals: list[Instances],
+        targets: list[Instances] | None = None,
+    ) -> Any:
+        """As detectron2's; features in float32, since boxes lose pixels when cast to theirs."""
+        features = {name: level.float() for name, level in features.items()}
+        return super().forward(images, features, proposals, targets)
+
+    def _run_stage(self, features: list[Tensor], proposals: list[Instances], stage: int) -> Any:
+        scores, deltas = super()._run_stage(features, proposals, stage)
+        return scores.float(), deltas.float()
+
+    def _forward_box(
+        self,
+        features: dict[str, Tensor],
+        proposals: list[Instances],
+        targets: list[Instances] | None = None,
+    ) -> Any:
+        if not self.training or self.drop_loss_iou is None or targets is None:
+            return super()._forward_box(features, proposals, targets)
+        levels = [features[name] for name in self.box_in_features]
+        sizes = [image.image_size for image in proposals]
+        labelled = [image.gt_boxes.tensor for image in targets]
+        losses: dict[str, Tensor] = {}
+        decoded: list[Tensor] = []
+        for stage in range(self.num_cascade_stages):
+            if stage > 0:
+                proposals = self._create_proposals_from_boxes(decoded, sizes)
+                proposals = self._match_and_label_boxes(proposals, stage, targets)
+            predictor = self.box_predictor[stage]
+            predictions = self._run_stage(levels, proposals, stage)
+            decoded = [boxes.detach() for boxes in predictor.predict_boxes(predictions, proposals)]
+            counted = torch.cat(
+                [
+                    overlaps_any(boxes, known, self.drop_loss_iou)
+                    for boxes, known in zip(decoded, labelled, strict=True)
+                ]
+            )
+            classes = torch.cat([image.gt_classes for image in proposals])
+            stage_losses = predictor.losses(predictions, proposals)
+            stage_losses["loss_cls"] = drop_loss(predictions[0], classes, counted)
+            losses |= {f"{name}_stage{stage}": value for name, value in stage_losses.items()}
+        return losses
+
+
+def silent_storage() -> EventStorage:
+    """Somewhere for detectron2's heads to write their counters; they insist on it."""
+    return EventStorage(0)

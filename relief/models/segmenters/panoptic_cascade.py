@@ -1,0 +1,194 @@
+"""Panoptic Cascade Mask R-CNN: detectron2's PanopticFPN with three box stages and DropLoss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from relief.models.segmenters.cascade_heads import DropLossCascade, FloatRPNHead, silent_storage
+from relief.models.segmenters.detectron2_parts import (
+    RPN,
+    BitMasks,
+    Boxes,
+    CfgNode,
+    Instances,
+    PanopticFPN,
+    ROIMasks,
+    SemSegFPNHead,
+    get_cfg,
+)
+from relief.ops.instance_targets import instance_targets
+from relief.schema.label_spaces import VOID
+from relief.schema.training import Detections, SegmenterPrediction, TrainingBatch
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+PYRAMID = ("p2", "p3", "p4", "p5")
+
+
+class PanopticCascade(nn.Module):
+    """One network for stuff regions and single objects; the numbers are the published ones.
+
+    Sizes in px are at the size of the images given. The losses are detectron2's own, but for
+    DropLoss; images need no padding, any size is taken.
+
+    Args:
+        num_things: Classes of single objects.
+        num_stuff: Classes of regions; the semantic head has one more, shared by all things.
+        backbone: A detectron2 backbone with maps p2..p6, such as `ResNetPyramid`.
+        anchor_sizes_px: One size per map of the pyramid, p2..p6.
+        anchors_per_image: Anchors sampled for the proposal losses.
+        anchors_kept: Best anchors per map before suppression, in training and prediction.
+        proposals_kept: Best proposals per image after it, in training and prediction.
+        regions_per_image: Proposals sampled for the box losses, a quarter of them objects.
+        box_layers: Fully connected layers of each of the three box heads.
+        box_width: Their width.
+        mask_layers: Convolutions of the mask head before its enlargement.
+        mask_width: Their channels.
+        semantic_width: Channels of the semantic head, a multiple of 32.
+        roi_sampling_ratio: Samples per cell and side of ROIAlign; 0 takes as many as fit.
+        semantic_loss_weight: Weight of the semantic loss in the sum.
+        drop_loss_iou: Proposals that overlap no labelled box by more than this are not taught to
+            be background; `None` turns DropLoss off.
+        score_threshold: Least score of a detection.
+        suppression_iou: Detections of a class that overlap by more are one object.
+        detections_per_image: At most so many are kept.
+    """
+
+    def __init__(
+        self,
+        num_things: int,
+        num_stuff: int,
+        *,
+        backbone: nn.Module,
+        anchor_sizes_px: Sequence[int] = (32, 64, 128, 256, 512),
+        anchors_per_image: int = 256,
+        anchors_kept: tuple[int, int] = (2000, 1000),
+        proposals_kept: tuple[int, int] = (4000, 1000),
+        regions_per_image: int = 512,
+        box_layers: int = 2,
+        box_width: int = 1024,
+        mask_layers: int = 4,
+        mask_width: int = 256,
+        semantic_width: int = 128,
+        roi_sampling_ratio: int = 0,
+        semantic_loss_weight: float = 0.5,
+        drop_loss_iou: float | None = 0.4,
+        score_threshold: float = 0.5,
+        suppression_iou: float = 0.5,
+        detections_per_image: int = 100,
+    ) -> None:
+        super().__init__()
+        config = get_cfg()
+        model = config.MODEL
+        model.ANCHOR_GENERATOR.SIZES = [[size] for size in anchor_sizes_px]
+        model.RPN.IN_FEATURES = [*PYRAMID, "p6"]
+        model.RPN.BATCH_SIZE_PER_IMAGE = anchors_per_image
+        model.RPN.PRE_NMS_TOPK_TRAIN, model.RPN.PRE_NMS_TOPK_TEST = anchors_kept
+        model.RPN.POST_NMS_TOPK_TRAIN, model.RPN.POST_NMS_TOPK_TEST = proposals_kept
+        model.RPN.NMS_THRESH = 0.65
+        model.ROI_HEADS.IN_FEATURES = list(PYRAMID)
+        model.ROI_HEADS.NUM_CLASSES = num_things
+        model.ROI_HEADS.BATCH_SIZE_PER_IMAGE = regions_per_image
+        model.ROI_HEADS.SCORE_THRESH_TEST = score_threshold
+        model.ROI_HEADS.NMS_THRESH_TEST = suppression_iou
+        config.TEST.DETECTIONS_PER_IMAGE = detections_per_image
+        model.ROI_BOX_HEAD.NAME = "FastRCNNConvFCHead"
+        model.ROI_BOX_HEAD.NUM_FC = box_layers
+        model.ROI_BOX_HEAD.FC_DIM = box_width
+        model.ROI_BOX_HEAD.POOLER_RESOLUTION = 7
+        model.ROI_BOX_HEAD.POOLER_SAMPLING_RATIO = roi_sampling_ratio
+        model.ROI_BOX_HEAD.CLS_AGNOSTIC_BBOX_REG = True
+        model.MASK_ON = True
+        model.ROI_MASK_HEAD.NUM_CONV = mask_layers
+        model.ROI_MASK_HEAD.CONV_DIM = mask_width
+        model.ROI_MASK_HEAD.POOLER_SAMPLING_RATIO = roi_sampling_ratio
+        model.SEM_SEG_HEAD.NUM_CLASSES = num_stuff + 1
+        model.SEM_SEG_HEAD.CONVS_DIM = semantic_width
+        model.SEM_SEG_HEAD.LOSS_WEIGHT = semantic_loss_weight
+        model.SEM_SEG_HEAD.IGNORE_VALUE = VOID
+        self.detector = _build(config, backbone, drop_loss_iou)
+
+    def setup(self) -> None:
+        """Loads the initial weights of the backbone, if it has any.
+
+        Raises:
+            WeightsError: As the backbone's `setup`.
+        """
+        backbone: Any = self.detector.backbone
+        backbone.setup()
+
+    def forward(self, batch: TrainingBatch) -> dict[str, Tensor]:
+        """The weighted losses by name; their sum is what is minimised.
+
+        `loss_sem_seg`, `loss_rpn_cls`, `loss_rpn_loc`, `loss_cls_stageN`, `loss_box_reg_stageN`
+        (N = 0..2) and `loss_mask`, scalars.
+        """
+        height, width = batch["image"].shape[-2:]
+        inputs = []
+        for index, image in enumerate(batch["image"]):
+            targets = instance_targets(batch["instance"][index], batch["classes"][index])
+            instances = Instances((height, width))
+            instances.gt_boxes = Boxes(targets["boxes"])
+            instances.gt_classes = targets["classes"]
+            instances.gt_masks = BitMasks(targets["masks"])
+            inputs.append(
+                {"image": image, "sem_seg": batch["semantic"][index], "instances": instances}
+            )
+        with silent_storage():
+            losses: dict[str, Tensor] = self.detector(inputs)
+        return losses
+
+    @torch.no_grad()
+    def predict(self, image: Tensor) -> SegmenterPrediction:
+        """Stuff logits and objects, the mode of the network left as it is found.
+
+        Args:
+            image: (B, 3, H, W) float32 in [0, 1].
+        """
+        was_training = self.training
+        self.eval()
+        try:
+            found, logits = self.detector.inference(
+                [{"image": one} for one in image], do_postprocess=False
+            )
+        finally:
+            self.train(was_training)
+        height, width = image.shape[-2:]
+        return SegmenterPrediction(
+            semantic_logits=logits.float()[..., :height, :width],
+            detections=[_detections(one) for one in found],
+        )
+
+
+def _build(config: CfgNode, backbone: nn.Module, drop_loss_iou: float | None) -> PanopticFPN:
+    shapes = backbone.output_shape()
+    proposal_parts = RPN.from_config(config, shapes)
+    proposal_parts["head"] = FloatRPNHead(
+        config, [shapes[name] for name in config.MODEL.RPN.IN_FEATURES]
+    )
+    heads = DropLossCascade(config, shapes)
+    heads.drop_loss_iou = drop_loss_iou
+    return PanopticFPN(
+        backbone=backbone,
+        proposal_generator=RPN(**proposal_parts),
+        roi_heads=heads,
+        sem_seg_head=SemSegFPNHead(config, shapes),
+        pixel_mean=IMAGENET_MEAN,
+        pixel_std=IMAGENET_STD,
+    )
+
+
+def _detections(found: Instances) -> Detections:
+    height, width = found.image_size
+    found = found[found.pred_boxes.nonempty()]
+    masks = ROIMasks(found.pred_masks[:, 0].float()).to_bitmasks(found.pred_boxes, height, width)
+    return Detections(
+        masks=masks.tensor,
+        boxes=found.pred_boxes.tensor.float(),
+        classes=found.pred_classes,
+        scores=found.scores.float(),
+    )

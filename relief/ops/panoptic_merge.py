@@ -1,0 +1,61 @@
+"""One panoptic map from overlapping detections and a semantic map."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from relief.schema.label_spaces import VOID
+from relief.schema.training import THING_REGION, Detections, DetectorClasses
+
+STUFF_AREA_AT_PX = 1024 * 2048
+"""Pixels of the image at which `stuff_area_px` is meant."""
+
+
+def merge_panoptic(
+    semantic: Tensor,
+    detections: Detections,
+    classes: DetectorClasses,
+    *,
+    score_threshold: float = 0.5,
+    overlap_threshold: float = 0.5,
+    stuff_area_px: float = 4096,
+) -> Tensor:
+    """Paints the detections by falling score, then stuff where nothing was painted.
+
+    The rule of panopticapi's and detectron2's combination; the area limit follows the image.
+
+    Args:
+        semantic: (H, W) int64, 0 = things, j + 1 = stuff class j.
+        detections: Objects of the same image.
+        classes: Turns the detector's classes into category ids.
+        score_threshold: Detections with a lower score are left out.
+        overlap_threshold: A detection of which more than this share is already painted is left out.
+        stuff_area_px: Stuff with fewer pixels is left void; meant at 1024x2048, scaled to (H, W).
+
+    Returns:
+        (H, W, 2) int64 (category id, instance): objects have instances 1, 2, ..., stuff has 0,
+        the rest is (-1, 0).
+    """
+    device = semantic.device
+    category = torch.full_like(semantic, VOID)
+    instance = torch.zeros_like(semantic)
+    things = torch.tensor(classes.things, dtype=torch.int64, device=device)
+    number = 0
+    for index in torch.argsort(detections["scores"], descending=True, stable=True).tolist():
+        if float(detections["scores"][index]) < score_threshold:
+            break
+        mask = detections["masks"][index]
+        free = mask & (instance == 0)
+        area, free_area = int(mask.sum()), int(free.sum())
+        if area == 0 or free_area == 0 or (area - free_area) / area > overlap_threshold:
+            continue
+        number += 1
+        instance[free] = number
+        category[free] = things[detections["classes"][index]]
+    stuff = torch.tensor((VOID, *classes.stuff), dtype=torch.int64, device=device)
+    region = torch.where(instance == 0, semantic, THING_REGION)
+    area_of_region = torch.bincount(region.flatten(), minlength=len(stuff))
+    stuff[area_of_region < stuff_area_px * semantic.numel() / STUFF_AREA_AT_PX] = VOID
+    category = torch.where(instance == 0, stuff[region], category)
+    return torch.stack((category, instance), dim=-1)

@@ -1,0 +1,130 @@
+"""The words of detector training: its classes, its batches, what it predicts, and its seams."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypedDict, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from relief.schema.label_spaces import VOID
+
+THING_REGION = 0
+"""The semantic class that all things share; telling them apart is the detector's."""
+
+
+@dataclass(frozen=True)
+class DetectorClasses:
+    """Which category ids of the labels are things and which are stuff, in the detector's order.
+
+    The detector's thing class t is the category `things[t]`; the semantic head's class 0 is the
+    region of all things, its class j + 1 the category `stuff[j]`.
+
+    Attributes:
+        things: Category ids that come as single objects.
+        stuff: Category ids that are regions.
+    """
+
+    things: tuple[int, ...]
+    stuff: tuple[int, ...]
+
+    @property
+    def num_things(self) -> int:
+        """How many thing classes the detector has."""
+        return len(self.things)
+
+    @property
+    def num_stuff(self) -> int:
+        """How many stuff classes the semantic head has beside the shared thing class."""
+        return len(self.stuff)
+
+    @property
+    def num_categories(self) -> int:
+        """One more than the largest category id."""
+        return max((*self.things, *self.stuff), default=-1) + 1
+
+    def thing_of_category(self) -> Tensor:
+        """int64 (num_categories,): the thing class of a category, -1 for the others."""
+        return _positions(self.things, self.num_categories)
+
+    def semantic_of_category(self) -> Tensor:
+        """int64 (num_categories,): the semantic head's class of a category, -1 = in neither set."""
+        lookup = torch.full((self.num_categories,), VOID, dtype=torch.int64)
+        lookup[list(self.stuff)] = torch.arange(1, self.num_stuff + 1)
+        lookup[list(self.things)] = THING_REGION
+        return lookup
+
+
+def _positions(ids: Sequence[int], size: int) -> Tensor:
+    lookup = torch.full((size,), VOID, dtype=torch.int64)
+    lookup[list(ids)] = torch.arange(len(ids))
+    return lookup
+
+
+class TrainingBatch(TypedDict):
+    """Images of one size with what the detector is to learn from them.
+
+    Masks and boxes are derived from `instance` as the last step, so that every transformation of
+    the map keeps them consistent.
+    """
+
+    image: Tensor  # (B, 3, H, W) uint8 on the CPU; float32 in [0, 1] on the device; RGB
+    semantic: Tensor  # (B, H, W) int64: 0 = things, j + 1 = stuff j, -1 = ignored
+    instance: Tensor  # (B, H, W) int64: 0 = none, n = object n of the image
+    classes: list[Tensor]  # per image (N,) int64 thing class of the objects 1..N
+    key: list[str]
+
+
+class InstanceTargets(TypedDict):
+    """The objects of one image, N of them, each with at least one pixel."""
+
+    masks: Tensor  # (N, H, W) bool
+    boxes: Tensor  # (N, 4) float32: x0, y0, x1, y1 in px, the last pixel included (x1 = max x + 1)
+    classes: Tensor  # (N,) int64 thing class
+
+
+class Detections(TypedDict):
+    """What the detector finds in one image, N objects, by falling score."""
+
+    masks: Tensor  # (N, H, W) bool
+    boxes: Tensor  # (N, 4) float32, as in InstanceTargets
+    classes: Tensor  # (N,) int64 thing class
+    scores: Tensor  # (N,) float32 in [0, 1]
+
+
+class SegmenterPrediction(TypedDict):
+    """What the detector says about a batch."""
+
+    semantic_logits: Tensor  # (B, 1 + number of stuff classes, H, W) float32
+    detections: list[Detections]
+
+
+@runtime_checkable
+class Segmenter(Protocol):
+    """A trainable panoptic network. Every segmenter is an `nn.Module` built for its classes."""
+
+    def setup(self) -> None:
+        """Loads initial weights, if there are any; called once before training.
+
+        Raises:
+            WeightsError: A file is missing, damaged, of another shape, or holds code.
+        """
+
+    def __call__(self, batch: TrainingBatch) -> dict[str, Tensor]:
+        """The weighted losses by name, scalars; their sum is what is minimised."""
+        ...
+
+    def predict(self, image: Tensor) -> SegmenterPrediction:
+        """(B, 3, H, W) float32 in [0, 1] -> what is seen, at the size of the images."""
+        ...
+
+
+@runtime_checkable
+class Augmentation(Protocol):
+    """One transformation of a batch on its device; images are float32 in [0, 1]."""
+
+    def __call__(self, batch: TrainingBatch) -> TrainingBatch:
+        """The transformed batch; the one given stays as it is."""
+        ...
