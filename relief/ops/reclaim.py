@@ -52,7 +52,7 @@ class Partition:
     def instances(self, min_area_px: int) -> NDArray[np.int64]:
         """Instance map under an area filter: (H, W) int64, 0 = none, 1..N."""
         ids = self.instance_ids(min_area_px)
-        instance = ids[self.owner]
+        instance = ids.take(self.owner)
         flat = instance.reshape(-1)
         at_contested = flat[self.contested]
         flat[self.contested] = np.where(at_contested > 0, at_contested, ids[self.fallback])
@@ -77,11 +77,13 @@ def partition(
     Returns:
         The components before any area filter.
     """
-    cores = category if edges is None else np.where(edges, 0, category).astype(category.dtype)
+    cores = category if edges is None else category * ~edges
     components, count = label_components(cores)
-    areas = component_areas_px(components, count)
+    position = np.flatnonzero(components.astype(np.bool_))  # things are few: look at them only
+    component = components.reshape(-1)[position]
+    areas = component_areas_px(component, count)
     of_component = np.zeros(count + 1, dtype=np.int64)
-    of_component[components.reshape(-1)] = cores.reshape(-1)
+    of_component[component] = cores.reshape(-1)[position]
     # Position in the one order: by category, then falling area; `lexsort` keeps scan order.
     order = np.lexsort((-areas[1:], of_component[1:])) + 1
     if dilation_px <= 0:
@@ -117,7 +119,7 @@ def _reclaim(
     margin = dilation_px
     rank = np.full(tuple(side + 2 * margin for side in category.shape), none, dtype=np.int32)
     inside = (slice(margin, -margin), slice(margin, -margin))
-    rank[inside] = rank_of[components]
+    rank[inside] = rank_of.take(components)
     candidates = _near_an_earlier_component(rank, none, dilation_px)[inside] & (category > 0)
     position = np.flatnonzero(candidates)
     row, column = np.divmod(position, category.shape[1])
@@ -177,7 +179,7 @@ def _numbered(
     number_of_component = np.zeros(count + 1, dtype=np.int32)
     number_of_component[order] = number_of_rank
 
-    owner = number_of_component[components]
+    owner = number_of_component.take(components)
     flat = owner.reshape(-1)
     own = flat[reclaimed.position]
     taker = number_of_rank[reclaimed.rank]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -18,10 +17,7 @@ def thing_regions(semantic: Tensor, thing_ids: Tensor) -> NDArray[np.unsignedint
     Returns:
         (B, H, W) unsigned integers: id + 1 for things, 0 for everything else.
     """
-    size = len(thing_ids) + 1
-    dtype = torch.uint8 if size <= 256 else torch.int32
-    codes = torch.arange(size, device=semantic.device)
-    codes[1:] *= thing_ids.to(semantic.device)
-    # -1 reads the entry of "ignore" in front.
-    regions = codes.to(dtype)[semantic + 1].cpu().numpy()
-    return regions if regions.dtype == np.uint8 else regions.view(np.uint32)
+    number = np.arange(1, len(thing_ids) + 1) * thing_ids.cpu().numpy()
+    codes = np.append(number, 0)  # -1 reads the last entry
+    codes = codes.astype(np.uint8 if len(thing_ids) < 256 else np.uint32)
+    return codes.take(semantic.cpu().numpy())
