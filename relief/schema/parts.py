@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
@@ -38,12 +39,16 @@ class DepthModel(Protocol):
         ...
 
 
-@runtime_checkable
-class Splitter(Protocol):
-    """Thing regions to instances."""
+class Splitter(ABC):
+    """Thing regions to instances.
+
+    A base class, not a protocol: the configuration parser takes protocols with `__call__` for
+    functions.
+    """
 
     needs_depth: bool
 
+    @abstractmethod
     def __call__(self, semantic: Tensor, depth: Tensor | None, thing_ids: Tensor) -> Tensor:
         """Splits the regions of the things.
 

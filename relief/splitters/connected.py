@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from relief.ops.reclaim import partition
+from relief.schema.parts import Splitter
 from relief.splitters.thing_regions import thing_regions
 
 
-class ConnectedSplitter:
+class ConnectedSplitter(Splitter):
     """Every 4-connected region of a thing category is an instance, if it is large enough.
 
     Args:

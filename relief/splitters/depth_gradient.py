@@ -8,10 +8,11 @@ from torch import Tensor
 
 from relief.ops.depth_edges import gradient_magnitude
 from relief.ops.reclaim import partition
+from relief.schema.parts import Splitter
 from relief.splitters.thing_regions import thing_regions
 
 
-class DepthGradientSplitter:
+class DepthGradientSplitter(Splitter):
     """Cuts thing regions where depth jumps, then lets the parts grow back over the edges.
 
     All numbers mean pixels where splitting runs.
