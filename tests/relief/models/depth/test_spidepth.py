@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from relief.models.depth.spidepth import SPIdepth
+from relief.models.weight_files import sha256_of
+from relief.schema.errors import WeightsError
+from relief.schema.parts import DepthModel
+
+GOLDEN = Path(__file__).parents[3] / "golden" / "spidepth.npz"
+
+
+@pytest.fixture(scope="module")
+def golden() -> dict[str, Tensor]:
+    with np.load(GOLDEN, allow_pickle=False) as arrays:
+        return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+
+
+def state(golden: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {n.removeprefix(prefix): t for n, t in golden.items() if n.startswith(prefix)}
+
+
+@pytest.fixture(scope="module")
+def model(golden) -> SPIdepth:
+    return SPIdepth.from_state_dicts(state(golden, "encoder/"), state(golden, "depth/"), 16)
+
+
+@pytest.fixture(scope="module")
+def image(golden) -> Tensor:
+    return golden["image_u8"].float() / 255
+
+
+def test_depth_in_metres_is_the_published_one(model, golden, image):
+    assert (model(image) - golden["depth"]).abs().max() < 1e-3
+
+
+def test_flip_average_is_the_published_one(model, golden, image):
+    assert (model.flip_averaged(image) - golden["depth_flip_average"]).abs().max() < 1e-3
+
+
+def test_relative_depth_is_the_published_one(model, golden, image):
+    depth = model.relative_depth(image, (128, 256))
+    assert depth.shape == (1, 1, 128, 256)
+    assert (depth[0, 0] - golden["depth_normalised_128x256"]).abs().max() < 1e-4
+
+
+def test_images_of_a_batch_do_not_mix(model, image):
+    other = image.flip(-2)
+    both = model.relative_depth(torch.cat((image, other)), (32, 64))
+    assert torch.allclose(both[:1], model.relative_depth(image, (32, 64)), atol=1e-5)
+    assert torch.allclose(both[1:], model.relative_depth(other, (32, 64)), atol=1e-5)
+
+
+@pytest.fixture
+def files(golden, tmp_path) -> tuple[Path, Path]:
+    torch.save({**state(golden, "encoder/"), "height": 160, "width": 512}, tmp_path / "encoder.pth")
+    torch.save(state(golden, "depth/"), tmp_path / "depth.pth")
+    return tmp_path / "encoder.pth", tmp_path / "depth.pth"
+
+
+def test_published_files_load_in_setup_and_resize_to_the_networks_size(files, golden, image):
+    model = SPIdepth(*files, input_size=(160, 512), patch_size=16)
+    assert model.unet is None
+    model.setup()
+    assert isinstance(model, DepthModel)
+    large = image.repeat_interleave(2, -1).repeat_interleave(2, -2)
+    depth = model.relative_depth(large, (128, 256))
+    assert (depth[0, 0] - golden["depth_normalised_128x256"]).abs().mean() < 0.1
+    assert model.weights == {
+        "depth encoder": sha256_of(files[0]),
+        "depth decoder": sha256_of(files[1]),
+    }
+    assert str(files[0].parent) not in json.dumps(model.description)
+
+
+def test_no_files_are_read_before_setup():
+    model = SPIdepth("nowhere/encoder.pth", "nowhere/depth.pth")
+    with pytest.raises(WeightsError, match="no such file"):
+        model.setup()
+    with pytest.raises(WeightsError, match="no depth weights given"):
+        SPIdepth().setup()
+
+
+def test_swapped_files_are_told_in_a_line(files):
+    with pytest.raises(WeightsError, match="not SPIdepth's") as caught:
+        SPIdepth(files[1], files[0], patch_size=16).setup()
+    assert "\n" not in str(caught.value)
+
+
+def test_other_patch_and_missing_tensors_are_refused(golden):
+    encoder, decoder = state(golden, "encoder/"), state(golden, "depth/")
+    with pytest.raises(WeightsError, match="patch of 16, expected 32"):
+        SPIdepth.from_state_dicts(encoder, decoder)
+    del encoder["decoder.final_conv.bias"]
+    with pytest.raises(WeightsError, match=r"no decoder\.final_conv\.bias"):
+        SPIdepth.from_state_dicts(encoder, decoder, 16)
+
+
+def test_image_with_too_few_tokens_is_refused(model):
+    with pytest.raises(ValueError, match="32 to 500 tokens"):
+        model(torch.zeros(1, 3, 64, 64))
+
+
+def test_feed_forward_layers_may_be_linear(golden):
+    """The published body stores them as matrices; as 1x1 convolutions they compute the same."""
+    encoder = {
+        name: tensor.flatten(1) if ".mlp.fc" in name and tensor.ndim == 4 else tensor
+        for name, tensor in state(golden, "encoder/").items()
+    }
+    linear = SPIdepth.from_state_dicts(encoder, state(golden, "depth/"), 16)
+    image = golden["image_u8"].float() / 255
+    assert (linear(image) - golden["depth"]).abs().max() < 1e-3
