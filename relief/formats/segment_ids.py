@@ -2,6 +2,59 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from relief.formats.label_png import read_png, write_png
+from relief.schema.errors import ReadError
+from relief.schema.label_spaces import VOID
+
 INSTANCE_BITS = 15
 MAX_INSTANCES = 2**INSTANCE_BITS - 1
 MAX_CATEGORIES = 2 ** (24 - INSTANCE_BITS) - 1
+
+
+def segment_ids(panoptic: Tensor, is_thing: Tensor) -> NDArray[np.uint32]:
+    """(H, W, 2) (category, instance) as (H, W) COCO segment ids, 0 = void."""
+    category, instance = panoptic.cpu().to(torch.int64).unbind(-1)
+    limit = min(len(is_thing), MAX_CATEGORIES)
+    if category.numel() and (category.min() < VOID or category.max() >= limit):
+        msg = f"expected categories in [-1, {limit}), got {category.min()} to {category.max()}"
+        raise ValueError(msg)
+    if instance.numel() and (instance.min() < 0 or instance.max() > MAX_INSTANCES):
+        msg = f"expected instances in [0, {MAX_INSTANCES}], got up to {instance.max()}"
+        raise ValueError(msg)
+    thing = torch.cat((is_thing.cpu(), torch.zeros(1, dtype=torch.bool)))[category]
+    is_segment = (category != VOID) & (~thing | (instance > 0))
+    ids = (category + 1 << INSTANCE_BITS) + instance.where(thing, 0)
+    return np.asarray(ids.where(is_segment, 0).numpy(), dtype=np.uint32)
+
+
+def split_segment_ids(ids: NDArray[np.uint32]) -> tuple[Tensor, Tensor]:
+    """(H, W) segment ids of a store as category (-1 = void) and instance, both int64."""
+    signed = torch.from_numpy(ids.astype(np.int64))
+    return (signed >> INSTANCE_BITS) - 1, signed & MAX_INSTANCES
+
+
+def write_segment_ids(path: Path, ids: NDArray[np.uint32]) -> None:
+    """Writes (H, W) ids below 2^24 as RGB, id = R + 256 G + 256^2 B; raises `WriteError`."""
+    little_endian = np.ascontiguousarray(ids, dtype="<u4")
+    write_png(path, little_endian.view(np.uint8).reshape(*ids.shape, 4)[..., :3])
+
+
+def read_segment_ids(path: Path) -> NDArray[np.uint32]:
+    """Reads what `write_segment_ids` wrote, (H, W) uint32.
+
+    Raises:
+        ReadError: The file cannot be read or is not RGB.
+    """
+    rgb = read_png(path)
+    if rgb.ndim != 3:
+        msg = f"cannot read label: {path} (gray, expected RGB). Make it again or remove it."
+        raise ReadError(msg)
+    wide = rgb.astype(np.uint32)
+    return np.asarray(wide[..., 0] | wide[..., 1] << 8 | wide[..., 2] << 16, dtype=np.uint32)

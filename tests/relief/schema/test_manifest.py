@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from relief.schema.errors import UsageError
+from relief.schema.manifest import Manifest, differences
+
+MANIFEST = Manifest(
+    k=80,
+    parts={"splitter": {"class_path": "a.B", "init_args": {"min_area_px": 100}}},
+    numbers={"short_side_px": 322},
+    seeds={"codebook": 0},
+    weights={"backbone": "ab12"},
+    images={"b": "pending", "a": "labelled"},
+)
+
+
+def test_json_reads_back_equal_and_is_stable() -> None:
+    whole = MANIFEST.with_codebook(80, [5, 3], [-1] * 80)
+    text = whole.to_json()
+    assert Manifest.from_json(text) == whole
+    assert text.endswith("}\n")
+    shuffled = dataclasses.replace(whole, images={"a": "labelled", "b": "pending"})
+    assert shuffled.to_json() == text
+    assert list(json.loads(text)) == sorted(json.loads(text))
+
+
+def test_things_and_groups_as_tensors() -> None:
+    known = dataclasses.replace(MANIFEST, k=4, thing_ids=(1, 3), groups=(-1, 0, -1, 1))
+    assert known.is_thing.tolist() == [False, True, False, True]
+    assert known.group_of_id.tolist() == [-1, 0, -1, 1]
+    unknown = dataclasses.replace(MANIFEST, k=2)
+    assert not unknown.is_thing.any()
+    assert torch.equal(unknown.group_of_id, torch.tensor([-1, -1]))
+
+
+def test_categories_are_classes_where_an_oracle_named_them() -> None:
+    oracle = dataclasses.replace(MANIFEST, label_space="oracle_classes", classes="cityscapes27")
+    assert (MANIFEST.num_categories, oracle.num_categories) == (80, 27)
+
+
+def test_differences_are_lines_for_people() -> None:
+    other = dataclasses.replace(
+        MANIFEST,
+        k=27,
+        parts={"splitter": {"class_path": "a.B", "init_args": {"min_area_px": 1000}}},
+        weights={},
+    )
+    assert differences(other, MANIFEST) == [
+        "k=27, this run has k=80",
+        "parts.splitter.init_args.min_area_px=1000, "
+        "this run has parts.splitter.init_args.min_area_px=100",
+        "weights.backbone=nothing, this run has weights.backbone=ab12",
+    ]
+    assert differences(MANIFEST, MANIFEST) == []
+
+
+def test_images_and_what_is_not_known_yet_make_no_difference() -> None:
+    later = MANIFEST.with_codebook(80, [1], [-1] * 80).with_statuses({"b": "labelled"})
+    assert later.images == {"a": "labelled", "b": "labelled"}
+    assert differences(MANIFEST, later) == []
+    assert differences(later, later.with_codebook(80, [2], [-1] * 80)) == [
+        "thing_ids=[1], this run has thing_ids=[2]"
+    ]
+
+
+def test_long_values_are_cut() -> None:
+    one, two = (dataclasses.replace(MANIFEST, notes=(letter * 500,)) for letter in "xy")
+    (line,) = differences(one, two)
+    assert len(line) < 200
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format_version": 1}', "null", '{"k": }'])
+def test_other_files_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="cannot read manifest: OUT/manifest.json"):
+        Manifest.from_json(text, "OUT/manifest.json")
+
+
+def test_a_newer_format_is_refused() -> None:
+    text = json.dumps({**json.loads(MANIFEST.to_json()), "format_version": 2})
+    with pytest.raises(UsageError, match="format 2"):
+        Manifest.from_json(text)
