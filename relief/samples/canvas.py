@@ -1,0 +1,161 @@
+"""What a scene is painted on: colour, ground truth and distance, far to near."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from relief.samples.textures import TILE_PX, texture_field
+from relief.schema.label_spaces import CITYSCAPES_LABELS, INSTANCE_DIVISOR
+
+FloatArray = NDArray[np.float32]
+BoolArray = NDArray[np.bool_]
+
+TEXTURE_STD = 0.13
+MAX_DISTANCE_M = 40.0
+_LABELS = {label.name: label for label in CITYSCAPES_LABELS}
+
+
+@dataclass
+class Box:
+    """A rectangle of pixels."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """The rectangle as an index of an image."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self.bottom - self.top, self.right - self.left
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it holds no pixel."""
+        return self.bottom <= self.top or self.right <= self.left
+
+
+@dataclass
+class Surface:
+    """How a region looks: one colour for the object, the texture of its class, its own phase.
+
+    Attributes:
+        label: A name of the Cityscapes table.
+        colour: RGB in [0, 1].
+        phase: Where the window of the texture starts, in pixels (row, column).
+        zoom: Scale of the texture, around 1.
+        shade: Brightness gained from the bottom to the top of the region.
+        gain: Contrast of the texture, around 1.
+    """
+
+    label: str
+    colour: FloatArray
+    phase: tuple[float, float]
+    zoom: float = 1.0
+    shade: float = 0.0
+    gain: float = 1.0
+
+
+@dataclass
+class Canvas:
+    """The arrays of one scene, all (height, width)."""
+
+    size: tuple[int, int]
+    image: FloatArray = field(init=False)
+    label_ids: NDArray[np.uint8] = field(init=False)
+    instance_ids: NDArray[np.uint16] = field(init=False)
+    distance_m: FloatArray = field(init=False)
+    _counts: dict[str, int] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.image = np.zeros((*self.size, 3), np.float32)
+        self.label_ids = np.zeros(self.size, np.uint8)
+        self.instance_ids = np.zeros(self.size, np.uint16)
+        self.distance_m = np.full(self.size, 1e3, np.float32)
+
+    def clip(self, top: float, left: float, bottom: float, right: float) -> Box:
+        """The pixels of a rectangle that lie on the canvas."""
+        return Box(
+            max(0, int(np.floor(top))),
+            max(0, int(np.floor(left))),
+            min(self.size[0], int(np.ceil(bottom)) + 1),
+            min(self.size[1], int(np.ceil(right)) + 1),
+        )
+
+    def paint(
+        self,
+        box: Box,
+        mask: BoolArray,
+        surface: Surface,
+        distance_m: FloatArray | float,
+        *,
+        tone: FloatArray | float = 0.0,
+        warp: tuple[FloatArray, FloatArray] | None = None,
+        is_group: bool = False,
+    ) -> None:
+        """Paints a region over what is there.
+
+        Args:
+            box: Where on the canvas.
+            mask: (h, w) of the box.
+            surface: How it looks.
+            distance_m: A number or (h, w).
+            tone: Brightness added to the colour, a number or (h, w).
+            warp: Texture coordinates (row, column), each (h, w); those of the box by default.
+            is_group: A region of things that are not told apart.
+        """
+        if not mask.any():
+            return
+        label = _LABELS[surface.label]
+        texture = _window(surface, box, warp)
+        height = box.size[0]
+        shade = surface.shade * (0.5 - np.arange(height, dtype=np.float32) / max(1, height - 1))
+        light = TEXTURE_STD * surface.gain * texture + tone + shade[:, None]
+        rows, columns = box.slices
+        colour = surface.colour + light[..., None]
+        np.copyto(self.image[rows, columns], colour, where=mask[..., None])
+        np.copyto(self.distance_m[rows, columns], np.float32(distance_m), where=mask)
+        self.label_ids[rows, columns][mask] = label.label_id
+        self.instance_ids[rows, columns][mask] = self._instance_id(surface.label, is_group)
+
+    def _instance_id(self, name: str, is_group: bool) -> int:
+        label = _LABELS[name]
+        if not label.is_thing or is_group:
+            return label.label_id
+        number = self._counts.get(name, 0)
+        self._counts[name] = number + 1
+        return label.label_id * INSTANCE_DIVISOR + number
+
+    def darken(self, box: Box, factor: FloatArray) -> None:
+        """Casts a shadow: multiplies the colours in a box by (h, w) factors."""
+        rows, columns = box.slices
+        self.image[rows, columns] *= factor[..., None]
+
+    @property
+    def depth(self) -> FloatArray:
+        """(height, width) in [0, 1], distances beyond 40 m are 1."""
+        return np.clip(self.distance_m, 0, MAX_DISTANCE_M) / np.float32(MAX_DISTANCE_M)
+
+
+def _window(surface: Surface, box: Box, warp: tuple[FloatArray, FloatArray] | None) -> FloatArray:
+    """The texture of the surface over a box, (h, w)."""
+    height, width = box.size
+    if warp is None:
+        rows = np.arange(height, dtype=np.float32)[:, None]
+        columns = np.arange(width, dtype=np.float32)[None]
+        warp = (np.broadcast_to(rows, box.size), np.broadcast_to(columns, box.size))
+    scale = np.float32(1 / surface.zoom)
+    y = np.mod(warp[0] * scale + np.float32(surface.phase[0]), TILE_PX).astype(np.float32)
+    x = np.mod(warp[1] * scale + np.float32(surface.phase[1]), TILE_PX).astype(np.float32)
+    return cv2.remap(
+        texture_field(surface.label), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
+    )

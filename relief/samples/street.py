@@ -1,0 +1,237 @@
+"""The street itself: camera, ground, facades and sky, each with its distance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relief.samples.canvas import Box, Canvas, FloatArray, Surface
+from relief.samples.palette import surface
+from relief.samples.shapes import blob, fill, fill_tone
+
+_FAR_M = 120.0
+
+
+@dataclass
+class View:
+    """A camera over a street that may bend.
+
+    Attributes:
+        horizon_px: Row of the horizon.
+        centre_px: Column where a straight street would vanish.
+        focal_px: Focal length.
+        height_m: Height of the camera above the ground.
+        bend: Sideways shift of the street in metres per square metre of distance.
+    """
+
+    horizon_px: float
+    centre_px: float
+    focal_px: float
+    height_m: float
+    bend: float
+
+    def column(self, x_m: float, z_m: NDArray[np.floating] | float) -> NDArray[np.floating]:
+        """Columns of points beside the street's middle."""
+        z = np.asarray(z_m, np.float64)
+        return self.centre_px + self.focal_px * (x_m / z + self.bend * z)
+
+    def row(self, y_m: float, z_m: NDArray[np.floating] | float) -> NDArray[np.floating]:
+        """Rows of points above the ground."""
+        return self.horizon_px + self.focal_px * (self.height_m - y_m) / np.asarray(z_m, np.float64)
+
+    def ground_distance(self, row: NDArray[np.floating]) -> FloatArray:
+        """Distance of the ground in each row; very far at the horizon."""
+        below = np.maximum(row - self.horizon_px, 1e-3)
+        return np.minimum(self.focal_px * self.height_m / below, 1e3).astype(np.float32)
+
+
+def random_view(rng: np.random.Generator, size: tuple[int, int]) -> View:
+    """A camera as on a car, somewhere on the street."""
+    return View(
+        horizon_px=size[0] * rng.uniform(0.34, 0.5),
+        centre_px=size[1] * rng.uniform(0.36, 0.64),
+        focal_px=size[1] * rng.uniform(0.6, 0.8),
+        height_m=rng.uniform(1.4, 2.3),
+        bend=rng.uniform(-0.004, 0.004) if rng.random() < 0.5 else 0.0,
+    )
+
+
+def paint_sky(canvas: Canvas, rng: np.random.Generator) -> None:
+    """Fills the whole canvas with sky."""
+    box = canvas.clip(0, 0, canvas.size[0] - 1, canvas.size[1] - 1)
+    canvas.paint(box, np.ones(box.size, bool), surface(rng, "sky"), 1e3)
+
+
+def _ground_warp(view: View, box: Box) -> tuple[FloatArray, FloatArray]:
+    """Texture coordinates that shrink a little with distance and run to the vanishing point."""
+    rows = np.arange(box.top, box.bottom, dtype=np.float32)
+    columns = np.arange(box.left, box.right, dtype=np.float32)
+    near = np.maximum(rows - view.horizon_px, 2.0) / 200.0
+    y = 200.0 / 0.72 * near**0.72
+    x = (columns[None] - view.centre_px) * near[:, None] ** -0.28
+    return np.broadcast_to(y[:, None], box.size).astype(np.float32), x.astype(np.float32)
+
+
+def paint_ground(
+    canvas: Canvas,
+    view: View,
+    look: Surface,
+    left_m: float,
+    right_m: float,
+    near_m: float = 1.5,
+    far_m: float = _FAR_M,
+    stripes: tuple[float, ...] = (),
+) -> None:
+    """Paints a strip of ground along the street, or across it when it is wide and short.
+
+    Args:
+        canvas: Where.
+        view: The camera.
+        look: Class and colour.
+        left_m: Left border, metres from the street's middle.
+        right_m: Right border.
+        near_m: Where it begins.
+        far_m: Where it ends.
+        stripes: Dashed lines, metres from the street's middle.
+    """
+    z = np.geomspace(near_m, far_m, 40)
+    outline = np.concatenate(
+        (
+            np.stack((view.column(left_m, z), view.row(0, z)), 1),
+            np.stack((view.column(right_m, z), view.row(0, z)), 1)[::-1],
+        )
+    )
+    box = canvas.clip(outline[:, 1].min(), 0, canvas.size[0] - 1, canvas.size[1] - 1)
+    if box.is_empty:
+        return
+    mask = np.zeros(box.size, np.uint8)
+    fill(mask, outline - (box.left, box.top))
+    tone = np.zeros(box.size, np.float32)
+    for x_m in stripes:
+        for start in np.arange(4.0, 50.0, 7.0):
+            dash = np.linspace(start, start + 3.5, 4)
+            edge = [
+                np.stack((view.column(x_m + s, dash), view.row(0, dash)), 1) for s in (-0.1, 0.1)
+            ]
+            fill_tone(tone, np.concatenate((edge[0], edge[1][::-1])) - (box.left, box.top), 0.2)
+    rows = np.arange(box.top, box.bottom, dtype=np.float64)
+    distance = np.broadcast_to(view.ground_distance(rows)[:, None], box.size)
+    canvas.paint(box, mask.astype(bool), look, distance, tone=tone, warp=_ground_warp(view, box))
+
+
+def paint_facade(
+    canvas: Canvas,
+    view: View,
+    look: Surface,
+    x_m: float,
+    z_m: tuple[float, float],
+    height_m: float,
+    windows: tuple[float, float] | None = None,
+    ragged: np.random.Generator | None = None,
+) -> None:
+    """Paints an upright plane along the street: a house front, a wall, a fence, a hedge.
+
+    Args:
+        canvas: Where.
+        view: The camera.
+        look: Class and colour.
+        x_m: Metres from the street's middle.
+        z_m: Distances of its two ends.
+        height_m: Height.
+        windows: Spacing of the windows (up, along) in metres, if it has some.
+        ragged: Draws an uneven upper border.
+    """
+    z = np.geomspace(*z_m, 24)
+    columns = view.column(x_m, z)
+    heights = np.full(24, height_m)
+    if ragged is not None:
+        heights = heights * (1 + 0.12 * ragged.standard_normal(24))
+    top = view.horizon_px + view.focal_px * (view.height_m - heights) / z
+    outline = np.concatenate(
+        (np.stack((columns, view.row(0, z)), 1), np.stack((columns, top), 1)[::-1])
+    )
+    box = canvas.clip(outline[:, 1].min(), columns.min(), outline[:, 1].max(), columns.max())
+    if box.is_empty:
+        return
+    mask = np.zeros(box.size, np.uint8)
+    fill(mask, outline - (box.left, box.top))
+    order = np.argsort(columns)
+    x = np.arange(box.left, box.right)
+    distance = np.interp(x, columns[order], z[order]).astype(np.float32)
+    tone = np.zeros(box.size, np.float32)
+    if windows is not None:
+        _add_windows(tone, view, box, x_m, z_m, height_m, windows)
+    middle = float(np.sqrt(z_m[0] * z_m[1]))
+    rows = np.arange(box.top, box.bottom, dtype=np.float32)[:, None] - np.float32(view.horizon_px)
+    stretch = (distance / middle) ** 0.5
+    warp = (rows * stretch[None], np.broadcast_to(np.cumsum(stretch)[None], box.size))
+    canvas.paint(
+        box,
+        mask.astype(bool),
+        look,
+        np.broadcast_to(distance[None], box.size),
+        tone=tone,
+        warp=(warp[0].astype(np.float32), warp[1].astype(np.float32)),
+    )
+
+
+def _add_windows(
+    tone: FloatArray,
+    view: View,
+    box: Box,
+    x_m: float,
+    z_m: tuple[float, float],
+    height_m: float,
+    spacing: tuple[float, float],
+) -> None:
+    """Panes lighter and darker than the house, in rows."""
+    floors = np.arange(1.0, height_m - spacing[0] * 0.6, spacing[0])
+    for number, z in enumerate(np.arange(z_m[0] + 0.6, z_m[1] - spacing[1] * 0.6, spacing[1])):
+        for floor, y in enumerate(floors):
+            ends = np.array([z, z + spacing[1] * 0.55])
+            columns = view.column(x_m, ends)
+            corners = np.stack(
+                (
+                    columns[[0, 1, 1, 0]],
+                    np.concatenate(
+                        (view.row(y, ends), view.row(y + spacing[0] * 0.55, ends)[::-1])
+                    ),
+                ),
+                1,
+            )
+            fill_tone(
+                tone, corners - (box.left, box.top), 0.13 if (number * 7 + floor * 5) % 3 else -0.17
+            )
+
+
+def paint_backdrop(
+    canvas: Canvas, view: View, look: Surface, z_m: float, heights_m: FloatArray
+) -> None:
+    """Paints houses or trees that close the street at the far end, one height per 32 columns."""
+    columns = np.linspace(-20, canvas.size[1] + 20, len(heights_m))
+    top = view.horizon_px + view.focal_px * (view.height_m - heights_m) / z_m
+    if look.label == "building":
+        columns, top = np.repeat(columns, 2)[1:], np.repeat(top, 2)[:-1]
+    bottom = float(view.row(0, z_m))
+    outline = np.concatenate(
+        (np.stack((columns, top), 1), [(columns[-1], bottom), (columns[0], bottom)])
+    )
+    box = canvas.clip(float(top.min()), 0, bottom, canvas.size[1] - 1)
+    if box.is_empty:
+        return
+    mask = np.zeros(box.size, np.uint8)
+    fill(mask, outline - (box.left, box.top))
+    canvas.paint(box, mask.astype(bool), look, z_m)
+
+
+__all__ = [
+    "View",
+    "blob",
+    "paint_backdrop",
+    "paint_facade",
+    "paint_ground",
+    "paint_sky",
+    "random_view",
+]

@@ -1,0 +1,223 @@
+"""One texture spectrum for each class: orientation, scale and regularity, never colour.
+
+Every field is periodic, has mean 0 and standard deviation 1, and repeats after `TILE_PX` pixels, so
+that a region of any size takes a window of it at a random phase. Scales are between 5 and 40 px:
+a few pixels say little of the class, a patch of 22 px and its neighbours say much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+TILE_PX = 512
+
+
+def _band_noise(
+    seed: int, cycles: tuple[float, float], angle_rad: float | None = None, spread_rad: float = 0.3
+) -> FloatArray:
+    """Gaussian noise within a band of cycles per tile, around one orientation if one is given."""
+    white = np.random.default_rng(seed).standard_normal((TILE_PX, TILE_PX))
+    frequency = np.fft.fftfreq(TILE_PX) * TILE_PX
+    fy, fx = np.meshgrid(frequency, frequency[: TILE_PX // 2 + 1], indexing="ij")
+    radius = np.hypot(fx, fy)
+    centre = np.sqrt(cycles[0] * cycles[1])
+    width = np.log(cycles[1] / cycles[0]) / 2
+    gain = np.exp(-0.5 * (np.log(np.maximum(radius, 1e-3) / centre) / width) ** 2)
+    if angle_rad is not None:
+        turn = np.angle(np.exp(2j * (np.arctan2(fy, fx) - angle_rad))) / 2
+        gain = gain * np.exp(-0.5 * (turn / spread_rad) ** 2)
+    spectrum = np.fft.rfft2(white) * gain
+    return _standardised(np.fft.irfft2(spectrum, (TILE_PX, TILE_PX)))
+
+
+def _standardised(field: NDArray[np.floating]) -> FloatArray:
+    field = field - field.mean()
+    field = np.clip(field / field.std(), -2.5, 2.5)
+    return ((field - field.mean()) / field.std()).astype(np.float32)
+
+
+def _grid() -> tuple[FloatArray, FloatArray]:
+    y, x = np.mgrid[:TILE_PX, :TILE_PX].astype(np.float32)
+    return y, x
+
+
+def _wave(cycles_y: int, cycles_x: int, jitter: float = 0.0, seed: int = 0) -> FloatArray:
+    """A sine with whole cycles per tile; `jitter` bends its phase (radians, rms)."""
+    y, x = _grid()
+    phase = 2 * np.pi * (cycles_y * y + cycles_x * x) / TILE_PX
+    if jitter:
+        phase = phase + jitter * _band_noise(seed, (4, 12))
+    return np.sin(phase).astype(np.float32)
+
+
+def _cell_tones(seed: int, rows: int, columns: int) -> FloatArray:
+    """One random tone for each cell of a grid of bricks (odd rows shifted by half a cell)."""
+    y, x = _grid()
+    tones = np.random.default_rng(seed).standard_normal((rows, columns)).astype(np.float32)
+    row = (y * rows / TILE_PX).astype(int)
+    column = ((x * columns / TILE_PX) + 0.5 * (row % 2)).astype(int) % columns
+    return tones[row, column]
+
+
+def _lines(cycles: int, axis: int, width: float, shift_rows: int = 0) -> FloatArray:
+    """1 on the joints of a grid along one axis, soft edges; `shift_rows` staggers them by rows."""
+    y, x = _grid()
+    position = (x if axis else y) * cycles / TILE_PX
+    if shift_rows:
+        position = position + 0.5 * ((y * shift_rows / TILE_PX).astype(int) % 2)
+    distance = np.abs(position - np.round(position))
+    return np.clip(1.5 - distance / width, 0, 1).astype(np.float32)
+
+
+def _road() -> FloatArray:
+    return _band_noise(1, (60, 110))
+
+
+def _sidewalk() -> FloatArray:
+    joints = np.maximum(_lines(24, 0, 0.07), _lines(24, 1, 0.07))
+    return _standardised(0.45 * _cell_tones(2, 24, 24) * 0 - 2.4 * joints + 0.5 * _cells(24))
+
+
+def _cells(count: int) -> FloatArray:
+    tones = np.random.default_rng(count).standard_normal((count, count)).astype(np.float32)
+    return np.kron(tones, np.ones((TILE_PX // count + 1,) * 2, np.float32))[:TILE_PX, :TILE_PX]
+
+
+def _building() -> FloatArray:
+    joints = np.maximum(_lines(52, 0, 0.16), _lines(26, 1, 0.08, shift_rows=52))
+    return _standardised(0.7 * _cell_tones(3, 52, 26) - 2.0 * joints)
+
+
+def _wall() -> FloatArray:
+    points = np.random.default_rng(4).integers(0, TILE_PX, (620, 2))
+    seeds = np.ones((TILE_PX, TILE_PX), np.uint8)
+    seeds[points[:, 0], points[:, 1]] = 0
+    tiled = np.tile(seeds, (3, 3))
+    distance, cell = cv2.distanceTransformWithLabels(tiled, cv2.DIST_L2, 5)
+    middle = slice(TILE_PX, 2 * TILE_PX)
+    tone = np.random.default_rng(5).standard_normal(int(cell.max()) + 1)[cell[middle, middle]]
+    return _standardised(0.8 * tone - 0.22 * distance[middle, middle])
+
+
+def _fence() -> FloatArray:
+    return _standardised(np.clip(2.2 * _wave(0, 56), -1, 1) + 0.35 * _band_noise(6, (10, 30)))
+
+
+def _pole() -> FloatArray:
+    return _standardised(np.clip(2.0 * _wave(62, 0), -1, 1) + 0.2 * _band_noise(7, (20, 60)))
+
+
+def _traffic_light() -> FloatArray:
+    return _standardised(np.maximum(_wave(40, 40) * _wave(40, -40), -0.2) ** 1)
+
+
+def _traffic_sign() -> FloatArray:
+    return _standardised(np.clip(2.5 * _wave(26, 26), -1, 1))
+
+
+def _vegetation() -> FloatArray:
+    blobs = _band_noise(8, (32, 56))
+    return _standardised(
+        np.where(blobs > 0.3, 1.6, 0.0) + 0.6 * blobs + 0.5 * _band_noise(9, (8, 18))
+    )
+
+
+def _terrain() -> FloatArray:
+    return _band_noise(10, (34, 90), 0.0, 0.16)
+
+
+def _sky() -> FloatArray:
+    return _standardised(_band_noise(11, (3, 14), np.pi / 2, 0.7))
+
+
+def _person() -> FloatArray:
+    return _band_noise(12, (44, 76), -np.pi / 4, 0.22)
+
+
+def _rider() -> FloatArray:
+    return _standardised(np.clip(2 * _wave(36, 0), -1, 1) + np.clip(2 * _wave(0, 36), -1, 1))
+
+
+def _car() -> FloatArray:
+    return _band_noise(13, (20, 44), np.pi / 2, 0.15)
+
+
+def _truck() -> FloatArray:
+    return _standardised(np.abs(_wave(0, 14)) + 0.15 * _band_noise(14, (10, 30)))
+
+
+def _bus() -> FloatArray:
+    frame = np.maximum(_lines(30, 0, 0.22), _lines(16, 1, 0.12))
+    return _standardised(2.4 * frame + 0.3 * _band_noise(15, (6, 16), np.pi / 4, 0.3))
+
+
+def _train() -> FloatArray:
+    return _standardised(np.clip(2 * _wave(34, 0), -1, 1) + 0.1 * _band_noise(16, (10, 30)))
+
+
+def _motorcycle() -> FloatArray:
+    return _standardised(
+        _wave(38, 38, 0.5, 3) + _wave(38, -38, 0.5, 4) + 0.4 * _band_noise(17, (20, 40))
+    )
+
+
+def _bicycle() -> FloatArray:
+    rng = np.random.default_rng(18)
+    field = np.zeros((TILE_PX, TILE_PX), np.float32)
+    for _ in range(330):
+        start = rng.uniform(0, TILE_PX, 2)
+        angle, length = rng.uniform(0, np.pi), rng.uniform(40, 90)
+        reach = length * np.array([np.cos(angle), np.sin(angle)])
+        for wrap in np.ndindex(3, 3):
+            origin = start + (np.array(wrap) - 1) * TILE_PX
+            ends = [tuple(int(round(16 * v)) for v in p) for p in (origin, origin + reach)]
+            cv2.line(field, ends[0], ends[1], 1.0, 2, cv2.LINE_AA, 4)
+    return _standardised(field)
+
+
+def _plain() -> FloatArray:
+    return _band_noise(19, (14, 60))
+
+
+_FAMILIES: dict[str, Callable[[], FloatArray]] = {
+    "road": _road,
+    "sidewalk": _sidewalk,
+    "building": _building,
+    "wall": _wall,
+    "fence": _fence,
+    "pole": _pole,
+    "traffic light": _traffic_light,
+    "traffic sign": _traffic_sign,
+    "vegetation": _vegetation,
+    "terrain": _terrain,
+    "sky": _sky,
+    "person": _person,
+    "rider": _rider,
+    "car": _car,
+    "truck": _truck,
+    "bus": _bus,
+    "train": _train,
+    "motorcycle": _motorcycle,
+    "bicycle": _bicycle,
+}
+
+
+@cache
+def texture_field(label_name: str) -> FloatArray:
+    """The texture of a class, or a plain one for the void labels.
+
+    Args:
+        label_name: A name of the Cityscapes table.
+
+    Returns:
+        (TILE_PX, TILE_PX) float32, periodic, mean 0, standard deviation 1.
+    """
+    field = _FAMILIES.get(label_name, _plain)()
+    field.setflags(write=False)
+    return field
