@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
-import traceback
+import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,9 @@ import pytorch_lightning as pl
 from jsonargparse import ArgumentError
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from rich.console import Console
+from rich.logging import RichHandler
 
-from relief.schema.errors import ReliefError, UsageError
+from relief.schema.errors import ReliefError, StoppedBySignal, UsageError
 
 CONFIGS = Path(__file__).parent / "configs"
 EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
@@ -68,8 +71,17 @@ class ReliefCLI(LightningCLI):
         )
 
     def option(self, name: str) -> Any:
-        """The value of an option that is not a part."""
+        """The value of an option, or the part of that name."""
         return self.config_init.get(name)
+
+    def resolved_yaml(self) -> str:
+        """The whole resolved configuration."""
+        return str(self.parser.dump(self.config, skip_link_targets=True))
+
+    def plain_config(self) -> dict[str, Any]:
+        """The resolved configuration as nested plain values."""
+        dumped = self.parser.dump(self.config, format="json", skip_link_targets=True)
+        return dict(json.loads(dumped))
 
 
 def quiet_libraries() -> None:
@@ -78,6 +90,30 @@ def quiet_libraries() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning.*")
     warnings.filterwarnings("ignore", message=".*LightningCLI.*args.*")
+    log = logging.getLogger("relief")
+    if not log.handlers:
+        console = Console(soft_wrap=True, highlight=False)
+        log.addHandler(PlainHandler(console))
+        log.setLevel(logging.INFO if is_first_process() else logging.ERROR)
+        log.propagate = False
+
+
+class PlainHandler(RichHandler):
+    """Log lines on the terminal as plain lines, beside progress bars."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console=console, show_time=False, show_level=False, show_path=False)
+
+
+def start_log(out: Path) -> None:
+    """From here on what is said also goes to OUT/log.txt."""
+    log = logging.getLogger("relief")
+    for handler in [h for h in log.handlers if isinstance(h, logging.FileHandler)]:
+        log.removeHandler(handler)
+        handler.close()
+    file = logging.FileHandler(out / "log.txt", encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    log.addHandler(file)
 
 
 def is_first_process() -> bool:
@@ -86,9 +122,17 @@ def is_first_process() -> bool:
 
 
 def say(text: str) -> None:
-    """One line for people on standard output, from the first process only."""
+    """One line for people, on standard output and in the log, from the first process only."""
     if is_first_process():
-        Console(soft_wrap=True, highlight=False).print(text)
+        logging.getLogger("relief").info(text)
+
+
+@contextmanager
+def step(title: str) -> Iterator[None]:
+    """Says how long something took, when it is done."""
+    start = time.perf_counter()
+    yield
+    say(f"{title}: {time.perf_counter() - start:.1f} s")
 
 
 def complain(text: str) -> None:
@@ -105,15 +149,18 @@ def one_line(error: BaseException) -> str:
 def exit_code(
     main: Callable[[Sequence[str] | None], int], args: Sequence[str] | None = None
 ) -> int:
-    """Runs a script's `main` and turns what people do wrong into one line and exit code 2.
+    """Runs a script's `main`; what people do wrong becomes one line and exit code 2.
 
-    Anything else that is raised is a fault of ours: one line, exit code 1, the traceback to the
-    log (`RELIEF_TRACEBACK=1` prints it).
+    Anything else that is raised is a fault of ours: one line and exit code 1; the traceback goes
+    to the log.
     """
     try:
         return main(args)
     except SystemExit as error:  # --help, --print_config
         return error.code if isinstance(error.code, int) else EXIT_USAGE
+    except StoppedBySignal as error:
+        complain(one_line(error))
+        return 128 + error.number
     except ReliefError as error:
         complain(f"error: {one_line(error)}")
         return EXIT_USAGE if isinstance(error, UsageError) else EXIT_INCOMPLETE
@@ -124,8 +171,6 @@ def exit_code(
         complain("stopped by SIGINT. Run the same command again to go on.")
         return 130
     except Exception as error:
-        if os.environ.get("RELIEF_TRACEBACK"):
-            traceback.print_exc()
-        logging.getLogger("relief").error("the run failed", exc_info=error)
         complain(f"error: {type(error).__name__}: {one_line(error)}")
+        logging.getLogger("relief").error("the run failed", exc_info=error)
         return EXIT_INCOMPLETE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from datamodules.labelling import Item, LabellingDataModule
+from datamodules.labelling import Item, LabellingDataModule, OnError
 from relief.formats.cityscapes import CityscapesTree
 from relief.schema.label_spaces import label_space as find_label_space
 from relief.schema.parts import DepthReader
@@ -22,6 +22,9 @@ class Cityscapes(LabellingDataModule):
         depth: Reader of precomputed depth.
         batch_size: Images per batch; all must have one size when above 1.
         num_workers: Reading processes per rank.
+        on_error: See `LabellingDataModule`.
+        observe_split: Where clusters are counted for things, groups and (`oracle_classes`) votes;
+            the fit split unless given.
     """
 
     def __init__(
@@ -33,11 +36,14 @@ class Cityscapes(LabellingDataModule):
         depth: DepthReader | None = None,
         batch_size: int = 1,
         num_workers: int = 0,
+        on_error: OnError = "record",
+        observe_split: str | None = None,
     ) -> None:
-        super().__init__(depth, batch_size, num_workers)
+        super().__init__(depth, batch_size, num_workers, on_error)
         self.root = Path(root)
         self.split = split
         self.fit_split = fit_split
+        self.observe_split = observe_split or fit_split
         self.label_space = find_label_space(label_space)
 
     def tree(self, split: str) -> CityscapesTree:

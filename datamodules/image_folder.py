@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from datamodules.labelling import Item, LabellingDataModule
+from datamodules.labelling import Item, LabellingDataModule, OnError
 from relief.formats.images import find_images
 from relief.schema.errors import UsageError
 from relief.schema.parts import DepthReader
@@ -17,21 +17,27 @@ class ImageFolder(LabellingDataModule):
         root: The folder. Left empty, the run stops with the option to type.
         depth: Reader of precomputed depth that mirrors the folder.
         num_workers: Reading processes per rank.
+        on_error: See `LabellingDataModule`.
     """
 
     def __init__(
-        self, root: str = "", depth: DepthReader | None = None, num_workers: int = 0
+        self,
+        root: str = "",
+        depth: DepthReader | None = None,
+        num_workers: int = 0,
+        on_error: OnError = "record",
     ) -> None:
-        super().__init__(depth, batch_size=1, num_workers=num_workers)
+        super().__init__(depth, 1, num_workers, on_error)
         self.root = Path(root) if root else None
-        self.split = self.fit_split = "folder"
+        self.split = self.fit_split = self.observe_split = ""
 
     def items(self, split: str) -> list[Item]:
         """The images of the folder, sorted by key."""
+        del split  # a folder has none: the codebook is fitted on what is labelled
         if self.root is None:
             msg = "no folder given: data.root is empty. Add --data.init_args.root DIR."
             raise UsageError(msg)
         return [
-            Item(key, path, self.depth.find(split, key) if self.depth else None)
+            Item(key, path, self.depth.find("", key) if self.depth else None)
             for key, path in sorted(find_images(self.root).items())
         ]

@@ -19,6 +19,7 @@ from relief.schema.errors import ReadError, UsageError
 from relief.schema.parts import DepthReader
 
 Pass = Literal["fit", "observe", "label"]
+OnError = Literal["record", "skip", "stop"]
 NOTHING = -1  # index of a padding sample: every rank runs the same number of batches
 
 
@@ -131,18 +132,26 @@ class LabellingDataModule(pl.LightningDataModule):
         depth: Reader of precomputed depth; `None` when the labeller computes or needs none.
         batch_size: Images per batch; labels do not depend on it.
         num_workers: Reading processes per rank; 0 reads in the main process.
+        on_error: What an image that cannot be used does to the run: `record` labels the others
+            and exits with 1, `skip` does so and exits with 0, `stop` ends the run at once.
     """
 
     split: str
     fit_split: str
+    observe_split: str
 
     def __init__(
-        self, depth: DepthReader | None = None, batch_size: int = 1, num_workers: int = 0
+        self,
+        depth: DepthReader | None = None,
+        batch_size: int = 1,
+        num_workers: int = 0,
+        on_error: OnError = "record",
     ) -> None:
         super().__init__()
         self.depth = depth
         self.batch_size = batch_size
         self.num_workers = num_workers
+        self.on_error = on_error
         self.current_pass: Pass = "label"
         self._items: Sequence[Item] = ()
         self._with_targets = False

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from lightning_modules.labeler import Labeler, provenance
 from relief.models.cluster_segmentation import segment
 from relief.models.codebook import Codebook
 from relief.ops.panoptic_map import compose_panoptic, resize_depth
 from relief.ops.resize import resize_nearest
-from relief.schema.batch import ImageBatch, PanopticPrediction
 from relief.schema.geometry import WindowGeometry, scaled_size
+from relief.schema.manifest import Manifest
 from relief.schema.parts import Backbone, DepthModel, Splitter
 
 
-class PseudoLabeler(pl.LightningModule):
+class PseudoLabeler(Labeler):
     """Features, codebook, depth and splitter in one `predict_step`.
-
-    Images are labelled one by one, whatever the batch, so that labels do not depend on its size.
 
     Args:
         backbone: An `nn.Module` that fits `Backbone`.
@@ -48,32 +47,28 @@ class PseudoLabeler(pl.LightningModule):
         self.geometry = geometry
         self.split_short_side_px = split_short_side_px
 
-    def load_weights(self) -> None:
-        """Loads the weights of the networks; wrong ones stop the run here.
+    def networks(self) -> Mapping[str, nn.Module]:
+        """The backbone, and the depth network if there is one."""
+        return {"backbone": self.backbone, **({"depth": self.depth} if self.depth else {})}
 
-        Raises:
-            WeightsError: See `Backbone.setup`.
-        """
-        for part in (self.backbone, self.depth):
-            if part is not None:
-                cast(Backbone, part).setup()
-
-    @torch.no_grad()
-    def predict_step(self, batch: ImageBatch, batch_idx: int) -> PanopticPrediction:
-        """Labels a batch. See `PanopticPrediction`."""
-        del batch_idx
-        semantics, panoptics = [], []
-        for i in range(len(batch["key"])):
-            depth = batch["depth"][i : i + 1] if "depth" in batch else None
-            semantic, panoptic = self.label(batch["image"][i], depth)
-            semantics.append(semantic)
-            panoptics.append(panoptic)
-        return {
-            "key": batch["key"],
-            "semantic": semantics,
-            "panoptic": panoptics,
-            "failures": batch.get("failures", []),
-        }
+    def manifest(self, parts: Mapping[str, Any], keys: Sequence[str]) -> Manifest:
+        """What determines the labels; things and groups once the codebook knows them."""
+        hashes, supervision, notes = provenance(self.networks())
+        codebook = self.codebook
+        classes = codebook.metadata.get("classes")
+        known = codebook.is_fitted
+        return Manifest(
+            k=codebook.wanted_k,
+            label_space="oracle_classes" if classes else "clusters",
+            classes=classes,
+            parts=parts,
+            weights=hashes,
+            thing_ids=tuple(codebook.thing_categories.nonzero()[:, 0].tolist()) if known else None,
+            groups=tuple(codebook.category_groups.tolist()) if known else None,
+            supervision=(*supervision, *codebook.metadata.get("supervision", ())),
+            notes=tuple(notes),
+            images=dict.fromkeys(keys, "pending"),
+        )
 
     def label(self, image: Tensor, depth: Tensor | None) -> tuple[Tensor, Tensor]:
         """Labels one image.
@@ -107,7 +102,3 @@ class PseudoLabeler(pl.LightningModule):
         if self.depth is not None:
             return cast(DepthModel, self.depth).relative_depth(image[None], size)
         return None if depth is None else resize_depth(depth, size)
-
-    def on_predict_start(self) -> None:
-        """Evaluation mode, whatever came before."""
-        self.eval()

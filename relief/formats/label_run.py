@@ -1,0 +1,138 @@
+"""One labelling run's output folder: claimed before work, filled file by file, completed at the end."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from torch import Tensor
+
+from relief.formats.atomic import check_writable, remove_temporaries, write_text
+from relief.formats.label_store import (
+    MANIFEST,
+    PANOPTIC,
+    SEMANTIC,
+    LabelStore,
+    panoptic_path,
+    read_manifest,
+    semantic_path,
+    write_manifest,
+    write_panoptic,
+    write_semantic,
+)
+from relief.formats.reader import path_of_key
+from relief.schema.batch import Failure
+from relief.schema.errors import UsageError
+from relief.schema.manifest import ImageStatus, Manifest, differences
+
+CODEBOOK = "codebook.safetensors"
+FAILED = "failed"
+_MADE_BY_A_RUN = (MANIFEST, SEMANTIC, PANOPTIC, "panoptic.json", CODEBOOK, FAILED)
+
+
+class LabelRun:
+    """The folder OUT while labels are being written into it.
+
+    Args:
+        out: The folder; need not exist yet.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.out = Path(out)
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The manifest as it was written at the start of the run."""
+        return read_manifest(self.out)
+
+    @property
+    def codebook_path(self) -> Path:
+        """OUT/codebook.safetensors."""
+        return self.out / CODEBOOK
+
+    def claim(self, manifest: Manifest, *, overwrite: bool) -> None:
+        """Takes the folder for this configuration; only the first process calls this.
+
+        Raises:
+            UsageError: It cannot be written, or holds labels of another configuration. Nothing was
+                written or removed then.
+        """
+        if (self.out / MANIFEST).exists() and not overwrite:
+            changed = differences(read_manifest(self.out), manifest)
+            if changed:
+                made, _, now = changed[0].partition(", ")
+                more = f" ({len(changed) - 1} more differences)" if len(changed) > 1 else ""
+                msg = (
+                    f"{self.out} was made with {made}, {now}{more}. "
+                    "Use another folder or --overwrite true."
+                )
+                raise UsageError(msg)
+        check_writable(self.out)
+        if overwrite:
+            self._remove_labels()
+        remove_temporaries(self.out)
+
+    def begin(self, manifest: Manifest) -> None:
+        """Writes the manifest of the run, every image pending."""
+        images: dict[str, ImageStatus] = dict.fromkeys(manifest.images, "pending")
+        write_manifest(self.out, dataclasses.replace(manifest, images=images))
+        shutil.rmtree(self.out / FAILED, ignore_errors=True)
+
+    def write(self, key: str, semantic: Tensor, panoptic: Tensor) -> None:
+        """Writes the two label files of an image.
+
+        Args:
+            key: The image.
+            semantic: (H, W) ids before splitting.
+            panoptic: (H, W, 2) (category, instance).
+
+        Raises:
+            WriteError: The disk is full or went away; nothing half-written stays.
+        """
+        write_semantic(self.out, key, semantic, self.manifest.num_categories)
+        write_panoptic(self.out, key, panoptic, self.manifest.is_thing)
+
+    def record_failure(self, failure: Failure) -> None:
+        """Notes why an image has no labels, so that every rank's notes reach the report."""
+        write_text(path_of_key(self.out / FAILED, failure["key"], ".txt"), failure["reason"])
+
+    def labelled(self, keys: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Which images are done, and which have label files that cannot be read."""
+        store = LabelStore(self.out)
+        done, damaged = [], []
+        for key in keys:
+            if not (semantic_path(self.out, key).exists() or panoptic_path(self.out, key).exists()):
+                continue
+            (done if store.readable(key) else damaged).append(key)
+        return done, damaged
+
+    def complete(self) -> Mapping[str, str]:
+        """Checks every file and writes the final statuses; only the first process calls this.
+
+        Returns:
+            Why each image that has no labels has none, by key; empty when all is done.
+        """
+        keys = self.manifest.keys()
+        done = set(self.labelled(keys)[0])
+        missing = {key: self._reason(key) for key in keys if key not in done}
+        statuses: dict[str, ImageStatus] = {
+            key: "labelled" if key in done else "failed" for key in keys
+        }
+        write_manifest(self.out, self.manifest.with_statuses(statuses))
+        shutil.rmtree(self.out / FAILED, ignore_errors=True)
+        return missing
+
+    def _reason(self, key: str) -> str:
+        path = path_of_key(self.out / FAILED, key, ".txt")
+        return path.read_text(encoding="utf-8") if path.exists() else "not labelled yet"
+
+    def _remove_labels(self) -> None:
+        for name in _MADE_BY_A_RUN:
+            path = self.out / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)

@@ -1,0 +1,44 @@
+"""What of a run's configuration determines its labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+# Where things lie and how fast they are read: other values, same labels.
+VOLATILE = frozenset({"root", "depth_root", "batch_size", "num_workers", "max_bytes"})
+ROLES = ("model", "fitter", "thingness", "data")
+_MEASURING_ONLY = frozenset({"label_space"})
+
+
+def determinants(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of a configuration that decide the bytes of the labels.
+
+    Args:
+        config: The resolved configuration, nested plain values.
+
+    Returns:
+        `class_path` and `init_args` by role; folders, batch sizes and workers left out, files
+        named without their folder (their hashes stand elsewhere in the manifest).
+    """
+    parts = {role: _pruned(config[role]) for role in ROLES if config.get(role) is not None}
+    data_arguments = parts.get("data", {}).get("init_args", {})
+    for name in _MEASURING_ONLY:
+        data_arguments.pop(name, None)
+    return parts
+
+
+def _pruned(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            str(name): _pruned(inner)
+            for name, inner in value.items()
+            if name not in VOLATILE and inner is not None
+        }
+    if isinstance(value, list | tuple):
+        return [_pruned(inner) for inner in value]
+    if isinstance(value, str | int | float | bool):
+        is_path = isinstance(value, str) and "/" in value
+        return PurePosixPath(value).name if is_path else value
+    return str(value)

@@ -1,0 +1,34 @@
+from relief.schema.determinants import determinants
+
+
+def config(**data):
+    return {
+        "model": {"class_path": "a.B", "init_args": {"short_side_px": 322, "depth": None}},
+        "fitter": None,
+        "trainer": {"devices": 2},
+        "data": {"class_path": "c.D", "init_args": {"split": "val", **data}},
+    }
+
+
+def test_folders_workers_and_devices_do_not_count():
+    one = determinants(config(root="/data/a", num_workers=4, batch_size=1))
+    other = determinants(config(root="/elsewhere", num_workers=0, batch_size=8))
+    assert one == other
+    assert one == {
+        "model": {"class_path": "a.B", "init_args": {"short_side_px": 322}},
+        "data": {"class_path": "c.D", "init_args": {"split": "val"}},
+    }
+
+
+def test_what_decides_the_labels_counts():
+    assert determinants(config(split="train")) != determinants(config(split="val"))
+
+
+def test_files_are_named_without_their_folder():
+    parts = determinants(config(names="/home/me/names.yaml", sizes=[(1, "x/y.npy")]))
+    assert parts["data"]["init_args"]["names"] == "names.yaml"
+    assert parts["data"]["init_args"]["sizes"] == [[1, "y.npy"]]
+
+
+def test_the_classes_measured_in_do_not_decide_the_labels():
+    assert determinants(config(label_space="cityscapes27")) == determinants(config())
