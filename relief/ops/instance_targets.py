@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from relief.schema.training import InstanceTargets
+from relief.schema.training import InstanceTargets, TrainingBatch
 
 
 def instance_boxes(instance: Tensor, num_instances: int) -> Tensor:
@@ -66,3 +66,13 @@ def instance_targets(instance: Tensor, classes: Tensor) -> InstanceTargets:
         boxes=instance_boxes(instance, len(classes)),
         classes=classes,
     )
+
+
+def tidy_instances(batch: TrainingBatch, min_pixels: int = 1) -> TrainingBatch:
+    """The batch with the ids of every image closed up to 1..M, too small objects dropped."""
+    instances, classes = [], []
+    for one, its_classes in zip(batch["instance"], batch["classes"], strict=True):
+        instance, kept = renumber_instances(one, its_classes, min_pixels)
+        instances.append(instance)
+        classes.append(kept)
+    return {**batch, "instance": torch.stack(instances), "classes": classes}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypedDict, runtime_checkable
 
@@ -121,10 +121,26 @@ class Segmenter(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class TrainingMoment:
+    """What an augmentation may know of the training it is part of.
+
+    Attributes:
+        step: Optimizer steps done so far.
+        predict: The running network on images (B, 3, H, W) float32 in [0, 1].
+    """
+
+    step: int
+    predict: Callable[[Tensor], SegmenterPrediction]
+
+
 @runtime_checkable
 class Augmentation(Protocol):
-    """One transformation of a batch on its device; images are float32 in [0, 1]."""
+    """One transformation of a batch on its device; images are float32 in [0, 1].
 
-    def __call__(self, batch: TrainingBatch) -> TrainingBatch:
+    Random numbers come from torch's global generators, which the training sets at every step.
+    """
+
+    def __call__(self, batch: TrainingBatch, moment: TrainingMoment) -> TrainingBatch:
         """The transformed batch; the one given stays as it is."""
         ...

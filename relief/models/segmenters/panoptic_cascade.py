@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from relief.models.segmenters.cascade_heads import DropLossCascade, FloatRPNHead, silent_storage
 from relief.models.segmenters.detectron2_parts import (
     RPN,
+    Backbone,
     BitMasks,
     Boxes,
     CfgNode,
@@ -165,7 +166,7 @@ class PanopticCascade(nn.Module):
 
 
 def _build(config: CfgNode, backbone: nn.Module, drop_loss_iou: float | None) -> PanopticFPN:
-    shapes = backbone.output_shape()
+    shapes = cast(Backbone, backbone).output_shape()
     proposal_parts = RPN.from_config(config, shapes)
     proposal_parts["head"] = FloatRPNHead(
         config, [shapes[name] for name in config.MODEL.RPN.IN_FEATURES]

@@ -1,6 +1,11 @@
 import torch
 
-from relief.ops.instance_targets import instance_boxes, instance_targets, renumber_instances
+from relief.ops.instance_targets import (
+    instance_boxes,
+    instance_targets,
+    renumber_instances,
+    tidy_instances,
+)
 
 MAP = torch.tensor(
     [
@@ -36,3 +41,11 @@ def test_targets_belong_together():
     assert targets["classes"].tolist() == [7, 9]
     assert targets["boxes"].tolist() == [[1, 0, 3, 2], [4, 1, 5, 3]]
     assert torch.equal(targets["masks"], torch.stack((MAP == 1, MAP == 3)))
+
+
+def test_tidying_goes_over_all_images():
+    batch = {"instance": torch.stack((MAP, MAP)), "classes": [torch.tensor([7, 8, 9])] * 2}
+    tidy = tidy_instances(batch, min_pixels=3)
+    assert [classes.tolist() for classes in tidy["classes"]] == [[7], [7]]
+    assert tidy["instance"].max() == 1
+    assert torch.equal(batch["instance"][0], MAP)
