@@ -127,7 +127,7 @@ def test_a_cut_file_is_not_readable_wherever_it_is_cut(tmp_path: Path, path) -> 
     for size in {0, 1, 8, 30, len(whole) // 2, len(whole) - 13, len(whole) - 5, len(whole) - 1}:
         path(tmp_path, "a").write_bytes(whole[:size])
         assert not store.readable("a"), size
-        with pytest.raises(ReadError, match="cannot read label: .*a.png"):
+        with pytest.raises(ReadError, match=r"cannot read label: .*a.png"):
             store.panoptic("a")
 
 
@@ -149,7 +149,7 @@ def test_missing_and_differing_files_are_not_readable(tmp_path: Path) -> None:
     assert not store.readable("a")
     write_panoptic(tmp_path, "a", torch.zeros(3, 2, 2, dtype=torch.int64), thing_mask((), 2))
     assert not store.readable("a")
-    with pytest.raises(ReadError, match="differ in size: .*3x2 and 2x3"):
+    with pytest.raises(ReadError, match=r"differ in size: .*3x2 and 2x3"):
         store.panoptic("a")
 
 
@@ -180,7 +180,7 @@ def test_only_labelled_images_are_keys(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_store_says_so(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no label store: .* has no manifest.json"):
+    with pytest.raises(UsageError, match=r"no label store: .* has no manifest.json"):
         read_manifest(tmp_path)
     (tmp_path / "manifest.json").write_text(json.dumps({"k": 3}))
     with pytest.raises(UsageError, match="cannot read manifest"):

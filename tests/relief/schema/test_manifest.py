@@ -76,7 +76,7 @@ def test_long_values_are_cut() -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format_version": 1}', "null", '{"k": }'])
 def test_other_files_are_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="cannot read manifest: OUT/manifest.json"):
+    with pytest.raises(UsageError, match=r"cannot read manifest: OUT/manifest.json"):
         Manifest.from_json(text, "OUT/manifest.json")
 
 

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from relief.formats.label_png import (
+    read_ids,
+    read_png,
+    read_semantic,
+    write_instance_png,
+    write_png,
+)
+from relief.schema.errors import ReadError
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", [(1, 1), (7, 5), (33, 64)])
+def test_ids_read_back_equal_here_and_with_pillow(tmp_path: Path, dtype, shape) -> None:
+    high = np.iinfo(dtype).max + 1
+    array = np.random.default_rng(0).integers(0, high, shape).astype(dtype)
+    write_png(tmp_path / "a.png", array)
+    assert np.array_equal(read_png(tmp_path / "a.png"), array)
+    assert np.array_equal(np.array(Image.open(tmp_path / "a.png")), array)
+
+
+def test_colours_are_rgb(tmp_path: Path) -> None:
+    array = np.random.default_rng(0).integers(0, 256, (4, 5, 3)).astype(np.uint8)
+    write_png(tmp_path / "a.png", array)
+    assert np.array_equal(read_png(tmp_path / "a.png"), array)
+    assert np.array_equal(np.array(Image.open(tmp_path / "a.png")), array)
+    with pytest.raises(ReadError, match="has colours, expected ids"):
+        read_ids(tmp_path / "a.png")
+
+
+def test_a_palette_gives_its_indices(tmp_path: Path) -> None:
+    image = Image.fromarray(np.array([[0, 7, 255]], np.uint8))
+    image.putpalette([i % 256 for i in range(768)])
+    assert image.mode == "P"
+    image.save(tmp_path / "a.png")
+    assert read_semantic(tmp_path / "a.png").tolist() == [[0, 7, -1]]
+
+
+def test_ignore_is_255_of_8_bit_and_65535_of_16_bit(tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", np.array([[255, 254]], np.uint8))
+    write_png(tmp_path / "b.png", np.array([[255, 65535]], np.uint16))
+    assert read_semantic(tmp_path / "a.png").tolist() == [[-1, 254]]
+    assert read_semantic(tmp_path / "b.png").tolist() == [[255, -1]]
+
+
+def test_instances_above_65535_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="65536"):
+        write_instance_png(tmp_path / "a.png", torch.tensor([[65536]]))
+
+
+def test_what_is_no_label_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"GIF89a")
+    with pytest.raises(ReadError, match="not a PNG file"):
+        read_png(path)
+    Image.fromarray(np.zeros((2, 2, 4), np.uint8), "RGBA").save(path)
+    with pytest.raises(ReadError, match="has colours"):
+        read_png(path)
+    Image.fromarray(np.zeros((2, 2), bool)).save(path)
+    with pytest.raises(ReadError, match="1 bits a pixel"):
+        read_png(path)
+    path.write_bytes(cv2.imencode(".png", np.zeros((2, 2, 3), np.uint16))[1].tobytes())
+    with pytest.raises(ReadError, match="has colours"):
+        read_png(path)
+    with pytest.raises(ReadError, match=r"no.png \(No such file or directory\)"):
+        read_png(tmp_path / "no.png")

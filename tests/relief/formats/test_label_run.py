@@ -1,0 +1,90 @@
+import dataclasses
+
+import pytest
+import torch
+
+from relief.formats.label_run import LabelRun
+from relief.formats.label_store import LabelStore, panoptic_path
+from relief.schema.errors import UsageError
+from relief.schema.manifest import Manifest
+
+KEYS = ("a/one", "b/two")
+
+
+def manifest(k=3):
+    return Manifest(k=k, thing_ids=(1,), groups=(-1, 0, -1), images=dict.fromkeys(KEYS, "pending"))
+
+
+def started(tmp_path):
+    run = LabelRun(tmp_path / "out")
+    run.claim(manifest(), overwrite=False)
+    run.begin(manifest())
+    return run
+
+
+def write(run, key):
+    semantic = torch.tensor([[0, 1], [2, 1]])
+    panoptic = torch.stack((semantic, torch.tensor([[0, 1], [0, 0]])), dim=-1)
+    run.write(key, semantic, panoptic)
+    return panoptic
+
+
+def test_written_labels_read_back_and_are_counted(tmp_path):
+    run = started(tmp_path)
+    panoptic = write(run, "a/one")
+    assert run.labelled(KEYS) == (["a/one"], [])
+    missing = run.complete()
+    assert missing == {"b/two": "not labelled yet"}
+    store = LabelStore(run.out)
+    assert store.keys == ["a/one"]
+    assert torch.equal(store.panoptic("a/one"), panoptic)
+
+
+def test_reasons_of_failures_are_kept_until_the_end(tmp_path):
+    run = started(tmp_path)
+    write(run, "a/one")
+    run.record_failure({"key": "b/two", "reason": "image file is truncated"})
+    assert run.complete() == {"b/two": "image file is truncated"}
+    assert sorted(p.name for p in run.out.iterdir()) == ["manifest.json", "panoptic", "semantic"]
+
+
+def test_a_cut_label_is_damaged_not_done(tmp_path):
+    run = started(tmp_path)
+    write(run, "a/one")
+    path = panoptic_path(run.out, "a/one")
+    path.write_bytes(path.read_bytes()[:-20])
+    assert run.labelled(KEYS) == ([], ["a/one"])
+
+
+def test_another_configuration_is_refused_and_nothing_is_touched(tmp_path):
+    run = started(tmp_path)
+    write(run, "a/one")
+    before = sorted((p, p.read_bytes()) for p in run.out.rglob("*") if p.is_file())
+    other = dataclasses.replace(manifest(), k=80, groups=None, thing_ids=None)
+    with pytest.raises(UsageError, match="was made with k=3, this run has k=80"):
+        LabelRun(run.out).claim(other, overwrite=False)
+    assert before == sorted((p, p.read_bytes()) for p in run.out.rglob("*") if p.is_file())
+
+
+def test_overwrite_removes_labels_only(tmp_path):
+    run = started(tmp_path)
+    write(run, "a/one")
+    (run.out / "mine.txt").write_text("keep")
+    run.codebook_path.write_bytes(b"old")
+    LabelRun(run.out).claim(manifest(k=80), overwrite=True)
+    assert [p.name for p in run.out.iterdir()] == ["mine.txt"]
+
+
+def test_the_same_configuration_goes_on(tmp_path):
+    run = started(tmp_path)
+    write(run, "a/one")
+    again = LabelRun(run.out)
+    again.claim(manifest(), overwrite=False)
+    again.begin(manifest())
+    assert again.labelled(KEYS) == (["a/one"], [])
+
+
+def test_an_output_that_cannot_be_made_is_told_before_work(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(UsageError, match="cannot write"):
+        LabelRun(tmp_path / "file" / "out").claim(manifest(), overwrite=False)
