@@ -135,7 +135,7 @@ def test_ids_of_others_are_numbered_in_order(tmp_path: Path) -> None:
     assert read.panoptic("a").tolist() == [[[2, 0], [9, 2], [9, 1], [-1, 0], [9, 0]]]
     segments.pop(0)
     (tmp_path / "panoptic.json").write_text(json.dumps(content))
-    with pytest.raises(ReadError, match="segment 900000 is not in panoptic.json"):
+    with pytest.raises(ReadError, match=r"segment 900000 is not in panoptic.json"):
         CocoPanoptic(tmp_path / "panoptic.json").panoptic("a")
 
 
