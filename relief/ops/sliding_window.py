@@ -1,0 +1,117 @@
+"""Features of an image larger than the network's window.
+
+A window's features are enlarged bilinearly to the window's pixels, and overlapping windows are
+averaged: `sliding_window_features` says it plainly, `extract_windows` gives the same features
+without ever building a map of them at label size (`relief.ops.window_features`).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from relief.ops.window_features import WindowFeatures, enlargement_weights
+from relief.schema.parts import Backbone
+
+DEFAULT_WINDOW_PX = 322
+DEFAULT_STRIDE_PX = 161
+WINDOWS_AT_ONCE = 8
+
+
+def network_size(size: tuple[int, int], short_side_px: int, patch_px: int) -> tuple[int, int]:
+    """The size at which the network sees an image: floor(round(side * s / short) / p) * p.
+
+    Args:
+        size: The image's (height, width).
+        short_side_px: s, what the shorter side becomes before rounding.
+        patch_px: p, the network's patch.
+
+    Returns:
+        (height, width), multiples of `patch_px`, at least one patch.
+    """
+    height, width = (
+        max(1, round(side * short_side_px / min(size)) // patch_px) * patch_px for side in size
+    )
+    return height, width
+
+
+def window_starts(side_px: int, window_px: int, stride_px: int) -> list[int]:
+    """0, stride, ... while below side - window, then side - window; only 0 for a short side."""
+    last = max(0, side_px - window_px)
+    return [*range(0, last, stride_px), last]
+
+
+def sliding_window_features(
+    backbone: Backbone,
+    image: Tensor,
+    window_px: int = DEFAULT_WINDOW_PX,
+    stride_px: int = DEFAULT_STRIDE_PX,
+) -> Tensor:
+    """The features of every pixel, written down plainly: the judge of `WindowFeatures`.
+
+    Args:
+        backbone: (B, 3, h, w) in [0, 1] to (B, C, h / patch, w / patch).
+        image: (B, 3, H, W) float32 in [0, 1], H and W multiples of the patch.
+        window_px: Side of the square window; sides of the image that are shorter limit it.
+        stride_px: Distance of windows.
+
+    Returns:
+        (B, C, H, W) float32, the mean over windows.
+    """
+    height, width = image.shape[-2:]
+    total = image.new_zeros((image.shape[0], backbone.dim, height, width))
+    count = image.new_zeros((1, 1, height, width))
+    for top in window_starts(height, window_px, stride_px):
+        for left in window_starts(width, window_px, stride_px):
+            window = image[..., top : top + window_px, left : left + window_px]
+            size = (window.shape[-2], window.shape[-1])
+            features = F.interpolate(backbone(window), size, mode="bilinear", align_corners=False)
+            total[..., top : top + size[0], left : left + size[1]] += features
+            count[..., top : top + size[0], left : left + size[1]] += 1
+    return total / count
+
+
+def extract_windows(
+    backbone: Backbone,
+    image: Tensor,
+    window_px: int = DEFAULT_WINDOW_PX,
+    stride_px: int = DEFAULT_STRIDE_PX,
+) -> WindowFeatures:
+    """Runs the backbone on all windows of one image, cut where the image lives.
+
+    Args:
+        backbone: See `sliding_window_features`.
+        image: (1, 3, H, W) float32 in [0, 1], H and W multiples of the backbone's patch.
+        window_px: Side of the square window; sides of the image that are shorter limit it.
+        stride_px: Distance of windows.
+
+    Returns:
+        The windows' features and where they lie.
+
+    Raises:
+        ValueError: `image` is not one image.
+    """
+    if image.ndim != 4 or image.shape[0] != 1:
+        msg = f"Expected `image` to be (1, 3, H, W), got {tuple(image.shape)}."
+        raise ValueError(msg)
+    height, width = image.shape[-2:]
+    tops = window_starts(height, window_px, stride_px)
+    lefts = window_starts(width, window_px, stride_px)
+    windows = [
+        image[0, :, top : top + window_px, left : left + window_px]
+        for top in tops
+        for left in lefts
+    ]
+    features = torch.cat(
+        [
+            backbone(torch.stack(windows[i : i + WINDOWS_AT_ONCE]))
+            for i in range(0, len(windows), WINDOWS_AT_ONCE)
+        ]
+    ).float()
+    channels, rows, columns = features.shape[1:]
+    mosaic = features.view(len(tops), len(lefts), channels, rows, columns)
+    mosaic = mosaic.permute(2, 0, 3, 1, 4).reshape(channels, len(tops) * rows, len(lefts) * columns)
+    row_weights = enlargement_weights(tops, rows, min(window_px, height), height)
+    column_weights = enlargement_weights(lefts, columns, min(window_px, width), width)
+    return WindowFeatures(mosaic, row_weights.to(mosaic), column_weights.to(mosaic))
