@@ -1,0 +1,231 @@
+"""Panoptic quality by protocol, of classes and of clusters that meet classes in the metric."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities.data import dim_zero_cat
+from torchmetrics.utilities.distributed import gather_all_tensors
+
+from relief.metrics.panoptic_figures import Classes, fit_assignment, panoptic_figures
+from relief.metrics.panoptic_statistics import Categories, Ids
+from relief.metrics.protocols import panoptic_protocol
+from relief.metrics.segment_rows import (
+    empty_rows,
+    images_once,
+    load_rows,
+    save_rows,
+    segment_rows,
+)
+from relief.metrics.semantic_iou import (
+    CategoryCounts,
+    category_counts,
+    confusion_matrix,
+    semantic_averages,
+)
+from relief.ops.matching import assignment_rule
+from relief.ops.panoptic import segment_table
+from relief.schema.label_spaces import thing_mask
+
+
+class PanopticQuality(Metric):
+    r"""Panoptic quality of (category, instance) maps whose categories are classes.
+
+    .. math::
+        PQ = \frac{\sum_{(p, t) \in TP} IoU(p, t)}{|TP| + |FP| / 2 + |FN| / 2} = SQ \cdot RQ
+
+    for each class, then the mean over the classes that occur (Kirillov et al., CVPR 2019). The
+    state is the joint segment table of every image, from which any protocol is exact; an image
+    whose `key` was seen before counts once, on whatever rank.
+
+    Target (thing, 0) is a region of things without single objects; what it counts for, as for
+    void, depends on the protocol. Prediction (thing, 0) has no instance: void. Any category in
+    neither set is void. Instance ids of stuff are ignored.
+
+    Args:
+        things: Class ids that come in instances.
+        stuffs: Class ids that are regions.
+        protocol: `panopticapi`, `cups` or `seed` (docs/protocols.md).
+        **kwargs: For `torchmetrics.Metric`.
+
+    Raises:
+        ValueError: A class is in both sets or there is none; no such protocol.
+    """
+
+    is_differentiable = False
+    higher_is_better = True
+    full_state_update = False
+    rows: list[Tensor]
+
+    def __init__(
+        self,
+        things: Sequence[int],
+        stuffs: Sequence[int],
+        protocol: str = "panopticapi",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.classes = Classes.of(things, stuffs)
+        self.protocol = panoptic_protocol(protocol)
+        self.updates = 0
+        self.add_state("rows", default=[], dist_reduce_fx="cat")
+
+    def update(self, preds: Tensor, target: Tensor, key: Sequence[str] | None = None) -> None:
+        """Adds images.
+
+        Args:
+            preds: (B, H, W, 2) int64 (category, instance), category -1 = void.
+            target: (B, H, W, 2) int64 (class, instance), category -1 = void.
+            key: Stable ids of the images; without them every image counts, repeated or not.
+
+        Raises:
+            ValueError: The maps differ in shape or are no pairs, or keys are missing.
+        """
+        keys = [None] * len(preds) if key is None else key
+        if preds.ndim != 4 or len(keys) != len(preds):
+            msg = f"Expected `preds` (B, H, W, 2) and B keys, got {tuple(preds.shape)} and {key}"
+            raise ValueError(msg)
+        if preds.shape != target.shape:
+            msg = f"Expected `target` as `preds` {tuple(preds.shape)}, got {tuple(target.shape)}"
+            raise ValueError(msg)
+        for predicted, true, name in zip(preds, target, keys, strict=True):
+            self.rows.append(segment_rows(segment_table(predicted, true), name, self._next()))
+
+    def compute(self) -> dict[str, Tensor]:
+        """The figures, as often as wanted.
+
+        Returns:
+            `pq`, `sq`, `rq`, each also with `_things` and `_stuff`: scalars in [0, 1], nan where
+            no class occurs; `per_class` (C, 3) PQ, SQ, RQ by ascending class id, nan for a class
+            that never occurs; `iou_sum`, `tp`, `fp`, `fn` (C,); `miou` and `accuracy` of the
+            categories; `instances_per_image` and `true_instances_per_image`. All float64, but
+            `assignment` (K,) int64, the class id of each predicted category.
+        """
+        image, table, num_images = images_once(self._all_rows())
+        counts = self._counts(table)
+        panoptic, semantic = self._assignments(counts)
+        figures = panoptic_figures(
+            image, table, num_images, self._categories(panoptic), self.classes, self.protocol
+        )
+        confusion = confusion_matrix(counts, self.classes.rows(semantic))
+        forgives_void = self.protocol.forgives_predicted_void
+        values = {
+            **figures.averages,
+            **figures.totals,
+            **semantic_averages(confusion, forgives_void=forgives_void),
+            "per_class": figures.per_class,
+        }
+        tensors = {
+            name: torch.as_tensor(value, dtype=torch.float64, device=self.device)
+            for name, value in values.items()
+        }
+        return {**tensors, "assignment": torch.as_tensor(panoptic, device=self.device)}
+
+    def save(self, path: Path) -> None:
+        """Writes the state to a file that `load` adds to another metric."""
+        save_rows(path, self._all_rows())
+
+    def load(self, path: Path) -> None:
+        """Adds the images of a saved state; those that are there already count once."""
+        self.rows.append(load_rows(path).to(self.device))
+        self._update_count += 1
+        self._computed = None
+
+    def _num_categories(self) -> int:
+        return int(self.classes.ids[-1]) + 1
+
+    def _counts(self, table: Ids) -> CategoryCounts:
+        return category_counts(
+            table, self._num_categories(), self.classes.categories(), len(self.classes.ids)
+        )
+
+    def _assignments(self, counts: CategoryCounts) -> tuple[Ids, Ids]:
+        """(K,) the class id of each predicted category, for segments and for pixels."""
+        identity = np.arange(len(counts.pixels))
+        return identity, identity
+
+    def _categories(self, assignment: Ids) -> Categories:  # noqa: ARG002
+        """What predicted categories are worth in segments."""
+        return self.classes.categories()
+
+    def _all_rows(self) -> Tensor:
+        rows = self.rows if isinstance(self.rows, list) else [self.rows]  # one tensor when synced
+        return dim_zero_cat([empty_rows(self.device), *rows])
+
+    def _next(self) -> int:
+        """A number for an update that no other rank has."""
+        self.updates += 1
+        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+        rank = torch.distributed.get_rank() if distributed else 0
+        return (rank << 40) + self.updates
+
+    def _sync_dist(
+        self,
+        dist_sync_fn: Callable[..., Any] = gather_all_tensors,
+        process_group: Any | None = None,
+    ) -> None:
+        # A rank without any image must take part in the gather all the same.
+        self.rows = [self._all_rows()]
+        super()._sync_dist(dist_sync_fn, process_group)
+
+
+class MatchedPanopticQuality(PanopticQuality):
+    """Panoptic quality of maps whose categories are clusters.
+
+    Clusters meet classes in `compute`, from the pixel counts of the images seen (target void and
+    predicted void left out); or the assignment is given, fitted elsewhere. Then all pixels of a
+    stuff class are one segment per image, whatever cluster or instance they came from; pixels of
+    stuff clusters assigned to a thing class are one segment per class and image; pixels of thing
+    clusters without an instance are void in a thing class.
+
+    Args:
+        num_clusters: Predicted categories are 0..num_clusters-1.
+        things: Class ids that come in instances.
+        stuffs: Class ids that are regions.
+        thing_clusters: Cluster ids that come in instances.
+        assignment: `majority`, `hungarian`, `cups` or `identity`; or a class id for each cluster,
+            -1 = void.
+        protocol: `panopticapi`, `cups` or `seed`.
+        **kwargs: For `torchmetrics.Metric`.
+
+    Raises:
+        ValueError: No such assignment or protocol, or an assignment of another length.
+    """
+
+    def __init__(
+        self,
+        num_clusters: int,
+        things: Sequence[int],
+        stuffs: Sequence[int],
+        thing_clusters: Sequence[int],
+        assignment: str | Sequence[int] = "majority",
+        protocol: str = "panopticapi",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(things, stuffs, protocol, **kwargs)
+        self.num_clusters = num_clusters
+        self.thing_clusters = sorted(thing_clusters)
+        self.rule = assignment_rule(assignment) if isinstance(assignment, str) else None
+        given = [] if isinstance(assignment, str) else assignment
+        self.given = np.array(given, dtype=np.int64)
+        if self.rule is None and len(self.given) != num_clusters:
+            msg = f"Expected {num_clusters} classes in `assignment`, got {len(self.given)}"
+            raise ValueError(msg)
+
+    def _num_categories(self) -> int:
+        return self.num_clusters
+
+    def _assignments(self, counts: CategoryCounts) -> tuple[Ids, Ids]:
+        if self.rule is None:
+            return self.given, self.given
+        return fit_assignment(self.rule, counts.pixels, self.thing_clusters, self.classes)
+
+    def _categories(self, assignment: Ids) -> Categories:
+        splits = thing_mask(self.thing_clusters, self.num_clusters).numpy()
+        return self.classes.clusters(assignment, splits)

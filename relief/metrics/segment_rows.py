@@ -1,0 +1,68 @@
+"""The state of the panoptic metrics: joint segment tables of images, a few kilobytes each.
+
+Rows of several images, processes or files are simply put together. Each row carries the key of
+its image and the update it came from, so that an image met twice (a sampler's padding, a batch
+repeated, two files that overlap) counts once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from relief.metrics.panoptic_statistics import Ids
+
+ROW_WIDTH = 7  # image, update, predicted category and instance, true category and instance, pixels
+
+
+def image_number(key: str | None) -> int:
+    """A number for an image: of its key from 0 up, or a negative one used nowhere else."""
+    if key is None:
+        return -(uuid.uuid4().int >> 66) - 1
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big") >> 1
+
+
+def segment_rows(table: Tensor, key: str | None, update: int) -> Tensor:
+    """(N, 5) int64 table of one image -> (N, 7) int64 rows."""
+    origin = table.new_tensor([image_number(key), update]).expand(len(table), 2)
+    return torch.cat((origin, table), dim=1)
+
+
+def empty_rows(device: torch.device) -> Tensor:
+    """(0, 7) int64."""
+    return torch.zeros((0, ROW_WIDTH), dtype=torch.int64, device=device)
+
+
+def images_once(rows: Tensor) -> tuple[Ids, Ids, int]:
+    """Every image once, whatever the order of the rows.
+
+    Args:
+        rows: (N, 7) int64.
+
+    Returns:
+        (M,) image index 0..I-1 of each row kept, (M, 5) their tables, and I.
+    """
+    values = rows.cpu().numpy()
+    images, image = np.unique(values[:, 0], return_inverse=True)
+    image = image.reshape(-1)
+    first = np.full(len(images), np.iinfo(np.int64).max)
+    np.minimum.at(first, image, values[:, 1])
+    kept = values[:, 1] == first[image]
+    return image[kept].astype(np.int64), values[kept, 2:], len(images)
+
+
+def save_rows(path: Path, rows: Tensor) -> None:
+    """Writes rows to an `.npz` file."""
+    with path.open("wb") as file:
+        np.savez_compressed(file, rows=rows.cpu().numpy())
+
+
+def load_rows(path: Path) -> Tensor:
+    """Reads what `save_rows` wrote: (N, 7) int64."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return torch.from_numpy(arrays["rows"])
