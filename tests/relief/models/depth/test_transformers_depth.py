@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from relief.models.depth.transformers_depth import TransformersDepth
+from relief.schema.errors import UsageError, WeightsError
+from relief.schema.parts import DepthModel
+
+transformers = pytest.importorskip("transformers")
+VIT = {
+    "hidden_size": 32,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 2,
+    "intermediate_size": 37,
+}
+
+
+def save(model: torch.nn.Module, folder: Path) -> None:
+    """Fresh weights are so small that depth would be constant: larger ones see the image."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                fan_in = parameter[0].numel()
+                parameter.normal_(0, 1.5 * fan_in**-0.5, generator=generator)
+    model.save_pretrained(folder)
+
+
+def depth_anything(folder: Path, kind: str = "relative") -> None:
+    config = transformers.DepthAnythingConfig(
+        backbone_config=transformers.Dinov2Config(
+            **VIT,
+            image_size=56,
+            patch_size=14,
+            out_indices=[1, 2, 3, 4],
+            apply_layernorm=True,
+            reshape_hidden_states=False,
+        ),
+        reassemble_hidden_size=32,
+        patch_size=14,
+        neck_hidden_sizes=[16, 16, 16, 16],
+        fusion_hidden_size=16,
+        head_hidden_size=8,
+        depth_estimation_type=kind,
+        max_depth=80 if kind == "metric" else 1,
+    )
+    save(transformers.DepthAnythingForDepthEstimation(config), folder)
+    transformers.DPTImageProcessor(
+        size={"height": 56, "width": 56}, keep_aspect_ratio=True, ensure_multiple_of=14
+    ).save_pretrained(folder)
+
+
+def zoedepth(folder: Path) -> None:
+    config = transformers.ZoeDepthConfig(
+        backbone_config=transformers.BeitConfig(
+            **VIT,
+            image_size=64,
+            patch_size=16,
+            out_features=["stage1", "stage2", "stage3", "stage4"],
+            reshape_hidden_states=False,
+        ),
+        neck_hidden_sizes=[16, 16, 16, 16],
+        fusion_hidden_size=16,
+        bottleneck_features=16,
+        num_out_features=[8, 8, 8, 8],
+        bin_embedding_dim=16,
+        num_attractors=[4, 2, 2, 1],
+        bin_configurations=[{"n_bins": 16, "min_depth": 0.1, "max_depth": 10.0, "name": "nyu"}],
+    )
+    save(transformers.ZoeDepthForDepthEstimation(config), folder)
+    transformers.ZoeDepthImageProcessor(
+        size={"height": 64, "width": 64}, ensure_multiple_of=32
+    ).save_pretrained(folder)
+
+
+def depth_pro(folder: Path) -> None:
+    vit = transformers.Dinov2Config(**VIT, image_size=16, patch_size=8)
+    config = transformers.DepthProConfig(
+        patch_size=16,
+        fusion_hidden_size=16,
+        intermediate_hook_ids=[1, 0],
+        intermediate_feature_dims=[16, 16],
+        scaled_images_ratios=[0.5, 1.0],
+        scaled_images_overlap_ratios=[0.0, 0.2],
+        scaled_images_feature_dims=[16, 16],
+        num_fov_head_layers=1,
+        image_model_config=vit,
+        patch_model_config=vit,
+        fov_model_config=vit,
+        use_fov_model=True,
+    )
+    model = transformers.DepthProForDepthEstimation(config)
+    with torch.no_grad():
+        model.head.layers[-2].bias.fill_(5.0)  # else inverse depth is cut off at 0 everywhere
+        model.fov_model.head.layers[-1].bias.fill_(60.0)  # a field of view in degrees
+    save(model, folder)
+    transformers.DepthProImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("models")
+    torch.manual_seed(0)
+    for make in (depth_anything, zoedepth, depth_pro):
+        make(root / make.__name__)
+    depth_anything(root / "metric", "metric")
+    return {path.name: path for path in root.iterdir()}
+
+
+@pytest.fixture
+def image() -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(2, 3, 5, 7, generator=generator)
+    return F.interpolate(coarse, (60, 90), mode="bilinear").clamp(0, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "inverse"),
+    [("depth_anything", True), ("metric", False), ("zoedepth", False), ("depth_pro", False)],
+)
+def test_every_family_gives_relative_depth(folders, image, name, inverse):
+    model = TransformersDepth(folders[name])
+    model.setup()
+    assert isinstance(model, DepthModel)
+    assert model.inverse is inverse
+    depth = model.relative_depth(image, (48, 72))
+    assert depth.shape == (2, 1, 48, 72)
+    assert depth.dtype == torch.float32
+    for one in depth:
+        assert one.min() == 0
+        assert one.max() == 1
+    values = model(image, (48, 72))
+    order, expected = depth[0].flatten().argsort(), values[0].flatten()
+    along = expected[order].diff()
+    assert (along <= 1e-6).all() if inverse else (along >= -1e-6).all()
+    assert torch.equal(depth[1:], model.relative_depth(image[1:], (48, 72)))
+
+
+def test_values_are_those_of_the_librarys_own_pipeline(folders, image):
+    """The judge: the library's pipeline, on the same picture."""
+    from PIL import Image
+
+    folder = folders["depth_anything"]
+    picture = Image.fromarray((image[0] * 255).round().byte().permute(1, 2, 0).numpy())
+    pipeline = transformers.pipeline("depth-estimation", model=str(folder), device="cpu")
+    judge = pipeline(picture)["predicted_depth"]
+    model = TransformersDepth(folder)
+    model.setup()
+    assert torch.allclose(model(image[:1], (60, 90))[0, 0], judge.reshape(60, 90), atol=1e-4)
+
+
+def test_direction_can_be_set(folders, image):
+    near_is_large = TransformersDepth(folders["zoedepth"], inverse=True)
+    near_is_small = TransformersDepth(folders["zoedepth"])
+    near_is_large.setup()
+    near_is_small.setup()
+    size = (30, 45)
+    expected = 1 - near_is_small.relative_depth(image, size)
+    assert torch.allclose(near_is_large.relative_depth(image, size), expected, atol=1e-5)
+
+
+def test_far_depth_can_be_cut(folders, image):
+    model = TransformersDepth(folders["zoedepth"])
+    model.setup()
+    values = model(image[:1], (30, 45))
+    model.max_depth_m = float(values.median())
+    assert (model.relative_depth(image[:1], (30, 45)) == 1).float().mean() >= 0.5
+
+
+def test_description_names_hashes_and_no_paths(folders):
+    model = TransformersDepth(folders["depth_anything"])
+    model.setup()
+    text = json.dumps(model.description)
+    assert str(folders["depth_anything"].parent) not in text
+    assert set(model.weights) == {
+        "depth config.json",
+        "depth preprocessor_config.json",
+        "depth model.safetensors",
+    }
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(WeightsError) as caught:
+        TransformersDepth(folder).setup()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_missing_folder_says_what_to_type(tmp_path):
+    assert "python -m relief.models.weights get" in refusal(tmp_path / "none")
+
+
+def test_missing_and_damaged_files_are_told_in_a_line(tmp_path):
+    depth_anything(tmp_path)
+    weights = tmp_path / "model.safetensors"
+    tensors = load_file(weights)
+    del tensors["head.conv3.weight"]
+    save_file(tensors, weights, metadata={"format": "pt"})
+    assert "no head.conv3.weight" in refusal(tmp_path)
+    weights.write_bytes(weights.read_bytes()[:1000])
+    refusal(tmp_path)
+    weights.unlink()
+    refusal(tmp_path)
+
+
+def test_unknown_family_asks_for_the_direction(folders):
+    model = TransformersDepth(folders["zoedepth"])
+    model.setup()
+    model.model.config.model_type = "other"
+    with pytest.raises(UsageError, match="Set inverse"):
+        model._known_direction()
