@@ -72,6 +72,7 @@ def write_panoptic_json(
     keys: Sequence[str],
     categories: Sequence[Category],
     file_names: Mapping[str, str] | None = None,
+    supervision: Sequence[str] = (),
 ) -> None:
     """Assembles OUT/panoptic.json from the PNGs that `write_panoptic` left in OUT/panoptic.
 
@@ -80,6 +81,7 @@ def write_panoptic_json(
         keys: Its images, in any order; the JSON is sorted by key, so equal labels give equal bytes.
         categories: Of the ids in the files.
         file_names: File name of the photograph by key; `KEY.png` without.
+        supervision: What the labels or their names depended on; kept under `info`.
 
     Raises:
         ReadError: A PNG cannot be read.
@@ -98,22 +100,30 @@ def write_panoptic_json(
     ordered = sorted(keys)
     with ThreadPoolExecutor(max_workers=4) as pool:
         described = list(with_progress(pool.map(describe, ordered), "panoptic.json", len(ordered)))
-    content = {
+    content: dict[str, Any] = {
         "images": [image for image, _ in described],
         "annotations": [annotation for _, annotation in described],
         "categories": list(categories),
     }
+    if supervision:
+        content["info"] = {"supervision": list(supervision)}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     write_text(Path(out) / JSON, text + "\n")
 
 
-def write_coco_panoptic(out: Path, reader: LabelReader, categories: Sequence[Category]) -> None:
+def write_coco_panoptic(
+    out: Path,
+    reader: LabelReader,
+    categories: Sequence[Category],
+    supervision: Sequence[str] = (),
+) -> None:
     """Writes the labels of any format as OUT/panoptic.json and OUT/panoptic/KEY.png.
 
     Args:
         out: Where to.
         reader: The labels.
         categories: Of all its ids, in order of id.
+        supervision: As `write_panoptic_json`.
 
     Raises:
         ReadError: Labels of an image cannot be read.
@@ -123,4 +133,4 @@ def write_coco_panoptic(out: Path, reader: LabelReader, categories: Sequence[Cat
     is_thing = thing_mask(things, len(categories))
     for key in with_progress(reader.keys, "COCO panoptic", len(reader.keys)):
         write_panoptic(out, key, reader.panoptic(key), is_thing)
-    write_panoptic_json(out, reader.keys, categories)
+    write_panoptic_json(out, reader.keys, categories, supervision=supervision)
