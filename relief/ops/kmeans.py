@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-SUBSAMPLE_PER_CENTROID = 256
+SUBSAMPLE_PER_CENTROID = 100
 LEAST_SUBSAMPLE = 16384
 _CHUNK_CPU = 4096
 _CHUNK_DEVICE = 65536
