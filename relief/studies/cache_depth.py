@@ -1,0 +1,162 @@
+"""Writes depth maps once, so that labelling and sweeps need no depth network.
+
+    python -m relief.studies.cache_depth --depth FILE --root CITYSCAPES --split val --out DIR
+    python -m relief.studies.cache_depth --depth FILE --folder IMAGES --out DIR
+
+FILE holds `class_path` and `init_args` of a depth model. `FolderDepth` reads DIR.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from jsonargparse import ArgumentParser
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor, nn
+
+from relief.formats.atomic import check_writable, write_bytes, write_text
+from relief.formats.cityscapes import CityscapesTree
+from relief.formats.images import find_images, read_image
+from relief.schema.errors import ReadError, ReliefError, UsageError
+from relief.schema.geometry import scaled_size
+from relief.schema.parts import DepthModel
+
+DESCRIPTION = "depth.json"
+
+
+def cache_depth(
+    model: DepthModel,
+    images: Mapping[str, Path],
+    out: Path,
+    *,
+    short_side_px: int = 512,
+    device: torch.device | str = "cpu",
+) -> dict[str, str]:
+    """Writes `OUT/KEY.npy`, float32 (h, w) in [0, 1], for every image that has none yet.
+
+    Maps appear whole or not at all; a map that cannot be read is made again.
+
+    Args:
+        model: Already set up, on `device`.
+        images: Path by key.
+        out: Folder of the maps.
+        short_side_px: Short side of the maps; the aspect is the image's.
+        device: Where the model lives.
+
+    Returns:
+        Why, by key, for the images that could not be read.
+    """
+    failures: dict[str, str] = {}
+    for key, path in _with_progress(images.items(), len(images)):
+        target = out / f"{key}.npy"
+        try:
+            image = read_image(path)
+        except ReadError as error:
+            failures[key] = str(error)
+            continue
+        size = scaled_size((image.shape[1], image.shape[2]), short_side_px)
+        if not _is_done(target, size):
+            depth = model.relative_depth(image[None].to(device).float() / 255, size)
+            write_bytes(target, _npy(depth[0, 0]))
+    return failures
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code: 0, 1 (some images failed) or 2 (wrong use)."""
+    options = _parser().parse_args(arguments)
+    try:
+        failures = _run(options)
+    except ReliefError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 2 if isinstance(error, UsageError) else 1
+    if failures:
+        shown = "; ".join(list(failures.values())[:3])
+        print(f"error: {len(failures)} images without depth: {shown}", file=sys.stderr)  # noqa: T201
+    return 1 if failures else 0
+
+
+def _run(options: Any) -> dict[str, str]:
+    images = _images(options.root, options.folder, options.split)
+    images = dict(list(images.items())[: options.limit])
+    out = Path(options.out) / (options.split if options.root else "")
+    check_writable(out)
+    model = _parser().instantiate_classes(options).depth
+    cast(DepthModel, model).setup()
+    _describe(model, out, options.short_side_px, options.overwrite)
+    return cache_depth(
+        cast(DepthModel, model.to(options.device)),
+        images,
+        out,
+        short_side_px=options.short_side_px,
+        device=options.device,
+    )
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(prog="python -m relief.studies.cache_depth", description=__doc__)
+    parser.add_subclass_arguments(nn.Module, "depth", required=True)
+    parser.add_argument("--root", type=str | None, help="a Cityscapes tree")
+    parser.add_argument("--split", type=str, default="val", help="of the Cityscapes tree")
+    parser.add_argument("--folder", type=str | None, help="or any nested folder of images")
+    parser.add_argument("--out", type=str, required=True, help="folder of the depth maps")
+    parser.add_argument("--short_side_px", type=int, default=512)
+    parser.add_argument("--limit", type=int | None, help="only the first images by key")
+    parser.add_argument(
+        "--device", type=str, default="cuda" if torch.cuda.is_available() else "cpu"
+    )
+    parser.add_argument("--overwrite", type=bool, default=False)
+    return parser
+
+
+def _images(root: str | None, folder: str | None, split: str) -> dict[str, Path]:
+    if bool(root) == bool(folder):
+        raise UsageError("one folder of images is needed: --root or --folder. Give one of them.")
+    if folder:
+        return find_images(Path(folder))
+    tree = CityscapesTree(Path(str(root)), split)
+    return {key: tree.image_path(key) for key in tree.keys}
+
+
+def _describe(model: nn.Module, out: Path, short_side_px: int, overwrite: bool) -> None:
+    """Writes what made the maps, once; maps of another model are never mixed in."""
+    description: Any = getattr(model, "description", {"part": type(model).__qualname__})
+    text = json.dumps({**description, "short_side_px": short_side_px}, sort_keys=True, indent=1)
+    path = out / DESCRIPTION
+    if path.is_file() and path.read_text() != text + "\n":
+        if not overwrite:
+            msg = (
+                f"depth was made with another model: {out}. Use another folder or --overwrite true."
+            )
+            raise UsageError(msg)
+        for old in out.rglob("*.npy"):
+            old.unlink()
+    write_text(path, text + "\n")
+
+
+def _with_progress(items: Iterable[tuple[str, Path]], total: int) -> Iterable[tuple[str, Path]]:
+    return track(items, "depth maps", total, console=Console(stderr=True))
+
+
+def _is_done(path: Path, size: tuple[int, int]) -> bool:
+    try:
+        return np.load(path, allow_pickle=False).shape == size
+    except (OSError, ValueError, EOFError):
+        return False
+
+
+def _npy(depth: Tensor) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, depth.cpu().numpy().astype(np.float32), allow_pickle=False)
+    return buffer.getvalue()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
