@@ -88,7 +88,7 @@ def _run(options: Any) -> dict[str, str]:
     images = dict(list(images.items())[: options.limit])
     out = Path(options.out) / (options.split if options.root else "")
     check_writable(out)
-    model = _parser().instantiate_classes(options).depth
+    model = _parser().instantiate(options).depth
     cast(DepthModel, model).setup()
     _describe(model, out, options.short_side_px, options.overwrite)
     return cache_depth(
