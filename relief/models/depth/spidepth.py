@@ -9,6 +9,7 @@ from typing import Self, TypeVar
 import torch
 from torch import Tensor, nn
 
+from relief.models.backbones.provenance import Provenance
 from relief.models.depth.feature_unet import FeatureUNet
 from relief.models.depth.query_depth_decoder import QueryDepthDecoder
 from relief.models.weight_files import fill, load_state_dict, sha256_of
@@ -33,7 +34,7 @@ class SPIdepth(nn.Module):
         num_heads: Attention heads of the decoder.
         min_depth_m: Near end of the depth bins.
         max_depth_m: Far end of the depth bins.
-        supervision: How the weights were learned, for the manifest.
+        supervision: Labels that the weights depended on, for the manifest.
     """
 
     def __init__(
@@ -45,17 +46,17 @@ class SPIdepth(nn.Module):
         num_heads: int = 4,
         min_depth_m: float = 0.01,
         max_depth_m: float = 80.0,
-        supervision: str = "self-supervised depth on a body pre-trained with ImageNet labels",
+        supervision: str = "the body of the depth network was pre-trained with ImageNet labels",
     ) -> None:
         super().__init__()
-        self.paths = {"depth encoder": encoder, "depth decoder": decoder}
+        self.paths = {"encoder": encoder, "decoder": decoder}
         self.input_size = input_size
         self.patch_size = patch_size
         self.num_heads = num_heads
         self.min_depth_m = min_depth_m
         self.max_depth_m = max_depth_m
         self.supervision = supervision
-        self.weights: dict[str, str] = {}  # SHA-256 by role, known after `setup`
+        self._hashes: dict[str, str] = {}
         self.unet: FeatureUNet | None = None
         self.decoder: QueryDepthDecoder | None = None
 
@@ -123,7 +124,13 @@ class SPIdepth(nn.Module):
             )
             raise WeightsError(msg)
         self._fill(load_state_dict(encoder), load_state_dict(decoder), (str(encoder), str(decoder)))
-        self.weights = {role: sha256_of(str(path)) for role, path in self.paths.items()}
+        self._hashes = {role: sha256_of(str(path)) for role, path in self.paths.items()}
+
+    @property
+    def provenance(self) -> Provenance:
+        """Hashes of the files, known after `setup`, and what they learned from."""
+        supervision = (self.supervision,) if self.supervision else ()
+        return {"weights": self._hashes, "supervision": supervision, "notes": ()}
 
     @property
     def description(self) -> dict[str, object]:
@@ -136,8 +143,7 @@ class SPIdepth(nn.Module):
             "min_depth_m": self.min_depth_m,
             "max_depth_m": self.max_depth_m,
             "conversion": "minmax(flip average)",
-            "weights": self.weights,
-            "supervision": self.supervision,
+            **self.provenance,
         }
 
     def forward(self, image: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from relief.models.backbones.provenance import Provenance
 from relief.models.weight_files import sha256_of
 from relief.ops.relative_depth import relative_at
 from relief.schema.errors import UsageError, WeightsError
@@ -32,7 +33,7 @@ class TransformersDepth(nn.Module):
             takes what is known of the model's family.
         max_depth_m: Metric depth beyond this counts as this far, so that an open sky does not
             press everything else together. `None` keeps all.
-        supervision: How the weights were learned, for the manifest.
+        supervision: Labels that the weights depended on, for the manifest.
     """
 
     def __init__(
@@ -40,14 +41,14 @@ class TransformersDepth(nn.Module):
         model: str | Path,
         inverse: bool | None = None,
         max_depth_m: float | None = None,
-        supervision: str = "trained with depth labels",
+        supervision: str = "the depth network was trained with depth labels",
     ) -> None:
         super().__init__()
         self.path = str(model)
         self.inverse = inverse
         self.max_depth_m = max_depth_m
         self.supervision = supervision
-        self.weights: dict[str, str] = {}  # SHA-256 by role, known after `setup`
+        self._hashes: dict[str, str] = {}
         self.model: nn.Module | None = None
         self.processor: Any = None
 
@@ -66,7 +67,16 @@ class TransformersDepth(nn.Module):
         if self.inverse is None:
             self.inverse = self._known_direction()
         files = [folder / name for name in CONFIG_FILES] + sorted(folder.glob("*.safetensors"))
-        self.weights = {f"depth {file.name}": sha256_of(file) for file in files}
+        self._hashes = {file.name: sha256_of(file) for file in files}
+
+    @property
+    def provenance(self) -> Provenance:
+        """Hashes of the files, known after `setup`, and what they learned from."""
+        return {
+            "weights": self._hashes,
+            "supervision": (self.supervision,) if self.supervision else (),
+            "notes": ("depth is 1 - minmax of inverse depth",) if self.inverse else (),
+        }
 
     @property
     def description(self) -> dict[str, object]:
@@ -77,8 +87,7 @@ class TransformersDepth(nn.Module):
             "inverse": self.inverse,
             "max_depth_m": self.max_depth_m,
             "conversion": "1 - minmax(x)" if self.inverse else "minmax(x)",
-            "weights": self.weights,
-            "supervision": self.supervision,
+            **self.provenance,
         }
 
     @torch.no_grad()

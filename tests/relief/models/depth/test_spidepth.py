@@ -72,10 +72,9 @@ def test_published_files_load_in_setup_and_resize_to_the_networks_size(files, go
     large = image.repeat_interleave(2, -1).repeat_interleave(2, -2)
     depth = model.relative_depth(large, (128, 256))
     assert (depth[0, 0] - golden["depth_normalised_128x256"]).abs().mean() < 0.1
-    assert model.weights == {
-        "depth encoder": sha256_of(files[0]),
-        "depth decoder": sha256_of(files[1]),
-    }
+    hashes = {"encoder": sha256_of(files[0]), "decoder": sha256_of(files[1])}
+    assert model.provenance["weights"] == hashes
+    assert "ImageNet" in model.provenance["supervision"][0]
     assert str(files[0].parent) not in json.dumps(model.description)
 
 

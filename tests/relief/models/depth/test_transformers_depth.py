@@ -179,11 +179,9 @@ def test_description_names_hashes_and_no_paths(folders):
     model.setup()
     text = json.dumps(model.description)
     assert str(folders["depth_anything"].parent) not in text
-    assert set(model.weights) == {
-        "depth config.json",
-        "depth preprocessor_config.json",
-        "depth model.safetensors",
-    }
+    files = {"config.json", "preprocessor_config.json", "model.safetensors"}
+    assert set(model.provenance["weights"]) == files
+    assert model.provenance["notes"] == ("depth is 1 - minmax of inverse depth",)
 
 
 def refusal(folder: Path) -> str:
