@@ -1,0 +1,188 @@
+"""Labels and ground truth read once, image by image, and kept as joint tables only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+
+from relief.formats.reader import LabelReader
+from relief.metrics.panoptic_figures import Classes
+from relief.metrics.panoptic_statistics import Ids
+from relief.metrics.semantic_iou import CategoryCounts, category_counts
+from relief.ops.panoptic import segment_table
+from relief.ops.resize import resize_nearest
+from relief.schema.batch import Failure
+from relief.schema.errors import ReadError, UsageError
+from relief.schema.label_spaces import LabelSpace
+
+_FEW = 20  # images that are read too fast for a progress bar
+
+
+class GroundTruth(Protocol):
+    """Where targets come from, such as `relief.formats.cityscapes.CityscapesTree`."""
+
+    def has_target(self, key: str) -> bool:
+        """Whether this image has ground truth."""
+        ...
+
+    def target(self, key: str, space: LabelSpace) -> Tensor:
+        """(H, W, 2) int64; raises `ReadError`."""
+        ...
+
+
+@dataclass(frozen=True)
+class ScoredImages:
+    """Joint tables of images, sorted by key.
+
+    Attributes:
+        keys: Images that were read.
+        tables: By short side in pixels (0 = ground-truth size): the (N, 5) table of each image.
+        counts: Pixels of panoptic categories by class: what assignments are fitted on.
+        semantic: Pixels of the maps before splitting by class: what mIoU is of.
+        failures: Images that could not be read.
+    """
+
+    keys: list[str]
+    tables: dict[int, list[Ids]]
+    counts: CategoryCounts
+    semantic: CategoryCounts
+    failures: list[Failure]
+
+    def joined(self, short_side_px: int = 0) -> tuple[Ids, Ids]:
+        """(N,) image index of each row and (N, 5) the rows of all images."""
+        tables = self.tables[short_side_px]
+        lengths = [len(table) for table in tables]
+        image = np.repeat(np.arange(len(tables)), lengths)
+        return image, np.concatenate([np.zeros((0, 5), np.int64), *tables])
+
+
+@dataclass(frozen=True)
+class _Image:
+    tables: dict[int, Ids]
+    counts: CategoryCounts
+    semantic: CategoryCounts
+
+
+def read_scored_images(
+    labels: LabelReader,
+    truth: GroundTruth,
+    space: LabelSpace,
+    short_sides_px: Iterable[int] = (0,),
+) -> ScoredImages:
+    """Reads every labelled image that has ground truth.
+
+    Args:
+        labels: The labels; maps of another size than the target are brought to it, nearest.
+        truth: The ground truth.
+        space: Its classes.
+        short_sides_px: Sizes to compare at besides the ground truth's; images are not enlarged.
+
+    Raises:
+        UsageError: No labelled image has ground truth.
+    """
+    keys = [key for key in labels.keys if truth.has_target(key)]
+    if not keys:
+        msg = (
+            "no labelled image has ground truth: looked for the keys of the labels in gtFine. "
+            "Check --root and --split."
+        )
+        raise UsageError(msg)
+    classes = Classes.of(space.things, space.stuffs)
+    sizes = sorted({0, *short_sides_px})
+    num_categories = labels.num_categories
+
+    def read(key: str) -> _Image | Failure:
+        try:
+            return _read(labels, truth, key, space, classes, sizes, num_categories)
+        except ReadError as error:
+            return Failure(key=key, reason=str(error))
+
+    read_images = dict(zip(keys, _in_threads(read, keys, "scoring"), strict=True))
+    images = {key: image for key, image in read_images.items() if isinstance(image, _Image)}
+    nothing = _no_counts(num_categories, space.num_classes)
+    return ScoredImages(
+        keys=list(images),
+        tables={size: [image.tables[size] for image in images.values()] for size in sizes},
+        counts=sum((image.counts for image in images.values()), nothing),
+        semantic=sum((image.semantic for image in images.values()), nothing),
+        failures=[failure for failure in read_images.values() if not isinstance(failure, _Image)],
+    )
+
+
+def _read(
+    labels: LabelReader,
+    truth: GroundTruth,
+    key: str,
+    space: LabelSpace,
+    classes: Classes,
+    short_sides_px: Sequence[int],
+    num_categories: int,
+) -> _Image:
+    target = truth.target(key, space)
+    own_size = (target.shape[0], target.shape[1])
+    predicted = _pairs_at(labels.panoptic(key), own_size)
+    semantic = resize_nearest(labels.semantic(key), own_size)
+    tables: dict[int, Ids] = {}
+    for side in short_sides_px:
+        size = _shrunk(own_size, side)
+        if size == own_size and tables:
+            tables[side] = tables[0]
+            continue
+        table = segment_table(_pairs_at(predicted, size), _pairs_at(target, size))
+        tables[side] = table.numpy()
+    pixels = segment_table(
+        torch.stack((semantic, torch.zeros_like(semantic)), dim=-1),
+        torch.stack((target[..., 0], torch.zeros_like(target[..., 0])), dim=-1),
+    )
+    true, size_of = classes.categories(), (num_categories, space.num_classes)
+    return _Image(
+        tables,
+        category_counts(tables[0], size_of[0], true, size_of[1]),
+        category_counts(pixels.numpy(), size_of[0], true, size_of[1]),
+    )
+
+
+def _shrunk(size: tuple[int, int], short_side_px: int) -> tuple[int, int]:
+    """The size with that short side, aspect kept; never larger, and 0 changes nothing."""
+    height, width = size
+    short = min(height, width)
+    if short_side_px <= 0 or short <= short_side_px:
+        return height, width
+    return round(height * short_side_px / short), round(width * short_side_px / short)
+
+
+def _pairs_at(pairs: Tensor, size: tuple[int, int]) -> Tensor:
+    if tuple(pairs.shape[:2]) == size:
+        return pairs
+    return resize_nearest(pairs.movedim(-1, 0), size).movedim(0, -1)
+
+
+def _no_counts(num_categories: int, num_classes: int) -> CategoryCounts:
+    return CategoryCounts(
+        np.zeros((num_categories, num_classes), np.int64), np.zeros(num_classes, np.int64)
+    )
+
+
+def _in_threads(
+    work: Callable[[str], _Image | Failure], keys: Sequence[str], what: str
+) -> list[_Image | Failure]:
+    """Threads, not processes: decoding and counting leave the interpreter to the others."""
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        done = track(
+            pool.map(work, keys),
+            total=len(keys),
+            description=what,
+            console=Console(stderr=True),
+            transient=True,
+            disable=len(keys) < _FEW,
+        )
+        return list(done)
