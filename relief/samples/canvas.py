@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from relief.samples.textures import TILE_PX, texture_field
+from relief.samples.textures import texture_field
 from relief.schema.label_spaces import CITYSCAPES_LABELS, INSTANCE_DIVISOR
 
 FloatArray = NDArray[np.float32]
@@ -99,6 +99,7 @@ class Canvas:
         distance_m: FloatArray | float,
         *,
         tone: FloatArray | float = 0.0,
+        contrast: FloatArray | float = 1.0,
         warp: tuple[FloatArray, FloatArray] | None = None,
         is_group: bool = False,
     ) -> None:
@@ -110,6 +111,7 @@ class Canvas:
             surface: How it looks.
             distance_m: A number or (h, w).
             tone: Brightness added to the colour, a number or (h, w).
+            contrast: Factor on the contrast of the texture, a number or (h, w).
             warp: Texture coordinates (row, column), each (h, w); those of the box by default.
             is_group: A region of things that are not told apart.
         """
@@ -119,10 +121,11 @@ class Canvas:
         texture = _window(surface, box, warp)
         height = box.size[0]
         shade = surface.shade * (0.5 - np.arange(height, dtype=np.float32) / max(1, height - 1))
-        light = TEXTURE_STD * surface.gain * texture + tone + shade[:, None]
+        light = TEXTURE_STD * surface.gain * contrast * texture + tone + shade[:, None]
         rows, columns = box.slices
-        colour = surface.colour + light[..., None]
-        np.copyto(self.image[rows, columns], colour, where=mask[..., None])
+        for channel in range(3):
+            target = self.image[rows, columns, channel]
+            np.copyto(target, light + surface.colour[channel], where=mask)
         np.copyto(self.distance_m[rows, columns], np.float32(distance_m), where=mask)
         self.label_ids[rows, columns][mask] = label.label_id
         self.instance_ids[rows, columns][mask] = self._instance_id(surface.label, is_group)
@@ -154,8 +157,7 @@ def _window(surface: Surface, box: Box, warp: tuple[FloatArray, FloatArray] | No
         columns = np.arange(width, dtype=np.float32)[None]
         warp = (np.broadcast_to(rows, box.size), np.broadcast_to(columns, box.size))
     scale = np.float32(1 / surface.zoom)
-    y = np.mod(warp[0] * scale + np.float32(surface.phase[0]), TILE_PX).astype(np.float32)
-    x = np.mod(warp[1] * scale + np.float32(surface.phase[1]), TILE_PX).astype(np.float32)
-    return cv2.remap(
-        texture_field(surface.label), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
-    )
+    row = warp[0] * scale + np.float32(surface.phase[0])
+    column = warp[1] * scale + np.float32(surface.phase[1])
+    field = texture_field(surface.label)
+    return cv2.remap(field, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)

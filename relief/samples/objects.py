@@ -51,13 +51,23 @@ def place(canvas: Canvas, view: View, placed: Placed, rng: np.random.Generator) 
         return
     mask = np.zeros(box.size, np.uint8)
     tone = np.zeros(box.size, np.float32)
+    contrast = np.ones(box.size, np.float32)
     for part, points in zip(placed.shape, parts, strict=True):
         fill(mask, points - (box.left, box.top))
         fill_tone(tone, points - (box.left, box.top), part.tone)
+        fill_tone(contrast, points - (box.left, box.top), part.contrast)
     across = np.arange(box.left, box.right, dtype=np.float32) - np.float32(placed.column_px)
     across = np.clip(across / np.float32(max(1.0, high[0] - low[0])), -0.5, 0.5)
     distance = np.broadcast_to(np.float32(placed.z_m) + np.float32(lean) * across, box.size)
-    canvas.paint(box, mask.astype(bool), look, distance, tone=tone, is_group=placed.is_group)
+    canvas.paint(
+        box,
+        mask.astype(bool),
+        look,
+        distance,
+        tone=tone,
+        contrast=contrast,
+        is_group=placed.is_group,
+    )
 
 
 def _shadow(canvas: Canvas, column: float, row: float, half_width: float, scale: float) -> None:

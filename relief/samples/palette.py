@@ -31,12 +31,14 @@ _PALETTE = (
     )
     / 255
 )
+_SATURATION = 0.72
 
 
 def random_colour(rng: np.random.Generator) -> FloatArray:
     """A colour of the palette, varied; (3,) in [0.25, 0.75]."""
     colour = _PALETTE[rng.integers(len(_PALETTE))] * rng.uniform(0.85, 1.15)
-    colour = colour + rng.normal(0, 0.025, 3)
+    colour = colour.mean() + _SATURATION * (colour - colour.mean())
+    colour = colour + rng.normal(0, 0.015, 3)
     return np.clip(colour, 0.25, 0.75).astype(np.float32)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -14,10 +14,19 @@ Points = NDArray[np.float64]
 
 @dataclass
 class Part:
-    """A polygon (N, 2) and how much brighter than its object it is."""
+    """A polygon (N, 2), how much brighter than its object it is, and its share of the texture."""
 
     points: Points
     tone: float = 0.0
+    contrast: float = 1.0
+
+    def moved(self, x: float, y: float) -> Part:
+        """The part shifted."""
+        return replace(self, points=self.points + np.array([x, y]))
+
+    def scaled(self, x: float, y: float) -> Part:
+        """The part stretched around the origin."""
+        return replace(self, points=self.points * np.array([x, y]))
 
 
 Shape = list[Part]
@@ -62,19 +71,32 @@ def blob(
     )
 
 
+def faint(part: Part, contrast: float = 0.5) -> Part:
+    """The part with less texture: glass, tyres."""
+    return replace(part, contrast=contrast)
+
+
+def wheel(x: float, radius: float) -> Shape:
+    """A wheel on the ground: tyre and hub."""
+    return [
+        faint(ellipse(x, radius, radius, radius, -0.2)),
+        ellipse(x, radius, radius * 0.5, radius * 0.5, 0.1),
+    ]
+
+
 def mirrored(shape: Shape) -> Shape:
     """The shape seen from the other side."""
-    return [Part(part.points * (-1, 1), part.tone) for part in shape]
+    return [part.scaled(-1, 1) for part in shape]
 
 
-def scaled(shape: Shape, factor_x: float, factor_y: float) -> Shape:
+def scaled(shape: Shape, x: float, y: float) -> Shape:
     """The shape stretched around its origin."""
-    return [Part(part.points * (factor_x, factor_y), part.tone) for part in shape]
+    return [part.scaled(x, y) for part in shape]
 
 
 def moved(shape: Shape, x: float, y: float) -> Shape:
     """The shape shifted."""
-    return [Part(part.points + (x, y), part.tone) for part in shape]
+    return [part.moved(x, y) for part in shape]
 
 
 def fill(mask: NDArray[np.uint8], points: Points, value: int = 1) -> None:

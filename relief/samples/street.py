@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from relief.samples.canvas import Box, Canvas, FloatArray, Surface
 from relief.samples.palette import surface
-from relief.samples.shapes import blob, fill, fill_tone
+from relief.samples.shapes import fill, fill_tone
 
 _FAR_M = 120.0
 
@@ -121,6 +122,24 @@ def paint_ground(
     canvas.paint(box, mask.astype(bool), look, distance, tone=tone, warp=_ground_warp(view, box))
 
 
+def cast_shadow(canvas: Canvas, view: View, left_m: float, right_m: float, light: float) -> None:
+    """Darkens a strip of ground along the street, as the houses of one side do; soft at its edge.
+
+    Args:
+        canvas: Where.
+        view: The camera.
+        left_m: Left border, metres from the street's middle.
+        right_m: Right border.
+        light: Factor on the colours inside, below 1.
+    """
+    z = np.geomspace(1.5, _FAR_M, 40)
+    edges = [np.stack((view.column(x, z), view.row(0, z)), 1) for x in (left_m, right_m)]
+    box = canvas.clip(view.horizon_px, 0, canvas.size[0] - 1, canvas.size[1] - 1)
+    factor = np.ones(box.size, np.float32)
+    fill_tone(factor, np.concatenate((edges[0], edges[1][::-1])) - (box.left, box.top), light)
+    canvas.darken(box, cv2.GaussianBlur(factor, (0, 0), 2.5))
+
+
 def paint_facade(
     canvas: Canvas,
     view: View,
@@ -143,11 +162,13 @@ def paint_facade(
         windows: Spacing of the windows (up, along) in metres, if it has some.
         ragged: Draws an uneven upper border.
     """
-    z = np.geomspace(*z_m, 24)
+    z = np.geomspace(*z_m, 64)
     columns = view.column(x_m, z)
-    heights = np.full(24, height_m)
+    heights = np.full(64, height_m)
     if ragged is not None:
-        heights = heights * (1 + 0.12 * ragged.standard_normal(24))
+        leaves = ragged.standard_normal((2, 64)).astype(np.float32)
+        crowns = cv2.GaussianBlur(leaves[:1], (0, 0), 4.0)[0]
+        heights = heights * (1 + 0.25 * crowns + 0.02 * leaves[1])
     top = view.horizon_px + view.focal_px * (view.height_m - heights) / z
     outline = np.concatenate(
         (np.stack((columns, view.row(0, z)), 1), np.stack((columns, top), 1)[::-1])
@@ -161,8 +182,9 @@ def paint_facade(
     x = np.arange(box.left, box.right)
     distance = np.interp(x, columns[order], z[order]).astype(np.float32)
     tone = np.zeros(box.size, np.float32)
+    contrast = np.ones(box.size, np.float32)
     if windows is not None:
-        _add_windows(tone, view, box, x_m, z_m, height_m, windows)
+        _add_windows(tone, contrast, view, box, x_m, z_m, height_m, windows)
     middle = float(np.sqrt(z_m[0] * z_m[1]))
     rows = np.arange(box.top, box.bottom, dtype=np.float32)[:, None] - np.float32(view.horizon_px)
     stretch = (distance / middle) ** 0.5
@@ -173,12 +195,14 @@ def paint_facade(
         look,
         np.broadcast_to(distance[None], box.size),
         tone=tone,
+        contrast=contrast,
         warp=(warp[0].astype(np.float32), warp[1].astype(np.float32)),
     )
 
 
 def _add_windows(
     tone: FloatArray,
+    contrast: FloatArray,
     view: View,
     box: Box,
     x_m: float,
@@ -186,24 +210,27 @@ def _add_windows(
     height_m: float,
     spacing: tuple[float, float],
 ) -> None:
-    """Panes lighter and darker than the house, in rows."""
+    """Rows of panes in frames, lighter and darker than the house, and a cornice under the roof."""
+
+    def pane(ends: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+        columns = view.column(x_m, ends)
+        rows = np.concatenate((view.row(low, ends), view.row(high, ends)[::-1]))
+        return np.stack((columns[[0, 1, 1, 0]], rows), 1) - (box.left, box.top)
+
+    span = np.array(z_m)
+    fill_tone(tone, pane(span, height_m - 0.35, height_m), 0.12)
+    fill_tone(tone, pane(span, 0.0, 0.6), -0.08)
+    wide, high = 0.52 * spacing[1], 0.56 * spacing[0]
     floors = np.arange(1.0, height_m - spacing[0] * 0.6, spacing[0])
-    for number, z in enumerate(np.arange(z_m[0] + 0.6, z_m[1] - spacing[1] * 0.6, spacing[1])):
+    for number, z in enumerate(np.arange(z_m[0] + 0.5, z_m[1] - wide, spacing[1])):
         for floor, y in enumerate(floors):
-            ends = np.array([z, z + spacing[1] * 0.55])
-            columns = view.column(x_m, ends)
-            corners = np.stack(
-                (
-                    columns[[0, 1, 1, 0]],
-                    np.concatenate(
-                        (view.row(y, ends), view.row(y + spacing[0] * 0.55, ends)[::-1])
-                    ),
-                ),
-                1,
-            )
-            fill_tone(
-                tone, corners - (box.left, box.top), 0.13 if (number * 7 + floor * 5) % 3 else -0.17
-            )
+            is_dark = (number * 7 + floor * 5) % 3 > 0
+            outer = pane(np.array([z - 0.12, z + wide + 0.12]), y - 0.12, y + high + 0.12)
+            fill_tone(tone, outer, 0.14)
+            fill_tone(contrast, outer, 0.5)
+            for start in (z, z + wide * 0.54):
+                glass = pane(np.array([start, start + wide * 0.46]), y, y + high)
+                fill_tone(tone, glass, -0.17 if is_dark else 0.02)
 
 
 def paint_backdrop(
@@ -223,15 +250,10 @@ def paint_backdrop(
         return
     mask = np.zeros(box.size, np.uint8)
     fill(mask, outline - (box.left, box.top))
-    canvas.paint(box, mask.astype(bool), look, z_m)
-
-
-__all__ = [
-    "View",
-    "blob",
-    "paint_backdrop",
-    "paint_facade",
-    "paint_ground",
-    "paint_sky",
-    "random_view",
-]
+    tone = np.zeros(box.size, np.float32)
+    if look.label == "building":
+        step_px = 1.6 * view.focal_px / z_m
+        row = np.arange(box.top, box.bottom)[:, None] / step_px % 2 < 1
+        column = np.arange(box.left, box.right)[None] / step_px % 2 < 1
+        tone = np.where(row & column, np.float32(-0.12), np.float32(0.03))
+    canvas.paint(box, mask.astype(bool), look, z_m, tone=tone)

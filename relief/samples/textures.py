@@ -81,10 +81,10 @@ def _road() -> FloatArray:
 
 def _sidewalk() -> FloatArray:
     joints = np.maximum(_lines(24, 0, 0.07), _lines(24, 1, 0.07))
-    return _standardised(0.45 * _cell_tones(2, 24, 24) * 0 - 2.4 * joints + 0.5 * _cells(24))
+    return _standardised(0.5 * _slab_tones(24) - 2.4 * joints)
 
 
-def _cells(count: int) -> FloatArray:
+def _slab_tones(count: int) -> FloatArray:
     tones = np.random.default_rng(count).standard_normal((count, count)).astype(np.float32)
     return np.kron(tones, np.ones((TILE_PX // count + 1,) * 2, np.float32))[:TILE_PX, :TILE_PX]
 
@@ -114,7 +114,7 @@ def _pole() -> FloatArray:
 
 
 def _traffic_light() -> FloatArray:
-    return _standardised(np.maximum(_wave(40, 40) * _wave(40, -40), -0.2) ** 1)
+    return _standardised(np.maximum(_wave(40, 40) * _wave(40, -40), -0.2))
 
 
 def _traffic_sign() -> FloatArray:
@@ -176,7 +176,7 @@ def _bicycle() -> FloatArray:
         reach = length * np.array([np.cos(angle), np.sin(angle)])
         for wrap in np.ndindex(3, 3):
             origin = start + (np.array(wrap) - 1) * TILE_PX
-            ends = [tuple(int(round(16 * v)) for v in p) for p in (origin, origin + reach)]
+            ends = [tuple(round(16 * v) for v in p) for p in (origin, origin + reach)]
             cv2.line(field, ends[0], ends[1], 1.0, 2, cv2.LINE_AA, 4)
     return _standardised(field)
 
