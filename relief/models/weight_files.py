@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from relief.schema.errors import WeightsError
@@ -66,6 +66,18 @@ def load_state_dict(path: Path | str, sha256: str | None = None) -> dict[str, Te
         if _was_refused_for_code(path, error):
             raise _holds_code(path) from error
         raise _damaged(path, error) from error
+
+
+def convert(path: Path, target: Path) -> None:
+    """Writes the tensors of a weight file as safetensors: equal tensors give equal bytes.
+
+    Raises:
+        WeightsError: As `load_state_dict`.
+    """
+    tensors = load_state_dict(path)
+    part = target.with_name(target.name + ".part")
+    save_file({name: tensors[name].contiguous().clone() for name in sorted(tensors)}, part)
+    part.replace(target)
 
 
 def fill(

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from relief.models import weights
+from relief.models.weight_files import load_state_dict, sha256_of
+from relief.models.weight_sources import WeightSource
+
+TENSORS = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.zeros(2)}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, file_server):
+    """A working folder, and a server that has one file and one model folder."""
+    monkeypatch.chdir(tmp_path)
+    torch.save({**TENSORS, "height": 320}, tmp_path / "published.pth")
+    file_server.files["enc.pth"] = (tmp_path / "published.pth").read_bytes()
+    file_server.files["config.json"] = b"{}"
+    sources = (
+        WeightSource("net/encoder", "MIT", "self-supervised", file_server.url("enc.pth")),
+        WeightSource(
+            "model", "MIT", "depth labels", files={"config.json": file_server.url("config.json")}
+        ),
+        WeightSource("by_hand", "MIT", "validation labels", by_hand="ask its authors"),
+    )
+    monkeypatch.setattr(weights, "SOURCES", sources)
+    return tmp_path
+
+
+def configuration(*paths: str) -> str:
+    lines = [f"  - init_args: {{weights: {path}}}" for path in paths]
+    Path("c.yaml").write_text("model:\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    return "c.yaml"
+
+
+def test_lists_what_a_configuration_needs(folder, capsys):
+    config = configuration("weights/net/encoder.safetensors", "mine.pth", "nothing/here")
+    assert weights.main(["list", "--config", config]) == 0
+    text = capsys.readouterr().out
+    assert "weights/net/encoder.safetensors   missing" in text
+    assert "license      MIT" in text
+    assert "supervision  self-supervised" in text
+    assert "mine.pth   missing\n  source       not known" in text
+    assert "nothing/here" not in text
+
+
+def test_gets_converts_and_records(folder, file_server, capsys):
+    config = configuration("weights/net/encoder.safetensors", "weights/model")
+    assert weights.main(["get", "--config", config]) == 0
+    path = Path("weights/net/encoder.safetensors")
+    assert torch.equal(load_state_dict(path)["a.weight"], TENSORS["a.weight"])
+    record = json.loads(path.with_name(path.name + ".source.json").read_text())
+    assert record["sha256"] == sha256_of(path)
+    assert record["size_bytes"] == path.stat().st_size
+    assert record["published_sha256"] == sha256_of("published.pth")
+    assert record["supervision"] == "self-supervised"
+    assert sha256_of(path) in capsys.readouterr().err
+    assert sorted(p.name for p in path.parent.iterdir()) == [path.name, path.name + ".source.json"]
+    assert Path("weights/model/config.json").read_bytes() == b"{}"
+    file_server.requests.clear()
+    assert weights.main(["get", "--config", config]) == 0
+    assert file_server.requests == []
+
+
+def test_conversion_gives_the_same_bytes_again(folder):
+    config = configuration("weights/net/encoder.safetensors")
+    path = Path("weights/net/encoder.safetensors")
+    weights.main(["get", "--config", config])
+    first = path.read_bytes()
+    path.unlink()
+    weights.main(["get", "--config", config])
+    assert path.read_bytes() == first
+
+
+def test_damaged_file_is_made_again_and_another_publication_refused(folder, file_server, capsys):
+    config = configuration("weights/net/encoder.safetensors")
+    path = Path("weights/net/encoder.safetensors")
+    weights.main(["get", "--config", config])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:50])
+    assert weights.main(["get", "--config", config]) == 0
+    assert path.read_bytes() == whole
+    path.unlink()
+    file_server.files["enc.pth"] += b"changed"
+    assert weights.main(["get", "--config", config]) == 2
+    assert "checksum of encoder.pth differs" in capsys.readouterr().err.replace("\n", " ")
+    assert not path.exists()
+
+
+def test_a_file_put_there_by_hand_is_converted_and_kept(folder, file_server):
+    Path("weights").mkdir()
+    np.save("weights/by_hand.npy", np.ones((2, 2), np.float32))
+    config = configuration("weights/by_hand.safetensors")
+    assert weights.main(["get", "--config", config]) == 0
+    assert load_state_dict("weights/by_hand.safetensors")["array"].sum() == 4
+    assert Path("weights/by_hand.npy").is_file()
+    assert file_server.requests == []
+
+
+def test_what_cannot_be_got_is_said_and_the_rest_done(folder, capsys):
+    config = configuration("weights/by_hand.npz", "mine.pth", "weights/net/encoder.pth")
+    assert weights.main(["get", "--config", config]) == 2
+    text = capsys.readouterr().err
+    assert "Ask its authors" in text
+    assert "no source is known: mine.pth" in text
+    assert Path("weights/net/encoder.pth").read_bytes() == Path("published.pth").read_bytes()
+
+
+def test_code_in_a_download_is_not_run(folder, file_server, capsys):
+    class Code:
+        def __reduce__(self):
+            return os.system, ("touch ran",)
+
+    torch.save({"x": Code()}, "code.pth")
+    file_server.files["enc.pth"] = Path("code.pth").read_bytes()
+    assert weights.main(["get", "--config", configuration("weights/net/encoder.safetensors")]) == 2
+    assert "holds code, not only weights; not loaded." in capsys.readouterr().err
+    assert not Path("ran").exists()
+    assert list(Path("weights/net").iterdir()) == []
+
+
+def test_unreadable_configuration_is_told_in_a_line(folder, capsys):
+    assert weights.main(["list", "--config", "none.yaml"]) == 2
+    assert (
+        capsys.readouterr().err == "error: cannot read configuration: none.yaml. Check --config.\n"
+    )
