@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypedDict, runtime_checkable
+from typing import NotRequired, Protocol, TypedDict
 
 import torch
 from torch import Tensor
 
+from relief.schema.batch import Failure
 from relief.schema.label_spaces import VOID
 
 THING_REGION = 0
@@ -75,6 +77,7 @@ class TrainingBatch(TypedDict):
     instance: Tensor  # (B, H, W) int64: 0 = none, n = object n of the image
     classes: list[Tensor]  # per image (N,) int64 thing class of the objects 1..N
     key: list[str]
+    failures: NotRequired[list[Failure]]  # what could not be read; training stops at the first
 
 
 class InstanceTargets(TypedDict):
@@ -101,9 +104,10 @@ class SegmenterPrediction(TypedDict):
     detections: list[Detections]
 
 
-@runtime_checkable
 class Segmenter(Protocol):
     """A trainable panoptic network. Every segmenter is an `nn.Module` built for its classes."""
+
+    training: bool
 
     def setup(self) -> None:
         """Loads initial weights, if there are any; called once before training.
@@ -116,8 +120,8 @@ class Segmenter(Protocol):
         """The weighted losses by name, scalars; their sum is what is minimised."""
         ...
 
-    def predict(self, image: Tensor) -> SegmenterPrediction:
-        """(B, 3, H, W) float32 in [0, 1] -> what is seen, at the size of the images."""
+    def predict(self, image: Tensor, size: tuple[int, int] | None = None) -> SegmenterPrediction:
+        """(B, 3, H, W) float32 in [0, 1] -> what is seen, at `size` or that of the images."""
         ...
 
 
@@ -134,13 +138,13 @@ class TrainingMoment:
     predict: Callable[[Tensor], SegmenterPrediction]
 
 
-@runtime_checkable
-class Augmentation(Protocol):
+class Augmentation(ABC):
     """One transformation of a batch on its device; images are float32 in [0, 1].
 
     Random numbers come from torch's global generators, which the training sets at every step.
     """
 
+    @abstractmethod
     def __call__(self, batch: TrainingBatch, moment: TrainingMoment) -> TrainingBatch:
         """The transformed batch; the one given stays as it is."""
         ...

@@ -12,6 +12,7 @@ from torchvision.ops import box_iou
 from relief.ops.instance_targets import instance_targets, tidy_instances
 from relief.schema.training import (
     THING_REGION,
+    Augmentation,
     SegmenterPrediction,
     TrainingBatch,
     TrainingMoment,
@@ -26,7 +27,7 @@ class PasteObject(NamedTuple):
     thing_class: int
 
 
-class CopyPaste:
+class CopyPaste(Augmentation):
     """Pastes 1 to `max_objects` objects into every image, scaled, mirrored, anywhere.
 
     In the first `start_up_steps` the objects are the labelled ones of the batch. After them they

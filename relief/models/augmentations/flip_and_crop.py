@@ -7,10 +7,10 @@ import torch
 from kornia.constants import Resample
 
 from relief.ops.instance_targets import tidy_instances
-from relief.schema.training import TrainingBatch, TrainingMoment
+from relief.schema.training import Augmentation, TrainingBatch, TrainingMoment
 
 
-class FlipAndCrop:
+class FlipAndCrop(Augmentation):
     """Mirrors at random, cuts a random part of the same shape and enlarges it to `size`.
 
     Labels take the nearest pixel; what lies outside of the image would be ignored (-1, no object).

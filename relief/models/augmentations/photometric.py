@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import kornia.augmentation as K
 
-from relief.schema.training import TrainingBatch, TrainingMoment
+from relief.schema.training import Augmentation, TrainingBatch, TrainingMoment
 
 
-class Photometric:
+class Photometric(Augmentation):
     """Gaussian blur, colour jitter and gray, drawn for each image alone.
 
     Args:

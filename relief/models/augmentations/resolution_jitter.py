@@ -9,12 +9,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from relief.ops.instance_targets import tidy_instances
-from relief.schema.training import TrainingBatch, TrainingMoment
+from relief.schema.training import Augmentation, TrainingBatch, TrainingMoment
 
 PUBLISHED_HEIGHTS_PX = (384, 416, 448, 480, 512, 544, 576, 608, 640, 672, 704)
 
 
-class ResolutionJitter:
+class ResolutionJitter(Augmentation):
     """Resizes the whole batch to one of several heights, the aspect ratio kept.
 
     Args:

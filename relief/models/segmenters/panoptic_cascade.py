@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from relief.models.segmenters.cascade_heads import DropLossCascade, FloatRPNHead, silent_storage
 from relief.models.segmenters.detectron2_parts import (
@@ -144,11 +145,12 @@ class PanopticCascade(nn.Module):
         return losses
 
     @torch.no_grad()
-    def predict(self, image: Tensor) -> SegmenterPrediction:
+    def predict(self, image: Tensor, size: tuple[int, int] | None = None) -> SegmenterPrediction:
         """Stuff logits and objects, the mode of the network left as it is found.
 
         Args:
             image: (B, 3, H, W) float32 in [0, 1].
+            size: (height, width) of masks and logits; the image's unless given.
         """
         was_training = self.training
         self.eval()
@@ -159,9 +161,12 @@ class PanopticCascade(nn.Module):
         finally:
             self.train(was_training)
         height, width = image.shape[-2:]
+        size = size or (height, width)
+        logits = logits.float()[..., :height, :width]
+        if size != (height, width):
+            logits = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
         return SegmenterPrediction(
-            semantic_logits=logits.float()[..., :height, :width],
-            detections=[_detections(one) for one in found],
+            semantic_logits=logits, detections=[_detections(one, size) for one in found]
         )
 
 
@@ -183,13 +188,15 @@ def _build(config: CfgNode, backbone: nn.Module, drop_loss_iou: float | None) ->
     )
 
 
-def _detections(found: Instances) -> Detections:
-    height, width = found.image_size
-    found = found[found.pred_boxes.nonempty()]
-    masks = ROIMasks(found.pred_masks[:, 0].float()).to_bitmasks(found.pred_boxes, height, width)
+def _detections(found: Instances, size: tuple[int, int]) -> Detections:
+    boxes = found.pred_boxes.clone()
+    boxes.scale(size[1] / found.image_size[1], size[0] / found.image_size[0])
+    visible = boxes.nonempty()
+    found, boxes = found[visible], boxes[visible]
+    masks = ROIMasks(found.pred_masks[:, 0].float()).to_bitmasks(boxes, *size)
     return Detections(
         masks=masks.tensor,
-        boxes=found.pred_boxes.tensor.float(),
+        boxes=boxes.tensor.float(),
         classes=found.pred_classes,
         scores=found.scores.float(),
     )

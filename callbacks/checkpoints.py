@@ -1,0 +1,114 @@
+"""Two checkpoints: the last one to go on from, and the best one by a named figure."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+logger = logging.getLogger("relief.training")
+
+
+class LastCheckpoint(ModelCheckpoint):
+    """`checkpoints/last.ckpt`, replaced every so many optimizer steps.
+
+    Args:
+        every_n_steps: Optimizer steps between two.
+    """
+
+    def __init__(self, every_n_steps: int = 200) -> None:
+        super().__init__(
+            filename="last",
+            every_n_train_steps=every_n_steps,
+            save_top_k=1,
+            enable_version_counter=False,
+        )
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The end of the training is saved too, whatever its number."""
+        super().on_train_end(trainer, pl_module)
+        if trainer.global_step != self._last_global_step_saved:
+            trainer.save_checkpoint(Path(self.dirpath or "") / "last.ckpt")
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """`checkpoints/best.ckpt`: the best by a figure of the validation, and it says so.
+
+    It is chosen with ground truth and records this; nothing takes it unless told to.
+
+    Args:
+        monitor: The figure, the larger the better.
+    """
+
+    def __init__(self, monitor: str = "val/pq") -> None:
+        super().__init__(
+            filename="best",
+            monitor=monitor,
+            mode="max",
+            save_top_k=1,
+            enable_version_counter=False,
+            save_on_train_epoch_end=False,
+        )
+        self._is_saving = False
+
+    def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
+        self._is_saving = True
+        try:
+            super()._save_checkpoint(trainer, filepath)
+        finally:
+            self._is_saving = False
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Records how this checkpoint was chosen."""
+        super().on_save_checkpoint(trainer, pl_module, checkpoint)
+        if self._is_saving:
+            checkpoint["selection"] = f"val ground truth ({self.monitor})"
+
+
+def keep_checkpoints_in(trainer: pl.Trainer, folder: Path) -> None:
+    """Makes all checkpoint callbacks of a trainer write into one folder."""
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
+            callback.dirpath = str(folder)
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """`last.ckpt` of a folder, or the newest other checkpoint when it cannot be read.
+
+    `best.ckpt` was chosen with ground truth: it is only taken when nothing else can be read.
+
+    Returns:
+        `None` where there is no checkpoint to go on from.
+    """
+    found = sorted(
+        folder.glob("*.ckpt"),
+        key=lambda path: (path.stem == "last", path.stem != "best", path.stat().st_mtime),
+        reverse=True,
+    )
+    unreadable: list[Path] = []
+    for path in found:
+        if is_readable(path):
+            for skipped in unreadable:
+                logger.warning(
+                    "warning: %s is not readable, resuming from %s", skipped.name, path.name
+                )
+            return path
+        unreadable.append(path)
+    if unreadable:
+        logger.warning("warning: %s is not readable, starting anew", unreadable[0].name)
+    return None
+
+
+def is_readable(path: Path) -> bool:
+    """Whether a checkpoint loads whole; nothing it holds is run."""
+    try:
+        torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # a cut or foreign file fails in many ways
+        return False
+    return True

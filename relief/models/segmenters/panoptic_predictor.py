@@ -1,0 +1,63 @@
+"""A trained network's panoptic map of an image, at the size that is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from relief.ops.panoptic_merge import merge_panoptic
+from relief.ops.resize import resize_image
+from relief.schema.geometry import scaled_size
+from relief.schema.training import DetectorClasses, Segmenter
+
+
+@dataclass(frozen=True)
+class PanopticPredictor:
+    """How a detector's outputs become one map: the published numbers.
+
+    Attributes:
+        short_side_px: The network sees the image with this short side; `None`: as it is.
+        score_threshold: Detections with a lower score are left out.
+        overlap_threshold: ... and those of which more than this share is already painted.
+        stuff_area_px: Stuff with fewer pixels is left void; meant at 1024x2048.
+    """
+
+    short_side_px: int | None = None
+    score_threshold: float = 0.5
+    overlap_threshold: float = 0.5
+    stuff_area_px: float = 4096
+
+    def __call__(
+        self, network: Segmenter, classes: DetectorClasses, image: Tensor, size: tuple[int, int]
+    ) -> Tensor:
+        """Panoptic maps of images of one size.
+
+        Args:
+            network: Trained.
+            classes: The classes it was trained for.
+            image: (B, 3, H, W) float32 in [0, 1].
+            size: (height, width) of the maps.
+
+        Returns:
+            (B, *size, 2) int64 (category id of the labels, instance).
+        """
+        if self.short_side_px is not None:
+            own_size = (image.shape[-2], image.shape[-1])
+            image = resize_image(image, scaled_size(own_size, self.short_side_px))
+        found = network.predict(image, size)
+        maps = [
+            merge_panoptic(
+                logits.argmax(dim=0),
+                detections,
+                classes,
+                score_threshold=self.score_threshold,
+                overlap_threshold=self.overlap_threshold,
+                stuff_area_px=self.stuff_area_px,
+            )
+            for logits, detections in zip(
+                found["semantic_logits"], found["detections"], strict=True
+            )
+        ]
+        return torch.stack(maps)

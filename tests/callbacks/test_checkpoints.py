@@ -1,0 +1,44 @@
+import logging
+import os
+
+import torch
+
+from callbacks.checkpoints import newest_checkpoint
+
+
+def checkpoint(path, age):
+    torch.save({"state_dict": {"w": torch.zeros(2)}, "epoch": 1}, path)
+    os.utime(path, (1000 - age, 1000 - age))
+
+
+def test_nothing_to_go_on_from(tmp_path):
+    assert newest_checkpoint(tmp_path / "missing") is None
+
+
+def test_the_last_one_comes_first(tmp_path):
+    checkpoint(tmp_path / "last.ckpt", age=50)
+    checkpoint(tmp_path / "best.ckpt", age=0)
+    checkpoint(tmp_path / "step=100.ckpt", age=10)
+    assert newest_checkpoint(tmp_path).name == "last.ckpt"
+
+
+def test_a_cut_one_is_passed_over_with_a_warning(tmp_path, caplog):
+    checkpoint(tmp_path / "last.ckpt", age=0)
+    checkpoint(tmp_path / "step=100.ckpt", age=10)
+    checkpoint(tmp_path / "best.ckpt", age=0)
+    data = (tmp_path / "last.ckpt").read_bytes()
+    (tmp_path / "last.ckpt").write_bytes(data[: len(data) // 2])
+    logging.getLogger("relief").propagate = True
+    with caplog.at_level(logging.WARNING, logger="relief"):
+        assert newest_checkpoint(tmp_path).name == "step=100.ckpt"
+    assert caplog.messages == ["warning: last.ckpt is not readable, resuming from step=100.ckpt"]
+
+
+def test_code_in_a_checkpoint_is_not_run(tmp_path):
+    class Harmful:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "harm"),))
+
+    torch.save({"state_dict": Harmful()}, tmp_path / "last.ckpt")
+    assert newest_checkpoint(tmp_path) is None
+    assert not (tmp_path / "harm").exists()
