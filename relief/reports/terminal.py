@@ -1,0 +1,59 @@
+"""What a run says at its end: figures, times and where to look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from relief.reports.quality_tables import quality_table
+
+
+def run_summary(
+    metrics: Mapping[str, Mapping[str, Any]] | None,
+    timings: Sequence[tuple[str, float]],
+    report: Path | None,
+) -> RenderableType:
+    """The tables of `print_summary`.
+
+    Args:
+        metrics: As in `metrics.json`, in percent; `None` without ground truth.
+        timings: Steps and their seconds.
+        report: Path of the page, where one was written.
+    """
+    parts: list[RenderableType] = []
+    quality = quality_table(metrics)
+    if quality is not None:
+        table = Table(title="Against ground truth, in percent", title_justify="left")
+        table.add_column("protocol / assignment")
+        for column in quality["columns"]:
+            table.add_column(column, justify="right")
+        for row in quality["rows"]:
+            table.add_row(row["name"], *row["cells"])
+        parts.append(table)
+    if timings:
+        table = Table(title="Time", title_justify="left")
+        table.add_column("step")
+        table.add_column("seconds", justify="right")
+        for step, seconds in timings:
+            table.add_row(step, f"{seconds:.1f}")
+        table.add_section()
+        table.add_row("all", f"{sum(seconds for _, seconds in timings):.1f}")
+        parts.append(table)
+    if report is not None:
+        parts.append(Text.assemble("Report: ", (str(report), "bold")))
+    return Group(*parts)
+
+
+def print_summary(
+    metrics: Mapping[str, Mapping[str, Any]] | None,
+    timings: Sequence[tuple[str, float]],
+    report: Path | None,
+    console: Console | None = None,
+) -> None:
+    """Prints figures, times and the path of the report; arguments as `run_summary`."""
+    (console or Console()).print(run_summary(metrics, timings, report), soft_wrap=False)
