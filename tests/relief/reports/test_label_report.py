@@ -115,7 +115,8 @@ def test_what_was_done_and_found(tmp_path: Path) -> None:
         "toy, val", "Splitting depth gradient above 0.1", "These weights know drawn scenes only.",
         "Supervision None.", "26.7", "car thing 31.5 70.0 45.0", "50 % of thing pixels",
         "1.0 instances an image; the ground truth has 1.0.", "b/c", "Depth edges", "Ground truth",
-        "As classes", "cluster 1 car thing · group 0", "Not seen in the images looked at: cluster 2.",
+        "As classes", "cluster 1 car thing · group 0",
+        "Not seen in the images looked at: cluster 2.",
         "labels 12.3 s",
     ):  # fmt: skip
         assert expected in page.text

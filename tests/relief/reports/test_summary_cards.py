@@ -7,7 +7,7 @@ from relief.reports.summary_cards import Card, instances_sentence, summary_cards
 
 
 class Labels:
-    keys = [str(i) for i in range(1234)]
+    keys = tuple(str(i) for i in range(1234))
     num_categories = 80
     thing_ids = (1, 2)
 
@@ -35,7 +35,8 @@ def test_cards() -> None:
 def test_the_sentence_about_instances() -> None:
     assert instances_sentence(figures([[1, 1], [1, 0], [2, 2]], target=True)) == (
         "2.0 instances an image; the ground truth has 2.0. "
-        "66.7 % of the pixels of things have an instance; the others are void in the panoptic labels."
+        "66.7 % of the pixels of things have an instance; "
+        "the others are void in the panoptic labels."
     )
     assert instances_sentence(figures([[0, 0]])) == (
         "0.0 instances an image. No pixel belongs to a thing."
