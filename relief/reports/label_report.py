@@ -17,7 +17,7 @@ from relief.reports.example_panels import DepthEdges, Panel, PanelPainter, Repor
 from relief.reports.instance_histogram import instance_histogram
 from relief.reports.overlay import palette_of, principal_axes
 from relief.reports.pictures import data_address
-from relief.reports.quality_tables import class_rows, quality_table
+from relief.reports.quality_tables import class_table, quality_table
 from relief.reports.store_figures import StoreFigures, count_instances, evenly_spaced
 from relief.reports.summary_cards import instances_sentence, summary_cards
 from relief.schema.categories import Category
@@ -86,8 +86,8 @@ def write_label_report(
         groups: Group of each id, -1 for stuff.
         edges: How depth was cut.
         space: The classes of the ground truth.
-        metrics: As in `metrics.json`, in percent: figures by `protocol/assignment`, the first is
-            the headline; its `per_class` holds `pq`, `sq`, `rq` by class name.
+        metrics: As in `metrics.json`, in percent: figures by `protocol/assignment`; `per_class`
+            holds `pq`, `sq`, `rq` and `iou` by class name.
         class_of_category: A matching from ground truth, to show labels in class colours too.
         extent: How much to look at.
 
@@ -123,7 +123,7 @@ def write_label_report(
         has_truth=bool(figures.true_instances_per_image),
         legend=_legend(space) if figures.true_instances_per_image else [],
         quality=table,
-        per_class=class_rows(metrics, space),
+        per_class=class_table(metrics, space),
         instances_sentence=instances_sentence(figures),
         histogram=instance_histogram(figures.instances_per_image, figures.true_instances_per_image),
         gallery=gallery_entries(

@@ -17,13 +17,26 @@ COLUMNS = {
     "pq_stuff": "PQ stuff",
     "miou": "mIoU",
     "pixel_accuracy": "accuracy",
+    "ap50": "AP@50",
 }
+CLASS_COLUMNS = {"pq": "PQ", "sq": "SQ", "rq": "RQ", "iou": "IoU"}
+_HEADLINE_FIRST = ("panopticapi/majority", "panopticapi/identity", "panopticapi")
 Metrics = Mapping[str, Mapping[str, Any]]
 
 
 def percent(value: float | None) -> str:
     """A figure in percent with one decimal; a dash where there is none."""
     return "–" if value is None or math.isnan(value) else f"{value:.1f}"
+
+
+def headline_first(metrics: Metrics) -> dict[str, Mapping[str, Any]]:
+    """The same figures, those of the default protocol in front; a JSON file sorts by name."""
+
+    def place(name: str) -> int:
+        found = [i for i, start in enumerate(_HEADLINE_FIRST) if name.startswith(start)]
+        return found[0] if found else len(_HEADLINE_FIRST)
+
+    return {name: metrics[name] for name in sorted(metrics, key=place)}
 
 
 def quality_table(metrics: Metrics | None) -> dict[str, Any] | None:
@@ -33,27 +46,32 @@ def quality_table(metrics: Metrics | None) -> dict[str, Any] | None:
     columns = [name for name in COLUMNS if any(name in row for row in metrics.values())]
     rows = [
         {"name": name, "cells": [percent(row.get(column)) for column in columns]}
-        for name, row in metrics.items()
+        for name, row in headline_first(metrics).items()
     ]
     return {"columns": [COLUMNS[column] for column in columns], "rows": rows}
 
 
-def class_rows(metrics: Metrics | None, space: LabelSpace | None) -> list[dict[str, Any]]:
-    """The classes of the headline figures; classes that never occur have dashes."""
+def class_table(metrics: Metrics | None, space: LabelSpace | None) -> dict[str, Any] | None:
+    """The classes of the headline figures in the order of the label space; `None` without."""
     if not metrics:
-        return []
-    per_class = next(iter(metrics.values())).get("per_class") or {}
+        return None
+    per_class = next(iter(headline_first(metrics).values())).get("per_class")
+    if not per_class:
+        return None
     labels = {label.name: label for label in space.labels} if space else {}
+    names = sorted(per_class, key=lambda name: (name not in labels, [*labels, name].index(name)))
+    columns = [one for one in CLASS_COLUMNS if any(one in row for row in per_class.values())]
     rows = []
-    for name, figures in per_class.items():
-        label, pq = labels.get(name), figures.get("pq")
+    for name in names:
+        label, figures = labels.get(name), per_class[name]
+        pq = figures.get("pq")
         rows.append(
             {
                 "name": name,
                 "color": label.color if label else None,
                 "is_thing": bool(label and label.is_thing),
                 "width": 0 if pq is None or math.isnan(pq) else round(pq, 1),
-                **{column: percent(figures.get(column)) for column in ("pq", "sq", "rq")},
+                "cells": [percent(figures.get(column)) for column in columns],
             }
         )
-    return rows
+    return {"columns": [CLASS_COLUMNS[column] for column in columns], "rows": rows}

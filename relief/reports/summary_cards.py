@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relief.formats.reader import LabelReader
-from relief.reports.quality_tables import percent
+from relief.reports.quality_tables import headline_first, percent
 from relief.reports.store_figures import StoreFigures
 
 _HEADLINE = {"pq": "PQ", "pq_things": "PQ things", "pq_stuff": "PQ stuff", "miou": "mIoU"}
@@ -30,7 +30,7 @@ def summary_cards(
     """The figures at the top of the page."""
     cards = [Card(f"{len(labels.keys):,}".replace(",", " "), "images labelled")]
     if metrics:
-        name, headline = next(iter(metrics.items()))
+        name, headline = next(iter(headline_first(metrics).items()))
         hint = name.replace("/", ", ")
         cards += [
             Card(percent(headline[key]), title, hint)
