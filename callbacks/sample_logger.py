@@ -22,12 +22,10 @@ class SampleLogger(pl.Callback):
 
     Args:
         num_images: How many, of the first rank.
-        opacity: Of the colours over the photograph.
     """
 
-    def __init__(self, num_images: int = 4, opacity: float = 0.55) -> None:
+    def __init__(self, num_images: int = 4) -> None:
         self.num_images = num_images
-        self.opacity = opacity
 
     def on_validation_batch_end(
         self,
@@ -51,7 +49,7 @@ class SampleLogger(pl.Callback):
         ):
             size = (panoptic.shape[0], panoptic.shape[1])
             photograph = resized(as_picture((image * 255).round().to(torch.uint8)), size)
-            picture = paint_panoptic(panoptic, palette_of(colors), photograph, self.opacity)
+            picture = paint_panoptic(panoptic, palette_of(colors), photograph)
             self._write(trainer, key, picture)
 
     def _write(self, trainer: pl.Trainer, key: str, picture: np.ndarray[Any, Any]) -> None:

@@ -85,10 +85,17 @@ class PseudoLabels(pl.LightningDataModule):
     @property
     def supervision(self) -> tuple[str, ...]:
         """Which ground truth the labels depended on, one sentence each; empty: none."""
-        told = getattr(self.labels, "supervision", None)
-        if told is None:
-            told = getattr(getattr(self.labels, "manifest", None), "supervision", ())
-        return tuple(told or ())
+        return tuple(getattr(self._told, "supervision", ()))
+
+    @property
+    def label_classes(self) -> str | None:
+        """The label space of the ids where ground truth named them; `None` for clusters."""
+        return getattr(self._told, "classes", None)
+
+    @property
+    def _told(self) -> object:
+        """What says where the labels come from: their manifest, or themselves."""
+        return getattr(self.labels, "manifest", self.labels)
 
     def setup(self, stage: str) -> None:
         """Joins images and labels and decides the classes; nothing is read twice.

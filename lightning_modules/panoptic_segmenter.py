@@ -124,8 +124,10 @@ class PanopticSegmenter(pl.LightningModule):
 
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
         """The sum of the weighted losses of one batch."""
-        world_size = self.trainer.world_size
-        torch.manual_seed(self.seed + (batch_idx * world_size + self.global_rank) * 1_000_003)
+        accumulated = self.trainer.accumulate_grad_batches
+        number = self.global_step * accumulated + batch_idx % accumulated
+        number = number * self.trainer.world_size + self.global_rank
+        torch.manual_seed(self.seed + number * 1_000_003)
         moment = TrainingMoment(step=self.global_step, predict=self.segmenter.predict)
         with torch.no_grad():
             for augment in self.augmentations:
@@ -174,7 +176,8 @@ class PanopticSegmenter(pl.LightningModule):
         """The classes travel with the weights; what was fitted on ground truth stays apart."""
         data = cast(Any, self.trainer).datamodule
         checkpoint["classes"] = {"things": self.classes.things, "stuff": self.classes.stuff}
-        checkpoint["supervision"] = list(getattr(data, "supervision", ()))
+        checkpoint["supervision"] = list(data.supervision)
+        checkpoint["label_classes"] = data.label_classes
         checkpoint["evaluation"] = self.evaluation
 
     def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:

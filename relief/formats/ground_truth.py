@@ -28,6 +28,11 @@ class GroundTruthLabels(CityscapesLabels):
         """Which ground truth these labels are, one sentence."""
         return (f"labels: ground truth of {self.ids.folder.name} ({self.space.name})",)
 
+    @property
+    def classes(self) -> str:
+        """The label space of the ids, as a manifest names it."""
+        return self.space.name
+
     def panoptic(self, key: str) -> Tensor:
         """(H, W, 2) int64 (class, instance), instances numbered 1..N within the image.
 

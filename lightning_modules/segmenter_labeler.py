@@ -1,0 +1,86 @@
+"""Images to panoptic labels by a trained network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from torch import Tensor, nn
+
+from lightning_modules.labeler import Labeler
+from relief.models.segmenters.checkpoint import SegmenterCheckpoint, read_segmenter
+from relief.models.segmenters.panoptic_predictor import PanopticPredictor
+from relief.schema.manifest import Manifest
+from relief.schema.training import Segmenter
+
+
+class SegmenterLabeler(Labeler):
+    """Labels with a network that `train.py` trained; categories are those of its labels.
+
+    Args:
+        network: Makes the network for (number of thing classes, number of stuff classes); the
+            same as in training.
+        checkpoint: What training wrote, such as `OUT/checkpoints/last.ckpt`.
+        predictor: How outputs become a panoptic map.
+    """
+
+    network: nn.Module
+
+    def __init__(
+        self,
+        network: Callable[[int, int], nn.Module],
+        checkpoint: Path,
+        predictor: PanopticPredictor = PanopticPredictor(),  # noqa: B008  # frozen
+    ) -> None:
+        super().__init__()
+        self.make_network, self.checkpoint, self.predictor = network, checkpoint, predictor
+        self._trained: SegmenterCheckpoint | None = None
+
+    @property
+    def trained(self) -> SegmenterCheckpoint:
+        """What the checkpoint holds; read once.
+
+        Raises:
+            WeightsError: It cannot be read.
+        """
+        if self._trained is None:
+            self._trained = read_segmenter(self.checkpoint)
+        return self._trained
+
+    def networks(self) -> Mapping[str, nn.Module]:
+        """Nothing that loads by itself."""
+        return {}
+
+    def load_weights(self) -> None:
+        """Builds the network for the classes of the checkpoint and fills it.
+
+        Raises:
+            WeightsError: The checkpoint cannot be read or is of another network.
+        """
+        if not hasattr(self, "network"):
+            self.network = self.trained.build(self.make_network)
+
+    def manifest(self, parts: Mapping[str, Any], keys: Sequence[str]) -> Manifest:
+        """What determines the labels: the checkpoint and how its outputs are merged."""
+        classes = self.trained.classes
+        group = {category: number for number, category in enumerate(classes.things)}
+        return Manifest(
+            k=classes.num_categories,
+            label_space="oracle_classes" if self.trained.label_classes else "clusters",
+            classes=self.trained.label_classes,
+            parts=parts,
+            weights={"network/checkpoint": self.trained.sha256},
+            thing_ids=tuple(sorted(classes.things)),
+            groups=tuple(group.get(category, -1) for category in range(classes.num_categories)),
+            supervision=self.trained.supervision,
+            images=dict.fromkeys(keys, "pending"),
+        )
+
+    def label(self, image: Tensor, depth: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Labels one image; see `Labeler.label`. Void in one map is void in the other."""
+        del depth
+        size = (image.shape[-2], image.shape[-1])
+        network = cast(Segmenter, self.network)
+        (panoptic,) = self.predictor(network, self.trained.classes, image[None], size)
+        return panoptic[..., 0], panoptic

@@ -1,0 +1,177 @@
+"""`train.py` as a user types it, on scenes of a few pixels."""
+
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import yaml
+
+import train
+from lightning_modules.panoptic_segmenter import PanopticSegmenter
+
+SHADES = {7: (90, 60, 90), 23: (200, 160, 90), 26: (30, 40, 160)}  # road, sky, car
+
+
+def draw_city(root, split, names, seed=0):
+    """Sky over road with two cars each, as Cityscapes lays it out."""
+    random = np.random.default_rng(seed)
+    for name in names:
+        ids = np.full((64, 128), 7, dtype=np.uint16)
+        ids[:24] = 23
+        for number, left in enumerate((random.integers(2, 40), random.integers(60, 90))):
+            ids[20:50, left : left + 30] = 26000 + number
+        label = np.where(ids >= 1000, ids // 1000, ids)
+        image = np.zeros((64, 128, 3))
+        for label_id, shade in SHADES.items():
+            image[label == label_id] = shade
+        image = (image + random.normal(0, 8, image.shape)).clip(0, 255).astype(np.uint8)
+        city = name.split("_")[0]
+        for kind in ("leftImg8bit", "gtFine"):
+            (root / kind / split / city).mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(root / "leftImg8bit" / split / city / f"{name}_leftImg8bit.png"), image)
+        ground_truth = root / "gtFine" / split / city / f"{name}_gtFine"
+        cv2.imwrite(f"{ground_truth}_instanceIds.png", ids)
+        cv2.imwrite(f"{ground_truth}_labelIds.png", label.astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    """A tiny recipe on a tiny data set: (YAML file, data set)."""
+    root = tmp_path_factory.mktemp("city")
+    draw_city(root, "train", [f"a_{n:06d}_000019" for n in range(5)])
+    draw_city(root, "val", [f"b_{n:06d}_000019" for n in range(3)], seed=9)
+    numbers = {
+        "backbone": {
+            "class_path": "relief.models.segmenters.resnet_pyramid.SmallResNetPyramid",
+            "init_args": {"widths": [32, 64, 96, 128], "width": 32},
+        },
+        "anchor_sizes_px": [8, 16, 32, 48, 64], "anchors_kept": [100, 50],
+        "proposals_kept": [60, 30], "regions_per_image": 32, "box_width": 32, "mask_layers": 1,
+        "mask_width": 16, "semantic_width": 32, "roi_sampling_ratio": 1,
+    }  # fmt: skip
+    network = {
+        "class_path": "relief.models.segmenters.panoptic_cascade.PanopticCascade",
+        "init_args": numbers,
+    }
+    augmentation = "relief.models.augmentations"
+    config = {
+        "model": {
+            "class_path": "lightning_modules.panoptic_segmenter.PanopticSegmenter",
+            "init_args": {
+                "network": network,
+                "learning_rate": 2e-3,
+                "augmentations": [
+                    {
+                        "class_path": f"{augmentation}.flip_and_crop.FlipAndCrop",
+                        "init_args": {"size": [64, 128]},
+                    },
+                    {
+                        "class_path": f"{augmentation}.copy_paste.CopyPaste",
+                        "init_args": {"min_side_px": 8, "start_up_steps": 3},
+                    },
+                    {"class_path": f"{augmentation}.photometric.Photometric"},
+                ],
+            },
+        },
+        "data": {
+            "class_path": "datamodules.pseudo_labels.PseudoLabels",
+            "init_args": {
+                "root": str(root),
+                "labels": {
+                    "class_path": "relief.formats.ground_truth.GroundTruthLabels",
+                    "init_args": {"root": str(root)},
+                },
+                "size": [64, 128], "batch_size": 2, "num_workers": 0,
+            },
+        },
+        "trainer": {
+            "accelerator": "cpu", "devices": 1, "max_steps": 6, "val_check_interval": 3,
+            "check_val_every_n_epoch": None, "num_sanity_val_steps": 0, "log_every_n_steps": 1,
+            "gradient_clip_val": 1.0, "enable_progress_bar": False,
+            "enable_model_summary": False,
+            "callbacks": [
+                {
+                    "class_path": "callbacks.checkpoints.LastCheckpoint",
+                    "init_args": {"every_n_steps": 2},
+                },
+                {"class_path": "callbacks.checkpoints.BestCheckpoint"},
+                {"class_path": "callbacks.sample_logger.SampleLogger"},
+            ],
+        },
+    }  # fmt: skip
+    path = root / "tiny.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path, root
+
+
+@pytest.fixture(scope="module")
+def trained(recipe, tmp_path_factory):
+    out = tmp_path_factory.mktemp("trained")
+    assert train.main(["fit", "--config", str(recipe[0]), "--out", str(out)]) == 0
+    return out
+
+
+def rows(out):
+    with (out / "metrics.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def weights(out, name="last"):
+    return torch.load(out / "checkpoints" / f"{name}.ckpt", weights_only=True)
+
+
+def test_fit_leaves_figures_checkpoints_and_pictures(trained):
+    validated = [row for row in rows(trained) if row["val/pq"]]
+    assert [row["step"] for row in validated] == ["2", "5"]
+    names = {"pq", "pq_things", "pq_stuff", "sq", "rq", "miou"}
+    assert {f"val/{name}" for name in names} | {f"val_cups/{name}" for name in names} <= {*validated[0]}
+    assert weights(trained)["global_step"] == 6
+    assert "selection" not in weights(trained)
+    assert weights(trained, "best")["selection"] == "val ground truth (val/pq)"
+    assert weights(trained)["supervision"] == ["labels: ground truth of train (cityscapes19)"]
+    assert weights(trained)["label_classes"] == "cityscapes19"
+    assert len(list((trained / "overlays").glob("*.jpg"))) == 3
+    assert (trained / "run.yaml").exists()
+    assert list((trained / "tensorboard").iterdir())
+
+
+def test_a_resumed_training_continues_as_if_never_stopped(recipe, trained, tmp_path, monkeypatch):
+    command = ["fit", "--config", str(recipe[0]), "--out", str(tmp_path)]
+    learn = PanopticSegmenter.training_step
+
+    def stopped_in_the_sixth_step(self, batch, batch_idx):
+        if self.global_step == 5:
+            raise RuntimeError("the power went off")
+        return learn(self, batch, batch_idx)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PanopticSegmenter, "training_step", stopped_in_the_sixth_step)
+        with pytest.raises(RuntimeError, match="the power went off"):
+            train.main(command)
+    assert weights(tmp_path)["global_step"] == 4
+    assert len(rows(tmp_path)) == 5
+    assert train.main(command) == 0
+    assert rows(tmp_path) == rows(trained)
+    for name, value in weights(trained)["state_dict"].items():
+        assert torch.equal(weights(tmp_path)["state_dict"][name], value), name
+
+
+def test_overwrite_starts_anew(recipe, trained, tmp_path):
+    command = ["fit", "--config", str(recipe[0]), "--out", str(tmp_path)]
+    assert train.main([*command, "--trainer.max_steps", "2"]) == 0
+    assert train.main([*command, "--trainer.max_steps", "1", "--overwrite", "true"]) == 0
+    assert [row["step"] for row in rows(tmp_path)] == ["0"]
+    assert weights(tmp_path)["global_step"] == 1
+
+
+def test_validate_measures_a_checkpoint_and_leaves_the_log(recipe, trained):
+    before = (trained / "metrics.csv").read_text()
+    checkpoint = str(trained / "checkpoints" / "last.ckpt")
+    arguments = ["--config", str(recipe[0]), "--out", str(trained), "--ckpt_path", checkpoint]
+    assert train.main(["validate", *arguments]) == 0
+    figures = json.loads((trained / "validate.json").read_text())
+    assert figures["val/pq"] == pytest.approx(float(rows(trained)[-1]["val/pq"]), abs=1e-3)
+    assert (trained / "metrics.csv").read_text() == before
