@@ -103,7 +103,7 @@ class PanopticQuality(Metric):
         Returns:
             `pq`, `sq`, `rq`, each also with `_things` and `_stuff`: scalars in [0, 1], nan where
             no class occurs; `per_class` (C, 3) PQ, SQ, RQ by ascending class id, nan for a class
-            that never occurs; `iou_sum`, `tp`, `fp`, `fn` (C,); `miou` and `accuracy` of the
+            that never occurs; `iou_sum`, `tp`, `fp`, `fn` (C,); `miou` and `pixel_accuracy` of the
             categories; `instances_per_image` and `true_instances_per_image`. All float64, but
             `assignment` (K,) int64, the class id of each predicted category.
         """

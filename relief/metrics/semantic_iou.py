@@ -77,12 +77,12 @@ def iou_per_class(confusion: Ids, *, forgives_void: bool = False) -> Reals:
 
 
 def semantic_averages(confusion: Ids, *, forgives_void: bool = False) -> dict[str, float]:
-    """`miou`, the mean over the classes that occur, and `accuracy` of pixels, in [0, 1]."""
+    """`miou`, the mean over the classes that occur, and `pixel_accuracy`, in [0, 1]."""
     iou = iou_per_class(confusion, forgives_void=forgives_void)
     counted = confusion[:, :-1] if forgives_void else confusion
     pixels = counted.sum()
     right = np.diagonal(confusion).sum()
     return {
         "miou": float(np.nanmean(iou)) if np.isfinite(iou).any() else float("nan"),
-        "accuracy": float(right / pixels) if pixels else float("nan"),
+        "pixel_accuracy": float(right / pixels) if pixels else float("nan"),
     }

@@ -40,6 +40,7 @@ from relief.studies.scored_images import GroundTruth, ScoredImages, read_scored_
 PROTOCOL_NAMES = ("panopticapi", "cups", "seed")
 ASSIGNMENT_NAMES = ("majority", "hungarian", "cups")
 PERCENT = 100.0
+Metrics = Mapping[str, Mapping[str, Any]]
 _COUNTS = ("instances_per_image", "true_instances_per_image", "images")
 
 
@@ -152,9 +153,18 @@ def thing_categories(labels: LabelReader, images: ScoredImages) -> tuple[int, ..
     return tuple(np.flatnonzero(2 * inside_px > all_px).tolist())
 
 
-def write_scores(out: Path, scores: Scores) -> None:
-    """Writes OUT/metrics.json and OUT/assignment.json; raises `WriteError`."""
-    write_text(out / "metrics.json", to_json(scores.metrics))
+def write_scores(out: Path, scores: Scores, metrics: Metrics | None = None) -> None:
+    """Writes OUT/metrics.json and OUT/assignment.json.
+
+    Args:
+        out: The folder.
+        scores: Of the labels, or of the first of several runs.
+        metrics: Figures in their place, such as means over runs.
+
+    Raises:
+        WriteError: A file cannot be written.
+    """
+    write_text(out / "metrics.json", to_json(scores.metrics if metrics is None else metrics))
     content = {
         "label_space": scores.space.name,
         "fitted_on": scores.fitted_on,

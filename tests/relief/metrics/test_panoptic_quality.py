@@ -177,7 +177,7 @@ def test_a_perfect_map_is_one_and_a_wrong_one_zero():
     _, target = random_maps(3)
     target[(np.isin(target[..., 0], THINGS)) & (target[..., 1] == 0)] = (0, 0)
     figures = score("panopticapi", [target], [target])
-    for name in ("pq", "sq", "rq", "pq_things", "pq_stuff", "miou", "accuracy"):
+    for name in ("pq", "sq", "rq", "pq_things", "pq_stuff", "miou", "pixel_accuracy"):
         assert figures[name].item() == 1.0, name
     wrong = target.copy()
     wrong[..., 0] = np.where(target[..., 0] >= 0, (target[..., 0] + 1) % 4, -1)

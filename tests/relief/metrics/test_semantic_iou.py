@@ -45,10 +45,10 @@ def test_figures_by_hand():
     assert np.isnan(iou[2])
     averages = semantic_averages(confusion)
     assert averages["miou"] == pytest.approx((0.75 + 0.3) / 2)
-    assert averages["accuracy"] == pytest.approx(9 / 16)
+    assert averages["pixel_accuracy"] == pytest.approx(9 / 16)
     forgiving = semantic_averages(confusion, forgives_void=True)
     assert forgiving["miou"] == pytest.approx((0.75 + 0.6) / 2)
-    assert forgiving["accuracy"] == pytest.approx(9 / 11)
+    assert forgiving["pixel_accuracy"] == pytest.approx(9 / 11)
 
 
 def test_several_clusters_may_share_a_class_and_one_may_be_void():

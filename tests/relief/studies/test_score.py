@@ -45,7 +45,7 @@ def test_score_is_the_metric(drawn, protocol, assignment):
     expected = metric.compute()
     assert list(figures) == [f"{protocol}/{assignment}"]
     found = figures[f"{protocol}/{assignment}"]
-    for name in ("pq", "sq", "rq", "pq_things", "rq_stuff", "miou", "accuracy"):
+    for name in ("pq", "sq", "rq", "pq_things", "rq_stuff", "miou", "pixel_accuracy"):
         assert found[name] == pytest.approx(100 * expected[name].item(), abs=1e-12), name
     assert found["instances_per_image"] == expected["instances_per_image"].item()
     assert found["instances_per_image"] == (3 if assignment == "hungarian" else 5)

@@ -1,0 +1,89 @@
+"""Measures labels: `python evaluate.py labels|export|diagnose ...` (`--help` says more)."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jsonargparse import ArgumentParser
+from rich.console import Console
+
+import cli
+from relief.formats.atomic import write_text
+from relief.reports.class_figure import write_class_figure
+from relief.reports.evaluation_tables import diagnosis_table, score_table
+from relief.studies.diagnose import DiagnoseRequest, diagnose_labels
+from relief.studies.export import ExportRequest, export_labels
+from relief.studies.score import to_json, write_scores
+from relief.studies.score_runs import ScoreRequest, score_runs
+
+
+def labels(request: ScoreRequest) -> int:
+    """Figures of one or several runs."""
+    metrics, scores = score_runs(request)
+    write_scores(request.folder, scores[0], metrics)
+    name, figures = next(iter(metrics.items()))
+    write_class_figure(request.folder / "per_class.png", name, figures, request.space)
+    Console().print(score_table(metrics))
+    cli.say(f"written: {request.folder}/metrics.json, assignment.json, per_class.png")
+    failures = [failure for one in scores for failure in one.failures]
+    for failure in failures:
+        cli.complain(failure["reason"])
+    return cli.EXIT_INCOMPLETE if failures else cli.EXIT_DONE
+
+
+def export(request: ExportRequest) -> int:
+    """A label store in another format."""
+    export_labels(request)
+    cli.say(f"written: {request.out}")
+    return cli.EXIT_DONE
+
+
+def diagnose(request: DiagnoseRequest) -> int:
+    """Dead clusters and absorbed classes."""
+    found = diagnose_labels(request)
+    Console().print(diagnosis_table(found.iou, found.absorption))
+    cli.say(f"dead clusters: {len(found.dead_clusters)} of {found.num_clusters}")
+    missing = ", ".join(found.classes_without_cluster) or "none"
+    cli.say(f"classes without cluster under {request.assignment}: {missing}")
+    if request.out:
+        write_text(request.folder / "diagnosis.json", to_json(dataclasses.asdict(found)))
+    return cli.EXIT_DONE
+
+
+COMMANDS: dict[str, tuple[type, Callable[[Any], int]]] = {
+    "labels": (ScoreRequest, labels),
+    "export": (ExportRequest, export),
+    "diagnose": (DiagnoseRequest, diagnose),
+}
+
+
+def parse(args: Sequence[str]) -> tuple[str, Any]:
+    """The command and its request."""
+    parser = ArgumentParser(prog="evaluate.py", exit_on_error=False)
+    commands = parser.add_subcommands(dest="command")
+    for name, (request, _) in COMMANDS.items():
+        command = ArgumentParser(exit_on_error=False)
+        command.add_argument("--config", action="config", help="Options from a YAML file.")
+        command.add_class_arguments(request)
+        commands.add_subcommand(name, command, help=str(request.__doc__).splitlines()[0])
+    # `labels` takes its folders one by one.
+    appended = ["--labels+" if a == "--labels" and args[0] == "labels" else a for a in args]
+    options = parser.parse_args(appended)
+    name = options.command
+    values = options[name].as_dict()
+    values.pop("config", None)
+    return name, COMMANDS[name][0](**values)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Runs one of the commands."""
+    cli.quiet_libraries()
+    name, request = parse(list(sys.argv[1:] if args is None else args))
+    return COMMANDS[name][1](request)
+
+
+if __name__ == "__main__":
+    sys.exit(cli.exit_code(main))

@@ -1,0 +1,58 @@
+"""PQ of each class as a drawing: things and stuff apart, best first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from relief.schema.label_spaces import LabelSpace
+
+_TEXT, _SOFT = "#2a2d33", "#868b95"
+
+
+def write_class_figure(
+    path: Path, name: str, figures: Mapping[str, Any], space: LabelSpace
+) -> None:
+    """Writes a PNG with a bar of PQ, and a mark at IoU, for each class that occurs.
+
+    Args:
+        path: The file.
+        name: Protocol and assignment, for the title.
+        figures: One entry of `metrics.json`, in percent.
+        space: Its classes.
+    """
+    labels = {label.name: label for label in space.labels}
+    rows = [
+        (labels[class_name], values)
+        for class_name, values in figures["per_class"].items()
+        if values["pq"] is not None and math.isfinite(values["pq"])
+    ]
+    rows.sort(key=lambda row: (row[0].is_thing, row[1]["pq"]))
+    figure = Figure(figsize=(8, 0.9 + 0.28 * len(rows)), layout="constrained", dpi=150)
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for i, (label, values) in enumerate(rows):
+        color = [channel / 255 for channel in label.color]
+        axes.barh(i, values["pq"], color=color, edgecolor=_SOFT, linewidth=0.4, height=0.72)
+        if values["iou"] is not None and math.isfinite(values["iou"]):
+            axes.plot([values["iou"]] * 2, [i - 0.36, i + 0.36], color=_TEXT, linewidth=1.6)
+        axes.text(values["pq"] + 1, i, f"{values['pq']:.1f}", va="center", fontsize=7, color=_TEXT)
+    _label(axes, [label.name for label, _ in rows])
+    axes.set_title(f"{name}: PQ {figures['pq']:.1f}, mIoU {figures['miou']:.1f}", fontsize=10)
+    figure.savefig(path)
+
+
+def _label(axes: matplotlib.axes.Axes, names: list[str]) -> None:
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_xlim(0, 105)
+    axes.set_xlabel("PQ in percent; the dark line is IoU", fontsize=8, color=_TEXT)
+    axes.tick_params(axis="x", labelsize=8, colors=_SOFT)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.tick_params(axis="y", length=0)

@@ -1,0 +1,70 @@
+"""What `evaluate.py` says in the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+COLUMNS = {
+    "pq_things": "things",
+    "pq_stuff": "stuff",
+    "sq": "SQ",
+    "rq": "RQ",
+    "miou": "mIoU",
+    "ap50": "AP50",
+}
+
+
+def score_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
+    """One row for each protocol and assignment, 80 characters wide."""
+    first = next(iter(metrics.values()))
+    title = f"Against ground truth of {first['images']:g} images, in percent"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for heading in ("PQ", "± runs" if "spread" in first else "95 %", *COLUMNS.values()):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, figures in metrics.items():
+        row = [_number(figures[column]) for column in COLUMNS]
+        table.add_row(name, _number(figures["pq"]), _doubt(figures), *row)
+    return table
+
+
+def diagnosis_table(
+    iou: Mapping[str, float], absorption: Mapping[str, Mapping[str, float]]
+) -> Table:
+    """Where the pixels of each class went."""
+    table = Table(title="Where the pixels of each class went, in percent", title_justify="left")
+    table.box = SIMPLE_HEAD
+    table.add_column("class")
+    table.add_column("IoU", justify="right")
+    table.add_column("predicted as")
+    for name, shares in absorption.items():
+        said = ", ".join(f"{other} {share:.0f}" for other, share in list(shares.items())[:4])
+        table.add_row(name, _number(iou[name]), said)
+    return table
+
+
+def plain_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table of text; the first column is left-aligned."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="left" if i == 0 else "right")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _doubt(figures: Mapping[str, Any]) -> str:
+    """The standard deviation of PQ over runs, or its 95 % interval over images."""
+    if "spread" in figures:
+        return _number(figures["spread"].get("pq"))
+    low, high = figures.get("interval", {}).get("pq", (None, None))
+    return f"{_number(low)}–{_number(high)}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None or not math.isfinite(value) else f"{value:.1f}"

@@ -1,0 +1,37 @@
+import torch
+
+from relief.metrics.segment_rows import (
+    empty_rows,
+    image_number,
+    images_once,
+    load_rows,
+    save_rows,
+    segment_rows,
+)
+
+TABLE = torch.tensor([[1, 2, 3, 4, 50], [1, 0, 3, 0, 7]])
+
+
+def test_numbers_of_keys_are_stable_and_without_a_key_unique():
+    assert image_number("aachen/1") == image_number("aachen/1") >= 0
+    assert image_number("aachen/1") != image_number("aachen/2")
+    without = {image_number(None) for _ in range(50)}
+    assert len(without) == 50 and max(without) < 0
+
+
+def test_the_first_update_of_an_image_counts():
+    rows = torch.cat([
+        segment_rows(TABLE[:1], "a", 7), segment_rows(TABLE, "a", 3), segment_rows(TABLE, "b", 9),
+        empty_rows(torch.device("cpu")),
+    ])  # fmt: skip
+    image, table, num_images = images_once(rows)
+    assert num_images == 2
+    assert sorted(image.tolist()) == [0, 0, 1, 1]
+    assert table[image == 0].tolist() == table[image == 1].tolist() == TABLE.tolist()
+    assert images_once(empty_rows(torch.device("cpu")))[2] == 0
+
+
+def test_files_give_the_rows_back(tmp_path):
+    rows = segment_rows(TABLE, "a", 1)
+    save_rows(tmp_path / "rows.npz", rows)
+    assert torch.equal(load_rows(tmp_path / "rows.npz"), rows)

@@ -1,0 +1,43 @@
+import pytest
+import torch
+
+from relief.formats.cityscapes import CityscapesTree
+from relief.formats.label_store import LabelStore
+from relief.ops.panoptic import segment_table
+from relief.schema.label_spaces import CITYSCAPES_19
+from relief.studies.scored_images import read_scored_images
+from tests.relief.studies.tiny import CLASS_OF_CLUSTER, KEYS, draw_store, draw_tree
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    root = draw_tree(tmp_path_factory.mktemp("scored"))
+    return LabelStore(draw_store(root / "labels")), CityscapesTree(root, "val")
+
+
+def test_tables_are_those_of_the_maps_at_each_size(drawn):
+    store, tree = drawn
+    images = read_scored_images(store, tree, CITYSCAPES_19, (24, 512))
+    assert images.keys == sorted(KEYS)
+    assert set(images.tables) == {0, 24, 512}
+    key = KEYS[0]
+    pred, target = store.panoptic(key), tree.target(key, CITYSCAPES_19)
+    assert images.tables[0][0].tolist() == segment_table(pred, target).tolist()
+    assert images.tables[512][0] is images.tables[0][0]
+    small = segment_table(pred[1::2, 1::2].contiguous(), target[1::2, 1::2].contiguous())
+    assert images.tables[24][0].tolist() == small.tolist()
+    image, table = images.joined(24)
+    assert len(image) == len(table) == sum(len(t) for t in images.tables[24])
+    assert image.tolist() == sorted(image.tolist())
+
+
+def test_counts_leave_void_truth_out_and_keep_thing_pixels_without_instance(drawn):
+    store, tree = drawn
+    images = read_scored_images(store, tree, CITYSCAPES_19)
+    targets = [tree.target(key, CITYSCAPES_19)[..., 0] for key in KEYS]
+    assert images.counts.pixels.sum() == sum(int((t >= 0).sum()) for t in targets)
+    assert images.semantic.pixels.tolist() == images.counts.pixels.tolist()
+    assert images.counts.pixels.argmax(1).tolist() == list(CLASS_OF_CLUSTER)
+    assert torch.tensor(images.counts.pixels).sum(0)[13] == sum(
+        int((t == 13).sum()) for t in targets
+    )

@@ -1,0 +1,116 @@
+import json
+
+import pytest
+
+import cli
+import evaluate
+from relief.formats.cityscapes import CityscapesLabels, CityscapesTree
+from relief.formats.label_store import LabelStore, semantic_path
+from relief.schema.label_spaces import CITYSCAPES_19
+from relief.studies.score import score_store, to_json
+from tests.relief.studies.tiny import KEYS, draw_store, draw_tree
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = draw_tree(tmp_path_factory.mktemp("city"))
+    draw_store(root / "one")
+    draw_store(root / "two", KEYS[:2])
+    return root
+
+
+def run(*args):
+    return cli.exit_code(evaluate.main, [str(a) for a in args])
+
+
+def test_labels_writes_the_figures_of_score_store(root, tmp_path, capsys):
+    assert run("labels", "--labels", root / "one", "--root", root, "--out", tmp_path) == 0
+    figures = score_store(LabelStore(root / "one"), CityscapesTree(root, "val"), CITYSCAPES_19)
+    assert (tmp_path / "metrics.json").read_text() == to_json(figures)
+    assert json.loads((tmp_path / "assignment.json").read_text())["fitted_on"] == "val"
+    assert (tmp_path / "per_class.png").stat().st_size > 5000
+    assert "panopticapi/majority" in capsys.readouterr().out
+
+
+def test_labels_of_one_protocol_in_27_classes(root, tmp_path):
+    options = ("--protocol", "seed", "--assignment", "cups", "--label_space", "cityscapes27")
+    assert run("labels", "--labels", root / "one", "--root", root, "--out", tmp_path, *options) == 0
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert list(metrics) == ["seed/cups"]
+    assert len(metrics["seed/cups"]["per_class"]) == 27
+
+
+def test_several_runs_have_mean_and_spread(root, tmp_path):
+    given = ("--labels", root / "one", "--labels", root / "two", "--protocol", "panopticapi")
+    assert run("labels", *given, "--root", root, "--out", tmp_path) == 0
+    figures = json.loads((tmp_path / "metrics.json").read_text())["panopticapi/majority"]
+    first, second = (run["pq"] for run in figures["runs"])
+    assert first != second
+    assert figures["pq"] == pytest.approx((first + second) / 2)
+    assert figures["spread"]["pq"] == pytest.approx(abs(first - second) / 2**0.5)
+
+
+def test_export_to_cityscapes_and_score_it_as_classes(root, tmp_path):
+    assert run("labels", "--labels", root / "one", "--root", root, "--out", tmp_path / "m") == 0
+    options = ("--labels", root / "one", "--format", "cityscapes", "--out", tmp_path / "ids")
+    assert run("export", *options) == 2
+    assert run("export", *options, "--assignment", tmp_path / "m" / "assignment.json") == 0
+    assert CityscapesLabels(tmp_path / "ids", "val", CITYSCAPES_19).keys == sorted(KEYS)
+    scored = ("--labels", tmp_path / "ids", "--format", "cityscapes", "--root", root)
+    assert run("labels", *scored, "--out", tmp_path / "s") == 0
+    mapped = json.loads((tmp_path / "s" / "metrics.json").read_text())["panopticapi/identity"]
+    clusters = json.loads((tmp_path / "m" / "metrics.json").read_text())["panopticapi/majority"]
+    for name in ("pq", "pq_things", "sq", "miou"):
+        assert mapped[name] == pytest.approx(clusters[name], abs=1e-9), name
+
+
+@pytest.mark.parametrize("name", ["cups", "coco_panoptic"])
+def test_exports_score_as_the_store(root, tmp_path, name):
+    assert run("export", "--labels", root / "one", "--format", name, "--out", tmp_path / "e") == 0
+    exported = tmp_path / "e" / ("panoptic.json" if name == "coco_panoptic" else "")
+    given = ("--labels", exported, "--format", name, "--root", root, "--protocol", "panopticapi")
+    assert run("labels", *given, "--assignment", "majority", "--out", tmp_path / "s") == 0
+    found = json.loads((tmp_path / "s" / "metrics.json").read_text())["panopticapi/majority"]
+    store, tree = LabelStore(root / "one"), CityscapesTree(root, "val")
+    expected = score_store(store, tree, CITYSCAPES_19)["panopticapi/majority"]
+    assert found["pq_stuff"] == pytest.approx(expected["pq_stuff"], abs=1e-9)
+    assert found["matched_things"] == expected["matched_things"]
+
+
+def test_diagnose_names_dead_clusters(root, tmp_path):
+    draw_store(tmp_path / "wide", k=9)
+    options = ("--labels", tmp_path / "wide", "--root", root, "--out", tmp_path)
+    assert run("diagnose", *options) == 0
+    found = json.loads((tmp_path / "diagnosis.json").read_text())
+    assert found["dead_clusters"] == [7, 8]
+    assert found["absorption"]["road"]["road"] == 100
+    assert "person" not in found["classes_without_cluster"]
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("labels", "--labels", "nowhere"), "no labels found: nowhere"),
+        (("labels",), "labels"),
+        (("labels", "--labels", "ROOT", "--format", "voc"), "unknown format: voc"),
+        (("labels", "--labels", "ROOT", "--protocol", "coco"), "protocol"),
+        (("labels", "--labels", "ROOT"), "no label store"),
+        (("export", "--labels", "ROOT/one", "--format", "cups"), "out"),
+        (("sing",), "sing"),
+    ],
+)
+def test_wrong_use_is_one_line_and_2(root, args, said, capsys):
+    args = [a.replace("ROOT", str(root)) for a in args]
+    assert run(*args) == 2
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert captured.err.count("\n") == 1
+
+
+def test_an_unreadable_image_is_listed_and_1(tmp_path, capsys):
+    root = draw_tree(tmp_path)
+    draw_store(root / "one")
+    semantic_path(root / "one", KEYS[0]).write_bytes(b"no picture")
+    assert run("labels", "--labels", root / "one", "--root", root, "--out", tmp_path / "m") == 1
+    assert "cannot read label" in capsys.readouterr().err
+    assert (tmp_path / "m" / "metrics.json").exists()
