@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from relief.samples.textures import texture_field
+from relief.samples.textures import dirt_window, texture_field
 from relief.schema.label_spaces import CITYSCAPES_LABELS, INSTANCE_DIVISOR
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 
-TEXTURE_STD = 0.13
+TEXTURE_STD = 0.15
 MAX_DISTANCE_M = 40.0
 _LABELS = {label.name: label for label in CITYSCAPES_LABELS}
 
@@ -53,16 +53,24 @@ class Surface:
         colour: RGB in [0, 1].
         phase: Where the window of the texture starts, in pixels (row, column).
         zoom: Scale of the texture, around 1.
-        shade: Brightness gained from the bottom to the top of the region.
+        angle_rad: How far the texture is turned.
+        wobble_px: How far its lines sway.
+        wobble_phase: Where they sway.
+        dirt: Share of a noise that all classes have, 0 to 1.
         gain: Contrast of the texture, around 1.
+        shade: Brightness gained from the bottom to the top, and from left to right.
     """
 
     label: str
     colour: FloatArray
     phase: tuple[float, float]
     zoom: float = 1.0
-    shade: float = 0.0
+    angle_rad: float = 0.0
+    wobble_px: float = 0.0
+    wobble_phase: float = 0.0
+    dirt: float = 0.0
     gain: float = 1.0
+    shade: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass
@@ -119,9 +127,9 @@ class Canvas:
             return
         label = _LABELS[surface.label]
         texture = _window(surface, box, warp)
-        height = box.size[0]
-        shade = surface.shade * (0.5 - np.arange(height, dtype=np.float32) / max(1, height - 1))
-        light = TEXTURE_STD * surface.gain * contrast * texture + tone + shade[:, None]
+        up, across = (np.linspace(-0.5, 0.5, side, dtype=np.float32) for side in box.size)
+        shade = surface.shade[1] * across - surface.shade[0] * up[:, None]
+        light = TEXTURE_STD * surface.gain * contrast * texture + tone + shade
         rows, columns = box.slices
         for channel in range(3):
             target = self.image[rows, columns, channel]
@@ -156,8 +164,19 @@ def _window(surface: Surface, box: Box, warp: tuple[FloatArray, FloatArray] | No
         rows = np.arange(height, dtype=np.float32)[:, None]
         columns = np.arange(width, dtype=np.float32)[None]
         warp = (np.broadcast_to(rows, box.size), np.broadcast_to(columns, box.size))
-    scale = np.float32(1 / surface.zoom)
-    row = warp[0] * scale + np.float32(surface.phase[0])
-    column = warp[1] * scale + np.float32(surface.phase[1])
+    scale = 1 / surface.zoom
+    cosine = np.float32(scale * np.cos(surface.angle_rad))
+    sine = np.float32(scale * np.sin(surface.angle_rad))
+    row = cosine * warp[0] + sine * warp[1]
+    column = cosine * warp[1] - sine * warp[0]
+    sway, at = np.float32(surface.wobble_px), surface.wobble_phase
+    down, across = (np.arange(side, dtype=np.float32) for side in box.size)
+    row += (sway * np.sin((across + at) / 11) + surface.phase[0]).astype(np.float32)
+    column += (sway * np.sin((down - at) / 9) + surface.phase[1]).astype(np.float32)[:, None]
     field = texture_field(surface.label)
-    return cv2.remap(field, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    texture = cv2.remap(field, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    if surface.dirt:
+        # Weights whose squares sum to 1 leave the standard deviation as it is.
+        texture *= np.float32(np.sqrt(1 - surface.dirt**2))
+        texture += np.float32(surface.dirt) * dirt_window(surface.phase, box.size)
+    return texture

@@ -45,7 +45,7 @@ def place(canvas: Canvas, view: View, placed: Placed, rng: np.random.Generator) 
     if placed.has_shadow and placed.lift_m == 0:
         _shadow(canvas, (low[0] + high[0]) / 2, float(high[1]), (high[0] - low[0]) / 2, scale)
     box = canvas.clip(low[1], low[0], high[1], high[0])
-    look = surface(rng, placed.label)
+    look = surface(rng, placed.label, placed.z_m)
     lean = rng.uniform(-0.6, 0.6)
     if box.is_empty:
         return

@@ -42,14 +42,29 @@ def random_colour(rng: np.random.Generator) -> FloatArray:
     return np.clip(colour, 0.25, 0.75).astype(np.float32)
 
 
-def surface(rng: np.random.Generator, label: str) -> Surface:
-    """The look of one object or region: random colour, phase and light."""
-    row, column = rng.uniform(0, TILE_PX, 2)
+def surface(
+    rng: np.random.Generator, label: str, z_m: float = 15.0, turn_rad: float = 0.35
+) -> Surface:
+    """The look of one object or region: random colour, light, and its own variant of the texture.
+
+    Args:
+        rng: Decides everything.
+        label: A name of the Cityscapes table.
+        z_m: Distance: what is near is coarser and clearer than what is far.
+        turn_rad: How far the texture may be turned either way.
+    """
+    row, column, wobble_phase = rng.uniform(0, TILE_PX, 3)
+    near = float(np.clip((14.0 / z_m) ** 0.2, 0.8, 1.2))
+    clear = 1.0 - 0.3 * min(z_m, 40.0) / 40.0
     return Surface(
         label,
         random_colour(rng),
         (float(row), float(column)),
-        zoom=float(rng.uniform(0.88, 1.14)),
-        shade=float(rng.uniform(-0.04, 0.12)),
-        gain=float(rng.uniform(0.88, 1.12)),
+        zoom=near * float(np.exp(rng.uniform(np.log(0.72), np.log(1.38)))),
+        angle_rad=float(rng.uniform(-turn_rad, turn_rad)),
+        wobble_px=float(rng.uniform(0.0, 3.0)),
+        wobble_phase=float(wobble_phase),
+        dirt=float(rng.uniform(0.15, 0.45)),
+        gain=clear * float(rng.uniform(0.6, 1.1)),
+        shade=(float(rng.uniform(-0.08, 0.16)), float(rng.uniform(-0.1, 0.1))),
     )

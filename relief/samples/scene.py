@@ -60,12 +60,12 @@ class SceneBuilder:
         rng = self.rng
         if rng.random() < 0.7:
             heights = rng.uniform(6, 20, int(rng.integers(8, 20))).astype(np.float32)
-            look = surface(rng, "building")
+            look = surface(rng, "building", 40.0, 0.05)
             paint_backdrop(self.canvas, self.view, look, float(rng.uniform(50, 80)), heights)
         if rng.random() < 0.6:
             heights = rng.uniform(3, 9, 60).astype(np.float32)
             heights = cv2.GaussianBlur(heights[None], (0, 0), 1.5)[0]
-            look = surface(rng, "vegetation")
+            look = surface(rng, "vegetation", 40.0)
             paint_backdrop(self.canvas, self.view, look, float(rng.uniform(45, 60)), heights)
 
     def _ground(self) -> None:
@@ -127,11 +127,11 @@ class SceneBuilder:
         rng = self.rng
         windows = (float(rng.uniform(2.7, 3.3)), float(rng.uniform(1.8, 3.2)))
         height = int(rng.integers(2, 6)) * windows[0] + 0.8
-        look = surface(rng, "building")
+        look = surface(rng, "building", float(np.sqrt(z_m[0] * z_m[1])), 0.1)
         paint_facade(self.canvas, self.view, look, x_m, z_m, height, windows=windows)
 
     def _barrier(self, label: str, x_m: float, z_m: tuple[float, float], height_m: float) -> None:
-        look = surface(self.rng, label)
+        look = surface(self.rng, label, float(np.sqrt(z_m[0] * z_m[1])), 0.2)
         ragged = self.rng if label == "vegetation" else None
         paint_facade(self.canvas, self.view, look, x_m, z_m, height_m, ragged=ragged)
 
@@ -159,11 +159,13 @@ class SceneBuilder:
         canvas.label_ids[frame] = canvas.instance_ids[frame] = _OUT_OF_ROI
 
     def _light(self) -> None:
-        """Uneven light over the scene and the softness of a lens."""
-        coarse = self.rng.uniform(0.86, 1.1, (4, 6)).astype(np.float32)
-        light = cv2.resize(coarse, self.canvas.size[::-1], interpolation=cv2.INTER_CUBIC)
-        lit = self.canvas.image * light[..., None]
-        self.canvas.image = cv2.GaussianBlur(lit, (0, 0), 0.6)
+        """Uneven light over the scene, the softness of a lens and the grain of a sensor."""
+        rng, canvas = self.rng, self.canvas
+        coarse = rng.uniform(0.86, 1.1, (4, 6)).astype(np.float32)
+        light = cv2.resize(coarse, canvas.size[::-1], interpolation=cv2.INTER_CUBIC)
+        image = cv2.GaussianBlur(canvas.image * light[..., None], (0, 0), rng.uniform(0.5, 1.0))
+        grain = rng.standard_normal(canvas.size, np.float32) * np.float32(rng.uniform(0.01, 0.025))
+        canvas.image = image + grain[..., None]
 
 
 def draw_scene(rng: np.random.Generator, size: tuple[int, int] = (512, 1024)) -> Canvas:

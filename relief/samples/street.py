@@ -62,7 +62,9 @@ def random_view(rng: np.random.Generator, size: tuple[int, int]) -> View:
 def paint_sky(canvas: Canvas, rng: np.random.Generator) -> None:
     """Fills the whole canvas with sky."""
     box = canvas.clip(0, 0, canvas.size[0] - 1, canvas.size[1] - 1)
-    canvas.paint(box, np.ones(box.size, bool), surface(rng, "sky"), 1e3)
+    look = surface(rng, "sky", 15.0)
+    look.gain *= 0.6  # clouds are soft
+    canvas.paint(box, np.ones(box.size, bool), look, 1e3)
 
 
 def _ground_warp(view: View, box: Box) -> tuple[FloatArray, FloatArray]:

@@ -95,13 +95,19 @@ def _building() -> FloatArray:
 
 
 def _wall() -> FloatArray:
-    points = np.random.default_rng(4).integers(0, TILE_PX, (620, 2))
-    seeds = np.ones((TILE_PX, TILE_PX), np.uint8)
-    seeds[points[:, 0], points[:, 1]] = 0
-    tiled = np.tile(seeds, (3, 3))
-    distance, cell = cv2.distanceTransformWithLabels(tiled, cv2.DIST_L2, 5)
+    """Rough stones: cells around random points, each with its own tone, darker at their rims."""
+    rng = np.random.default_rng(4)
+    free = np.ones((TILE_PX, TILE_PX), np.uint8)
+    free[tuple(rng.integers(0, TILE_PX, (2, 620)))] = 0
+    tiled = np.tile(free, (3, 3))
+    distance, cell = cv2.distanceTransformWithLabels(
+        tiled, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    y, x = np.nonzero(tiled == 0)
+    tone_of_cell = np.zeros(int(cell.max()) + 1)
+    tone_of_cell[cell[y, x]] = rng.standard_normal(TILE_PX**2)[y % TILE_PX * TILE_PX + x % TILE_PX]
     middle = slice(TILE_PX, 2 * TILE_PX)
-    tone = np.random.default_rng(5).standard_normal(int(cell.max()) + 1)[cell[middle, middle]]
+    tone = tone_of_cell[cell[middle, middle]]
     return _standardised(0.8 * tone - 0.22 * distance[middle, middle])
 
 
@@ -221,3 +227,22 @@ def texture_field(label_name: str) -> FloatArray:
     field = _FAMILIES.get(label_name, _plain)()
     field.setflags(write=False)
     return field
+
+
+@cache
+def _dirt() -> FloatArray:
+    return np.tile(_plain(), (3, 3))
+
+
+def dirt_window(phase: tuple[float, float], size: tuple[int, int]) -> FloatArray:
+    """A window of noise that all classes share.
+
+    Args:
+        phase: Where it starts, (row, column) in [0, TILE_PX).
+        size: (height, width), at most 2 * TILE_PX each.
+
+    Returns:
+        (height, width) float32, standard deviation about 1.
+    """
+    top, left = (int(start) % TILE_PX for start in phase)
+    return _dirt()[top : top + size[0], left : left + size[1]]
