@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -17,6 +18,9 @@ from relief.schema.label_spaces import label_space, thing_mask
 FORMAT_VERSION = 1
 NO_SUPERVISION = "none: nothing here depended on ground truth"
 NAMES_BY_HAND = "names given by hand"
+
+# A list of numbers that `indent` has spread over lines; no JSON string holds a newline.
+_NUMBER_LIST = re.compile(r"\[\n[-\d,\s]+\]")
 
 ImageStatus = Literal["pending", "labelled", "failed"]
 
@@ -42,6 +46,7 @@ class Manifest:
         supervision: Which ground truth anything here depended on, one sentence each; empty: none.
         notes: What a reader of the labels must know, one sentence each.
         images: Status by image key.
+        failures: Why each image that failed did, by key.
         format_version: Of this file and the folders beside it.
     """
 
@@ -57,6 +62,7 @@ class Manifest:
     supervision: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     images: Mapping[str, ImageStatus] = field(default_factory=dict)
+    failures: Mapping[str, str] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
     @property
@@ -93,7 +99,8 @@ class Manifest:
 
     def to_json(self) -> str:
         """Sorted JSON with a newline at the end; equal manifests give equal bytes."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True, indent=1) + "\n"
+        text = json.dumps(dataclasses.asdict(self), sort_keys=True, indent=1)
+        return _NUMBER_LIST.sub(_on_one_line, text) + "\n"
 
     @classmethod
     def from_json(cls, text: str, where: str = "manifest.json") -> Manifest:
@@ -139,9 +146,13 @@ def differences(old: Manifest, new: Manifest) -> list[str]:
     ]
 
 
+def _on_one_line(numbers: re.Match[str]) -> str:
+    return f"[{' '.join(numbers[0][1:-1].split())}]"
+
+
 def _settings(manifest: Manifest) -> dict[str, Any]:
     values = json.loads(manifest.to_json())
-    del values["images"]
+    del values["images"], values["failures"]
     return dict(_flat(values))
 
 

@@ -27,6 +27,7 @@ def test_json_reads_back_equal_and_is_stable() -> None:
     shuffled = dataclasses.replace(whole, images={"a": "labelled", "b": "pending"})
     assert shuffled.to_json() == text
     assert list(json.loads(text)) == sorted(json.loads(text))
+    assert '\n "thing_ids": [3, 5],\n' in text
 
 
 def test_things_and_groups_as_tensors() -> None:
