@@ -124,10 +124,11 @@ def weights(out, name="last"):
 
 
 def test_fit_leaves_figures_checkpoints_and_pictures(trained):
-    validated = [row for row in rows(trained) if row["val/pq"]]
+    whole = rows(trained)
+    validated = [row for row in whole if row["val/pq"]]
     assert [row["step"] for row in validated] == ["2", "5"]
     names = {"pq", "pq_things", "pq_stuff", "sq", "rq", "miou"}
-    assert {f"val/{name}" for name in names} | {f"val_cups/{name}" for name in names} <= {*validated[0]}
+    assert {f"{prefix}/{name}" for prefix in ("val", "val_cups") for name in names} <= {*whole[0]}
     assert weights(trained)["global_step"] == 6
     assert "selection" not in weights(trained)
     assert weights(trained, "best")["selection"] == "val ground truth (val/pq)"

@@ -7,6 +7,10 @@ Instance Segmentation", 2023).
 
 from __future__ import annotations
 
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -124,6 +128,18 @@ class DropLossCascade(CascadeROIHeads):
         return losses
 
 
-def silent_storage() -> EventStorage:
-    """Somewhere for detectron2's heads to write their counters; they insist on it."""
-    return EventStorage(0)
+@contextmanager
+def quiet_detectron2() -> Iterator[None]:
+    """Somewhere for detectron2's heads to write their counters, which they insist on.
+
+    What torch says here about detectron2's own calls is of no use to anyone who trains.
+    """
+    tracing = logging.getLogger("torch.fx._symbolic_trace")
+    level = tracing.level
+    tracing.setLevel(logging.ERROR)
+    try:
+        with EventStorage(0), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="torch.meshgrid")
+            yield
+    finally:
+        tracing.setLevel(level)

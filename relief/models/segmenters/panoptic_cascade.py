@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from relief.models.segmenters.cascade_heads import DropLossCascade, FloatRPNHead, silent_storage
+from relief.models.segmenters.cascade_heads import DropLossCascade, FloatRPNHead, quiet_detectron2
 from relief.models.segmenters.detectron2_parts import (
     RPN,
     Backbone,
@@ -140,7 +140,7 @@ class PanopticCascade(nn.Module):
             inputs.append(
                 {"image": image, "sem_seg": batch["semantic"][index], "instances": instances}
             )
-        with silent_storage():
+        with quiet_detectron2():
             losses: dict[str, Tensor] = self.detector(inputs)
         return losses
 
@@ -155,9 +155,10 @@ class PanopticCascade(nn.Module):
         was_training = self.training
         self.eval()
         try:
-            found, logits = self.detector.inference(
-                [{"image": one} for one in image], do_postprocess=False
-            )
+            with quiet_detectron2():
+                found, logits = self.detector.inference(
+                    [{"image": one} for one in image], do_postprocess=False
+                )
         finally:
             self.train(was_training)
         height, width = image.shape[-2:]
