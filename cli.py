@@ -6,10 +6,9 @@ import json
 import logging
 import os
 import sys
-import time
+import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,13 @@ from rich.logging import RichHandler
 from relief.schema.errors import ReliefError, StoppedBySignal, UsageError
 
 CONFIGS = Path(__file__).parent / "configs"
+QUIET_TRAINER = {
+    "logger": False,
+    "enable_progress_bar": False,
+    "enable_model_summary": False,
+    "enable_checkpointing": False,
+    "use_distributed_sampler": False,
+}
 EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
 
 
@@ -37,20 +43,21 @@ def with_default_config(args: Sequence[str] | None, recipe: str) -> list[str]:
     return ["--config", str(CONFIGS / recipe), *given]
 
 
-def config_stem(args: Sequence[str]) -> str:
-    """The stem of the first `--config` among the arguments: names the default output folder."""
+def default_out(kind: str, args: Sequence[str]) -> Path:
+    """`outputs/KIND/STEM`, where STEM is that of the first `--config` among the arguments."""
     for i, argument in enumerate(args):
         if argument.startswith("--config="):
-            return Path(argument.partition("=")[2]).stem
+            return Path("outputs", kind, Path(argument.partition("=")[2]).stem)
         if argument in {"-c", "--config"} and i + 1 < len(args):
-            return Path(args[i + 1]).stem
-    return "sample"
+            return Path("outputs", kind, Path(args[i + 1]).stem)
+    return Path("outputs", kind, "sample")
 
 
 class ReliefCLI(LightningCLI):
     """LightningCLI with Relief's manners: parts by `class_path`, errors raised, no side files."""
 
-    def __init__(self, args: Sequence[str], **kwargs: Any) -> None:
+    def __init__(self, args: Sequence[str], out: Path, **kwargs: Any) -> None:
+        self.out = out
         defaults: dict[str, Any] = {
             "subclass_mode_model": True,
             "subclass_mode_data": True,
@@ -62,6 +69,12 @@ class ReliefCLI(LightningCLI):
         super().__init__(
             pl.LightningModule, pl.LightningDataModule, args=list(args), **{**defaults, **kwargs}
         )
+
+    def before_instantiate_classes(self) -> None:
+        """The output folder reaches callbacks as the trainer's root."""
+        config = self.config[self.subcommand] if self.subcommand else self.config
+        self.out = Path(config.get("out") or self.out)
+        config["trainer"]["default_root_dir"] = str(self.out)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """The options every script has."""
@@ -105,6 +118,29 @@ class PlainHandler(RichHandler):
         super().__init__(console=console, show_time=False, show_level=False, show_path=False)
 
 
+class Stopwatch(logging.Handler):
+    """Keeps the seconds of the steps that are logged with `extra={"step": ..., "seconds": ...}`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[tuple[str, float]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Notes one step."""
+        if hasattr(record, "seconds"):
+            self.steps.append((str(getattr(record, "step", "")), float(record.seconds)))
+
+
+def time_steps() -> Stopwatch:
+    """Starts to collect the times of the steps of this run."""
+    log = logging.getLogger("relief")
+    for handler in [h for h in log.handlers if isinstance(h, Stopwatch)]:
+        log.removeHandler(handler)
+    stopwatch = Stopwatch()
+    log.addHandler(stopwatch)
+    return stopwatch
+
+
 def start_log(out: Path) -> None:
     """From here on what is said also goes to OUT/log.txt."""
     log = logging.getLogger("relief")
@@ -125,14 +161,6 @@ def say(text: str) -> None:
     """One line for people, on standard output and in the log, from the first process only."""
     if is_first_process():
         logging.getLogger("relief").info(text)
-
-
-@contextmanager
-def step(title: str) -> Iterator[None]:
-    """Says how long something took, when it is done."""
-    start = time.perf_counter()
-    yield
-    say(f"{title}: {time.perf_counter() - start:.1f} s")
 
 
 def complain(text: str) -> None:
@@ -171,6 +199,27 @@ def exit_code(
         complain("stopped by SIGINT. Run the same command again to go on.")
         return 130
     except Exception as error:
-        complain(f"error: {type(error).__name__}: {one_line(error)}")
-        logging.getLogger("relief").error("the run failed", exc_info=error)
-        return EXIT_INCOMPLETE
+        return _fault(error)
+
+
+def _fault(error: Exception) -> int:
+    """A fault of ours: one line, and the traceback to the log, or here while there is none."""
+    log = logging.getLogger("relief")
+    files = [h for h in log.handlers if isinstance(h, logging.FileHandler)]
+    for file in files:
+        file.handle(
+            log.makeRecord(
+                log.name,
+                logging.ERROR,
+                "",
+                0,
+                "the run failed",
+                (),
+                (type(error), error, error.__traceback__),
+            )
+        )
+    if not files:
+        traceback.print_exception(error)
+    where = f" The traceback is in {files[0].baseFilename}." if files else ""
+    complain(f"error: {type(error).__name__}: {one_line(error)}.{where}")
+    return EXIT_INCOMPLETE

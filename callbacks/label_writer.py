@@ -1,26 +1,46 @@
-"""Writes labels as they come, image by image, atomically."""
+"""Writes labels as they come, image by image, and checks at the end that none is missing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import BasePredictionWriter
 
+from relief.formats.coco_panoptic import write_panoptic_json
 from relief.formats.label_run import LabelRun
+from relief.formats.label_store import LabelStore
 from relief.schema.batch import PanopticPrediction
+from relief.schema.categories import class_categories, cluster_categories
+from relief.schema.errors import ReadError
+from relief.schema.label_spaces import label_space
+
+log = logging.getLogger("relief")
 
 
 class LabelWriter(BasePredictionWriter):
     """Writes `semantic/KEY.png` and `panoptic/KEY.png`; notes the images that failed.
 
-    The other passes of a run predict nothing (`None`) and are passed over.
+    The other passes of a run predict nothing (`None`) and are passed over. When all ranks have
+    labelled their share, rank 0 checks every file, completes the manifest and writes
+    `panoptic.json`.
     """
 
     def __init__(self) -> None:
         super().__init__(write_interval="batch")
+        self.run: LabelRun | None = None
+        self._start = 0.0
+
+    def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Opens the run's folder when labels are to be written."""
+        del pl_module
+        labels = trainer.datamodule.current_pass == "label"  # type: ignore[attr-defined]
+        self.run = LabelRun(Path(trainer.default_root_dir)) if labels else None
+        self._start = time.perf_counter()
 
     def write_on_batch_end(
         self,
@@ -34,12 +54,35 @@ class LabelWriter(BasePredictionWriter):
     ) -> None:
         """Writes one batch."""
         del pl_module, batch_indices, batch, batch_idx, dataloader_idx
-        if prediction is None:
+        if prediction is None or self.run is None:
             return
-        run = LabelRun(Path(trainer.default_root_dir))
         for key, semantic, panoptic in zip(
             prediction["key"], prediction["semantic"], prediction["panoptic"], strict=True
         ):
-            run.write(key, semantic.cpu(), panoptic.cpu())
+            self.run.write(key, semantic.cpu(), panoptic.cpu())
         for failure in prediction["failures"]:
-            run.record_failure(failure)
+            self.run.record_failure(failure)
+            if trainer.datamodule.on_error == "stop":  # type: ignore[attr-defined]
+                raise ReadError(failure["reason"])
+
+    def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Waits for all ranks; rank 0 completes the store."""
+        del pl_module
+        if self.run is None:
+            return
+        trainer.strategy.barrier("labels")
+        if trainer.is_global_zero:
+            self.run.complete()
+            self._write_json(self.run.out, trainer.datamodule.file_names)  # type: ignore[attr-defined]
+            seconds = time.perf_counter() - self._start
+            log.info("labels: %.1f s", seconds, extra={"step": "labels", "seconds": seconds})
+
+    def _write_json(self, out: Path, file_names: Mapping[str, str]) -> None:
+        store = LabelStore(out)
+        classes = store.manifest.classes
+        categories = (
+            class_categories(label_space(classes))
+            if classes
+            else cluster_categories(store.num_categories, store.thing_ids or ())
+        )
+        write_panoptic_json(out, store.keys, categories, file_names)

@@ -50,6 +50,11 @@ class Cityscapes(LabellingDataModule):
         """The files of a split."""
         return CityscapesTree(self.root, split)
 
+    def ground_truth(self) -> CityscapesTree | None:
+        """The files of the labelled split, when it has ground truth."""
+        tree = self.tree(self.split)
+        return tree if tree.has_ground_truth else None
+
     def items(self, split: str) -> list[Item]:
         """The items of a split, sorted by key."""
         tree = self.tree(split)
@@ -57,6 +62,7 @@ class Cityscapes(LabellingDataModule):
             Item(
                 key=key,
                 image_path=tree.image_path(key),
+                file_name=tree.image_path(key).relative_to(self.root).as_posix(),
                 depth_path=self.depth.find(split, key) if self.depth else None,
                 target=partial(tree.target, key, self.label_space),
             )

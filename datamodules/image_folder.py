@@ -38,6 +38,11 @@ class ImageFolder(LabellingDataModule):
             msg = "no folder given: data.root is empty. Add --data.init_args.root DIR."
             raise UsageError(msg)
         return [
-            Item(key, path, self.depth.find("", key) if self.depth else None)
+            Item(
+                key,
+                path,
+                path.relative_to(self.root).as_posix(),
+                self.depth.find("", key) if self.depth else None,
+            )
             for key, path in sorted(find_images(self.root).items())
         ]

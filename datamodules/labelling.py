@@ -29,6 +29,7 @@ class Item:
 
     key: str
     image_path: Path
+    file_name: str  # below the data set's folder, with forward slashes
     depth_path: str | None = None
     target: Callable[[], Tensor] | None = None  # (H, W, 2) int64, read only when asked for
 
@@ -154,6 +155,7 @@ class LabellingDataModule(pl.LightningDataModule):
         self.on_error = on_error
         self.current_pass: Pass = "label"
         self._items: Sequence[Item] = ()
+        self._by_key: dict[str, Item] = {}
         self._with_targets = False
 
     def items(self, split: str) -> list[Item]:
@@ -164,11 +166,26 @@ class LabellingDataModule(pl.LightningDataModule):
         """
         raise NotImplementedError
 
+    def ground_truth(self) -> Any:
+        """Ground truth of the labelled split, for measuring; `None` where there is none."""
+        return None
+
+    def sample(self, key: str) -> Sample:
+        """One image of the labelled split as it is read, without ground truth."""
+        if not self._by_key:
+            self._by_key = {item.key: item for item in self.items(self.split)}
+        return ItemDataset([self._by_key[key]], self.depth, with_targets=False)[0]
+
     def begin(self, name: Pass, items: Sequence[Item], *, with_targets: bool = False) -> None:
         """Says which items the next `trainer.predict` reads."""
         self.current_pass = name
         self._items = items
         self._with_targets = with_targets
+
+    @property
+    def file_names(self) -> dict[str, str]:
+        """File of each image of the current pass below the data set's folder, by key."""
+        return {item.key: item.file_name for item in self._items}
 
     def predict_dataloader(self) -> DataLoader[Sample]:
         """This rank's share of the items of the current pass."""

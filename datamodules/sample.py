@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 from datamodules.cityscapes import Cityscapes
-from relief.samples.draw import ensure_sample
+from relief.samples.draw import draw_sample
+
+log = logging.getLogger("relief")
 
 
 class SampleScenes(Cityscapes):
@@ -11,4 +15,6 @@ class SampleScenes(Cityscapes):
 
     def prepare_data(self) -> None:
         """Draws the scenes unless they were drawn before."""
-        ensure_sample(self.root)
+        seconds = draw_sample(self.root)
+        if seconds:
+            log.info("sample: %.1f s", seconds, extra={"step": "sample", "seconds": seconds})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any, TypeVar, cast
 
 import pytorch_lightning as pl
 import torch
@@ -12,11 +13,12 @@ from torch import Tensor, nn
 
 from relief.models.cluster_segmentation import window_features
 from relief.models.codebook import Codebook
-from relief.ops.sliding_window import network_size
 from relief.schema.batch import ImageBatch
 from relief.schema.errors import UsageError
 from relief.schema.geometry import WindowGeometry
 from relief.schema.parts import Backbone, KMeansFitter
+
+T = TypeVar("T")
 
 
 def samples_per_image(num_images: int, max_samples: int, most: int = 2000) -> int:
@@ -24,10 +26,10 @@ def samples_per_image(num_images: int, max_samples: int, most: int = 2000) -> in
     return min(most, max(1, max_samples // max(1, num_images)))
 
 
-def evenly_spaced(keys: list[str], most: int) -> list[str]:
-    """At most `most` of the sorted keys, evenly spaced over them, first included."""
+def evenly_spaced(keys: Sequence[T], most: int) -> list[T]:
+    """At most `most` of some sorted things, evenly spaced over them, the first included."""
     if len(keys) <= most:
-        return keys
+        return list(keys)
     return [keys[i * len(keys) // most] for i in range(most)]
 
 
@@ -68,6 +70,10 @@ class CodebookFitter(pl.LightningModule):
         self.num_images = 0
         self._samples: dict[str, Tensor] = {}
 
+    def expect(self) -> None:
+        """Tells the codebook how many clusters it is going to have."""
+        self.codebook.expect(self.kmeans.k)
+
     def begin(self, num_images: int) -> None:
         """Says how many images the pass has over all ranks."""
         self.num_images = num_images
@@ -82,11 +88,9 @@ class CodebookFitter(pl.LightningModule):
 
     def _sample(self, key: str, image: Tensor) -> Tensor:
         backbone = cast(Backbone, self.backbone)
-        size = network_size(
-            (image.shape[-2], image.shape[-1]), self.geometry.short_side_px, backbone.patch_px
-        )
-        grid = window_features(backbone, image, self.geometry).grid(
-            (size[0] // backbone.patch_px, size[1] // backbone.patch_px)
+        windows = window_features(backbone, image, self.geometry)
+        grid = windows.grid(
+            (windows.size[0] // backbone.patch_px, windows.size[1] // backbone.patch_px)
         )
         features = F.normalize(grid.flatten(1).T, dim=1)
         wanted = samples_per_image(self.num_images, self.max_samples)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, NamedTuple, cast
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
 from relief.schema.batch import ImageBatch, PanopticPrediction
+from relief.schema.errors import UsageError
 from relief.schema.manifest import Manifest
 from relief.schema.parts import Backbone
 
@@ -39,6 +41,34 @@ class Labeler(pl.LightningModule):
     def manifest(self, parts: Mapping[str, Any], keys: Sequence[str]) -> Manifest:
         """What determines the labels, as far as it is known now."""
         raise NotImplementedError
+
+    def features(self, image: Tensor) -> Tensor | None:
+        """Features of one image for pictures, (C, h, w); `None` when there are none to show."""
+        del image
+        return None
+
+    def depth_map(self, image: Tensor, depth: Tensor | None) -> Tensor | None:
+        """Depth of one image for pictures, (1, h, w); `None` when there is none."""
+        del image
+        return None if depth is None else depth[0]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether labels can be predicted; not before a codebook is there, where one is needed."""
+        return True
+
+    def read_codebook(self, path: Path) -> None:
+        """Loads a codebook.
+
+        Raises:
+            UsageError: This labeller has none.
+        """
+        msg = f"this labeller needs no codebook: {path}. Leave --codebook out."
+        raise UsageError(msg)
+
+    def save_codebook(self, path: Path) -> None:
+        """Writes the codebook, where there is one."""
+        del path
 
     def load_weights(self) -> None:
         """Loads the weights of all networks; wrong ones stop the run here.
@@ -72,17 +102,22 @@ class Labeler(pl.LightningModule):
         self.eval()
 
 
-def provenance(networks: Mapping[str, nn.Module]) -> tuple[dict[str, str], list[str], list[str]]:
-    """Weight hashes by role, supervision sentences, and notes of some networks."""
-    hashes: dict[str, str] = {}
+class Origin(NamedTuple):
+    """Where the weights of a labeller come from, for its manifest."""
+
+    weights: dict[str, str]  # sha256 by role and file
+    supervision: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def origin(networks: Mapping[str, nn.Module]) -> Origin:
+    """Hashes, supervision and notes of networks by role, from their `provenance`."""
+    weights: dict[str, str] = {}
     supervision: list[str] = []
     notes: list[str] = []
     for role, network in networks.items():
         told = getattr(network, "provenance", {})
-        for name, digest in told.get("sha256", {}).items():
-            hashes[f"{role}/{name}"] = digest
-        if told.get("supervision"):
-            supervision.append(f"{role}: {told['supervision']}")
-        if told.get("note"):
-            notes.append(str(told["note"]))
-    return hashes, supervision, notes
+        weights |= {f"{role}/{name}": sha for name, sha in told.get("weights", {}).items()}
+        supervision += [f"{role}: {sentence}" for sentence in told.get("supervision", ())]
+        notes += told.get("notes", ())
+    return Origin(weights, tuple(supervision), tuple(notes))

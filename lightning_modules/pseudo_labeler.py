@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.labeler import Labeler, provenance
-from relief.models.cluster_segmentation import segment
+from lightning_modules.labeler import Labeler, origin
+from relief.models.cluster_segmentation import segment, window_features
 from relief.models.codebook import Codebook
-from relief.ops.panoptic_map import compose_panoptic, resize_depth
+from relief.models.depth.sources import depth_at
+from relief.ops.panoptic_map import compose_panoptic
 from relief.ops.resize import resize_nearest
 from relief.schema.geometry import WindowGeometry, scaled_size
+from relief.schema.label_spaces import VOID
 from relief.schema.manifest import Manifest
-from relief.schema.parts import Backbone, DepthModel, Splitter
+from relief.schema.parts import Backbone, Splitter
 
 
 class PseudoLabeler(Labeler):
@@ -36,7 +39,7 @@ class PseudoLabeler(Labeler):
         codebook: Codebook,
         splitter: Splitter,
         depth: nn.Module | None = None,
-        geometry: WindowGeometry = WindowGeometry(),  # noqa: B008  # frozen
+        geometry: WindowGeometry | None = None,
         split_short_side_px: int = 512,
     ) -> None:
         super().__init__()
@@ -44,8 +47,25 @@ class PseudoLabeler(Labeler):
         self.codebook = codebook
         self.splitter = splitter
         self.depth = depth
-        self.geometry = geometry
+        self.geometry = geometry or WindowGeometry()
         self.split_short_side_px = split_short_side_px
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the codebook is filled."""
+        return self.codebook.is_fitted
+
+    def read_codebook(self, path: Path) -> None:
+        """Loads a codebook of these features.
+
+        Raises:
+            WeightsError: It cannot be read, or is of other features.
+        """
+        self.codebook.load(path, cast(Backbone, self.backbone).dim)
+
+    def save_codebook(self, path: Path) -> None:
+        """Writes the codebook."""
+        self.codebook.save(path)
 
     def networks(self) -> Mapping[str, nn.Module]:
         """The backbone, and the depth network if there is one."""
@@ -53,7 +73,7 @@ class PseudoLabeler(Labeler):
 
     def manifest(self, parts: Mapping[str, Any], keys: Sequence[str]) -> Manifest:
         """What determines the labels; things and groups once the codebook knows them."""
-        hashes, supervision, notes = provenance(self.networks())
+        source = origin(self.networks())
         codebook = self.codebook
         classes = codebook.metadata.get("classes")
         known = codebook.is_fitted
@@ -62,13 +82,19 @@ class PseudoLabeler(Labeler):
             label_space="oracle_classes" if classes else "clusters",
             classes=classes,
             parts=parts,
-            weights=hashes,
+            weights=source.weights,
             thing_ids=tuple(codebook.thing_categories.nonzero()[:, 0].tolist()) if known else None,
-            groups=tuple(codebook.category_groups.tolist()) if known else None,
-            supervision=(*supervision, *codebook.metadata.get("supervision", ())),
-            notes=tuple(notes),
+            groups=self._padded_groups() if known else None,
+            supervision=(*source.supervision, *codebook.metadata.get("supervision", ())),
+            notes=source.notes,
             images=dict.fromkeys(keys, "pending"),
         )
+
+    def _padded_groups(self) -> tuple[int, ...]:
+        """Groups of all ids that were asked for: a fit may find fewer clusters."""
+        groups = self.codebook.category_groups.tolist()
+        wanted = self.codebook.num_classes or self.codebook.wanted_k
+        return (*groups, *[VOID] * (wanted - len(groups)))
 
     def label(self, image: Tensor, depth: Tensor | None) -> tuple[Tensor, Tensor]:
         """Labels one image.
@@ -84,10 +110,24 @@ class PseudoLabeler(Labeler):
         semantic = segment(cast(Backbone, self.backbone), self.codebook, image, self.geometry)
         size = scaled_size(own_size, self.split_short_side_px)
         small = resize_nearest(semantic[None], size)
-        instance = self.split(small, self._depth_at(image, depth, size))
+        instance = self.split(small, depth_at(self.depth, image, depth, size))
         panoptic = compose_panoptic(small[0], instance[0], self.codebook.num_categories)
         enlarged = resize_nearest(panoptic.permute(2, 0, 1), own_size).permute(1, 2, 0)
         return semantic, enlarged
+
+    def features(self, image: Tensor) -> Tensor:
+        """(C, h, w) features on the patch grid of one image (3, H, W) in [0, 1], for pictures."""
+        backbone = cast(Backbone, self.backbone)
+        features = window_features(backbone, image, self.geometry)
+        return features.grid(
+            (features.size[0] // backbone.patch_px, features.size[1] // backbone.patch_px)
+        )
+
+    def depth_map(self, image: Tensor, depth: Tensor | None) -> Tensor | None:
+        """(1, h, w) depth as splitting sees it, for pictures."""
+        size = scaled_size((image.shape[-2], image.shape[-1]), self.split_short_side_px)
+        at_size = depth_at(self.depth, image, depth, size)
+        return None if at_size is None else at_size[0]
 
     def split(self, semantic: Tensor, depth: Tensor | None) -> Tensor:
         """Instances (B, H, W) of a semantic map (B, H, W): clusters of one group split as one."""
@@ -95,10 +135,3 @@ class PseudoLabeler(Labeler):
         region = torch.where(semantic >= 0, groups[semantic.clamp(min=0)], semantic)
         is_thing = torch.ones(int(groups.max()) + 1, dtype=torch.bool, device=semantic.device)
         return self.splitter(region, depth, is_thing)
-
-    def _depth_at(
-        self, image: Tensor, depth: Tensor | None, size: tuple[int, int]
-    ) -> Tensor | None:
-        if self.depth is not None:
-            return cast(DepthModel, self.depth).relative_depth(image[None], size)
-        return None if depth is None else resize_depth(depth, size)

@@ -1,10 +1,11 @@
-"""One labelling run's output folder: claimed before work, filled file by file, completed at the end."""
+"""The output folder of a labelling run: claimed first, filled file by file, then completed."""
 
 from __future__ import annotations
 
 import dataclasses
+import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from relief.formats.label_store import (
     LabelStore,
     panoptic_path,
     read_manifest,
-    semantic_path,
     write_manifest,
     write_panoptic,
     write_semantic,
@@ -30,6 +30,8 @@ from relief.schema.manifest import ImageStatus, Manifest, differences
 
 CODEBOOK = "codebook.safetensors"
 FAILED = "failed"
+NOT_REACHED = "not labelled yet"
+log = logging.getLogger("relief")
 _MADE_BY_A_RUN = (MANIFEST, SEMANTIC, PANOPTIC, "panoptic.json", CODEBOOK, FAILED)
 
 
@@ -99,35 +101,32 @@ class LabelRun:
         """Notes why an image has no labels, so that every rank's notes reach the report."""
         write_text(path_of_key(self.out / FAILED, failure["key"], ".txt"), failure["reason"])
 
-    def labelled(self, keys: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Which images are done, and which have label files that cannot be read."""
+    def labelled(self, keys: Sequence[str]) -> list[str]:
+        """Which images are done: both files decode whole. Says which have files that do not."""
         store = LabelStore(self.out)
-        done, damaged = [], []
+        done = []
         for key in keys:
-            if not (semantic_path(self.out, key).exists() or panoptic_path(self.out, key).exists()):
-                continue
-            (done if store.readable(key) else damaged).append(key)
-        return done, damaged
+            if store.readable(key):
+                done.append(key)
+            elif panoptic_path(self.out, key).exists():
+                log.info("re-labelling %s: existing label is not readable", key)
+        return done
 
-    def complete(self) -> Mapping[str, str]:
-        """Checks every file and writes the final statuses; only the first process calls this.
-
-        Returns:
-            Why each image that has no labels has none, by key; empty when all is done.
-        """
+    def complete(self) -> Manifest:
+        """Checks every file and writes the final statuses; only the first process calls this."""
         keys = self.manifest.keys()
-        done = set(self.labelled(keys)[0])
-        missing = {key: self._reason(key) for key in keys if key not in done}
+        done = set(self.labelled(keys))
         statuses: dict[str, ImageStatus] = {
             key: "labelled" if key in done else "failed" for key in keys
         }
-        write_manifest(self.out, self.manifest.with_statuses(statuses))
-        shutil.rmtree(self.out / FAILED, ignore_errors=True)
-        return missing
+        failures = {key: self._reason(key) for key in keys if key not in done}
+        completed = dataclasses.replace(self.manifest, images=statuses, failures=failures)
+        write_manifest(self.out, completed)
+        return completed
 
     def _reason(self, key: str) -> str:
         path = path_of_key(self.out / FAILED, key, ".txt")
-        return path.read_text(encoding="utf-8") if path.exists() else "not labelled yet"
+        return path.read_text(encoding="utf-8") if path.exists() else NOT_REACHED
 
     def _remove_labels(self) -> None:
         for name in _MADE_BY_A_RUN:
@@ -136,3 +135,28 @@ class LabelRun:
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
+
+
+def outcome(manifest: Manifest, most_named: int = 5) -> str | None:
+    """One line on the images without labels, with the remedy; `None` when there are none.
+
+    Args:
+        manifest: As `LabelRun.complete` wrote it.
+        most_named: At most this many images are named.
+    """
+    failures = manifest.failures
+    if not failures:
+        return None
+    total = len(manifest.images)
+    named = sorted(failures)[:most_named]
+    more = "" if len(failures) <= most_named else f" and {len(failures) - most_named} more"
+    if NOT_REACHED in failures.values():
+        return (
+            f"labelled {total - len(failures)} of {total} images; missing: {', '.join(named)}{more}"
+            f" ({len(failures)} in all). Run the same command again to label the rest."
+        )
+    reasons = "; ".join(f"{key}: {failures[key]}" for key in named)
+    return (
+        f"cannot label {len(failures)} of {total} images: {reasons}{more} "
+        "Replace them or pass --data.init_args.on_error skip."
+    )

@@ -96,6 +96,10 @@ class Codebook(nn.Module):
         things = self.thing_categories
         return torch.where(things, things.cumsum(0) - 1, torch.full_like(things.cumsum(0), VOID))
 
+    def expect(self, k: int) -> None:
+        """Says how many clusters a fit is going to ask for."""
+        self._wanted_k = k
+
     def set_centroids(self, centroids: Tensor) -> None:
         """Fills the codebook with clusters of which nothing more is known: all are stuff."""
         k = len(centroids)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,3 +58,10 @@ def print_summary(
 ) -> None:
     """Prints figures, times and the path of the report; arguments as `run_summary`."""
     (console or Console()).print(run_summary(metrics, timings, report), soft_wrap=False)
+
+
+def print_run_summary(out: Path, timings: Sequence[tuple[str, float]]) -> None:
+    """Prints the summary of a finished labelling run from what it left in OUT."""
+    metrics, report = out / "metrics.json", out / "report.html"
+    figures = json.loads(metrics.read_text(encoding="utf-8")) if metrics.exists() else None
+    print_summary(figures, timings, report if report.exists() else None)

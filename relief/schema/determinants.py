@@ -39,6 +39,5 @@ def _pruned(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_pruned(inner) for inner in value]
     if isinstance(value, str | int | float | bool):
-        is_path = isinstance(value, str) and "/" in value
-        return PurePosixPath(value).name if is_path else value
+        return PurePosixPath(value).name if isinstance(value, str) and "/" in value else value
     return str(value)

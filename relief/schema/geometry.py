@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
 class WindowGeometry:
     """How an image is cut for the backbone.
 
     The published code resizes the short side to 322 px and slides windows of 322 px every 161 px;
-    `short_side_px=1022` is the full resolution of which the published text speaks.
+    `short_side_px=1022` is the full resolution of which the published text speaks. A plain class:
+    the configuration parser cannot hand a finished dataclass from one part to another.
 
-    Attributes:
+    Args:
         short_side_px: The image's short side is resized to this, both sides then rounded down to
             multiples of the backbone's patch.
         window_px: Side of the square window.
         stride_px: Distance between neighbouring windows; the last one ends at the border.
     """
 
-    short_side_px: int = 322
-    window_px: int = 322
-    stride_px: int = 161
+    def __init__(
+        self, short_side_px: int = 322, window_px: int = 322, stride_px: int = 161
+    ) -> None:
+        self.short_side_px = short_side_px
+        self.window_px = window_px
+        self.stride_px = stride_px
 
 
 def scaled_size(size: tuple[int, int], short_side_px: int) -> tuple[int, int]:

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 import torch
 
-from relief.formats.label_run import LabelRun
+from relief.formats.label_run import LabelRun, outcome
 from relief.formats.label_store import LabelStore, panoptic_path
 from relief.schema.errors import UsageError
 from relief.schema.manifest import Manifest
@@ -32,9 +32,13 @@ def write(run, key):
 def test_written_labels_read_back_and_are_counted(tmp_path):
     run = started(tmp_path)
     panoptic = write(run, "a/one")
-    assert run.labelled(KEYS) == (["a/one"], [])
-    missing = run.complete()
-    assert missing == {"b/two": "not labelled yet"}
+    assert run.labelled(KEYS) == ["a/one"]
+    completed = run.complete()
+    assert completed.failures == {"b/two": "not labelled yet"}
+    assert outcome(completed) == (
+        "labelled 1 of 2 images; missing: b/two (1 in all). "
+        "Run the same command again to label the rest."
+    )
     store = LabelStore(run.out)
     assert store.keys == ["a/one"]
     assert torch.equal(store.panoptic("a/one"), panoptic)
@@ -44,16 +48,30 @@ def test_reasons_of_failures_are_kept_until_the_end(tmp_path):
     run = started(tmp_path)
     write(run, "a/one")
     run.record_failure({"key": "b/two", "reason": "image file is truncated"})
-    assert run.complete() == {"b/two": "image file is truncated"}
-    assert sorted(p.name for p in run.out.iterdir()) == ["manifest.json", "panoptic", "semantic"]
+    completed = run.complete()
+    assert completed.failures == {"b/two": "image file is truncated"}
+    assert LabelStore(run.out).manifest == completed
+    assert outcome(completed) == (
+        "cannot label 1 of 2 images: b/two: image file is truncated "
+        "Replace them or pass --data.init_args.on_error skip."
+    )
 
 
-def test_a_cut_label_is_damaged_not_done(tmp_path):
+def test_nothing_is_said_when_all_is_done(tmp_path):
+    run = started(tmp_path)
+    for key in KEYS:
+        write(run, key)
+    assert outcome(run.complete()) is None
+
+
+def test_a_cut_label_is_not_done_and_is_named(tmp_path, caplog):
     run = started(tmp_path)
     write(run, "a/one")
     path = panoptic_path(run.out, "a/one")
     path.write_bytes(path.read_bytes()[:-20])
-    assert run.labelled(KEYS) == ([], ["a/one"])
+    with caplog.at_level("INFO", logger="relief"):
+        assert run.labelled(KEYS) == []
+    assert caplog.messages == ["re-labelling a/one: existing label is not readable"]
 
 
 def test_another_configuration_is_refused_and_nothing_is_touched(tmp_path):
@@ -81,7 +99,7 @@ def test_the_same_configuration_goes_on(tmp_path):
     again = LabelRun(run.out)
     again.claim(manifest(), overwrite=False)
     again.begin(manifest())
-    assert again.labelled(KEYS) == (["a/one"], [])
+    assert again.labelled(KEYS) == ["a/one"]
 
 
 def test_an_output_that_cannot_be_made_is_told_before_work(tmp_path):

@@ -1,0 +1,65 @@
+"""Measures the labels against ground truth once all of them are written."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytorch_lightning as pl
+
+from relief.formats.label_store import LabelStore
+from relief.schema.errors import UsageError
+from relief.studies.score import score_labels, write_scores
+
+log = logging.getLogger("relief")
+
+
+class PanopticEvaluator(pl.Callback):
+    """Writes OUT/metrics.json, the same figures that `evaluate.py labels` gives.
+
+    Ground truth is read here for the first time in a run; without any, nothing is measured.
+
+    Args:
+        protocols: Names of PQ protocols; the first is the headline.
+        assignments: How clusters meet classes inside the metric; class ids meet by `identity`.
+    """
+
+    def __init__(
+        self,
+        protocols: Sequence[str] = ("panopticapi", "cups", "seed"),
+        assignments: Sequence[str] = ("majority", "hungarian"),
+    ) -> None:
+        self.protocols = tuple(protocols)
+        self.assignments = tuple(assignments)
+
+    def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Scores the store; after the writer in the list of callbacks."""
+        del pl_module
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        if data.current_pass != "label" or not trainer.is_global_zero:
+            return
+        truth = data.ground_truth()
+        if truth is None:
+            log.info("no ground truth in this split: nothing measured")
+            return
+        start = time.perf_counter()
+        out = Path(trainer.default_root_dir)
+        store = LabelStore(out)
+        assignments = self.assignments if store.manifest.classes is None else ("identity",)
+        try:
+            scores = score_labels(
+                store,
+                truth,
+                data.label_space,
+                self.protocols,
+                assignments,
+                fitted_on=truth.split,
+            )
+        except UsageError as error:
+            log.warning("nothing measured: %s", error)
+            return
+        write_scores(out, scores)
+        seconds = time.perf_counter() - start
+        log.info("measuring: %.1f s", seconds, extra={"step": "measuring", "seconds": seconds})

@@ -1,0 +1,132 @@
+"""Writes the report and the overlays at the end of a labelling run."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Any, cast
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from relief.formats.label_store import LabelStore
+from relief.reports.example_panels import DepthEdges, ReportSources
+from relief.reports.label_report import ReportExtent, RunDescription, write_label_report
+from relief.reports.overlays import write_overlays
+from relief.schema.categories import Category, class_categories, cluster_categories
+from relief.schema.label_spaces import label_space
+from relief.schema.names import ClusterNames
+
+log = logging.getLogger("relief")
+
+
+class ReportWriter(pl.Callback):
+    """Writes OUT/report.html and OUT/overlays, from the store and the labeller itself.
+
+    Args:
+        num_examples: Images shown step by step.
+        num_overlays: Images in OUT/overlays, evenly spaced over the keys.
+        names: A `names.yaml` that names clusters by hand, for the pictures.
+    """
+
+    def __init__(
+        self, num_examples: int = 8, num_overlays: int = 48, names: str | None = None
+    ) -> None:
+        self.num_examples = num_examples
+        self.num_overlays = num_overlays
+        self.names = names
+
+    def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Writes the page; after the evaluator in the list of callbacks."""
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        if data.current_pass != "label" or not trainer.is_global_zero:
+            return
+        out = Path(trainer.default_root_dir)
+        store = LabelStore(out)
+        if not store.keys:
+            return
+        start = time.perf_counter()
+        self._write(out, store, data, cast(Any, pl_module))
+        seconds = time.perf_counter() - start
+        log.info("report: %.1f s", seconds, extra={"step": "report", "seconds": seconds})
+
+    def _write(self, out: Path, store: LabelStore, data: Any, labeler: Any) -> None:
+        manifest = store.manifest
+        categories = self.categories(store)
+        truth = data.ground_truth()
+        metrics = out / "metrics.json"
+        splitter: Any = getattr(labeler, "splitter", None)
+        edges = None
+        if hasattr(splitter, "gradient_threshold"):
+            edges = DepthEdges(
+                splitter.gradient_threshold, splitter.sigma, labeler.split_short_side_px
+            )
+        sources = Lookup(data, labeler)
+        write_label_report(
+            out,
+            store,
+            categories,
+            ReportSources(
+                image=sources.image,
+                depth=sources.depth,
+                features=sources.features,
+                target=(lambda key: truth.target(key, data.label_space)) if truth else None,
+            ),
+            RunDescription(
+                title=out.name,
+                facts=(("clusters", str(manifest.k)), ("images", str(len(store.keys)))),
+                supervision=manifest.supervision,
+                notes=manifest.notes,
+            ),
+            groups=manifest.groups,
+            edges=edges,
+            space=data.label_space if truth else None,
+            metrics=json.loads(metrics.read_text(encoding="utf-8"))
+            if truth and metrics.exists()
+            else None,
+            extent=ReportExtent(num_examples=self.num_examples),
+        )
+        step = max(1, len(store.keys) // self.num_overlays)
+        keys = store.keys[::step][: self.num_overlays]
+        write_overlays(out, store, categories, sources.image, keys)
+
+    def categories(self, store: LabelStore) -> list[Category]:
+        """Names and colours of the ids of the store."""
+        if store.manifest.classes is not None:
+            return class_categories(label_space(store.manifest.classes))
+        names = ClusterNames.read(Path(self.names)).by_cluster if self.names else None
+        return cluster_categories(store.num_categories, store.thing_ids or (), names)
+
+
+class Lookup:
+    """What the report shows of an image, by its key."""
+
+    def __init__(self, data: Any, labeler: Any) -> None:
+        self.data = data
+        self.labeler = labeler
+
+    def image(self, key: str) -> Tensor:
+        """(3, H, W) uint8."""
+        return self.data.sample(key)["image"]
+
+    def depth(self, key: str) -> Tensor | None:
+        """(1, h, w) float32 in [0, 1], or `None`."""
+        sample = self.data.sample(key)
+        depth = sample.get("depth")
+        with torch.no_grad():
+            shown = self.labeler.depth_map(
+                self._on_device(sample["image"]), None if depth is None else depth[None]
+            )
+        return None if shown is None else shown.cpu()
+
+    def features(self, key: str) -> Tensor | None:
+        """(C, h, w) float32, or `None`."""
+        with torch.no_grad():
+            features = self.labeler.features(self._on_device(self.image(key)))
+        return None if features is None else features.cpu()
+
+    def _on_device(self, image: Tensor) -> Tensor:
+        return image.to(self.labeler.device, torch.float32) / 255

@@ -1,0 +1,133 @@
+"""The main job: `python label.py` turns images into panoptic pseudo-labels.
+
+python label.py                                                  the embedded sample
+python label.py --config configs/label/image_folder.yaml --data.init_args.root DIR
+python label.py --config FILE --out DIR [--codebook FILE] [--limit N] [--overwrite true]
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+from pytorch_lightning.cli import LightningArgumentParser
+
+import cli
+from datamodules.labelling import Item, LabellingDataModule
+from lightning_modules.codebook_fitter import CodebookFitter
+from lightning_modules.codebook_passes import fit_codebook
+from lightning_modules.labeler import Labeler
+from lightning_modules.thing_finder import ThingFinder
+from relief.formats.atomic import write_text
+from relief.formats.label_run import LabelRun, outcome
+from relief.formats.label_store import read_manifest
+from relief.reports.terminal import print_run_summary
+from relief.schema.determinants import determinants
+from relief.schema.manifest import Manifest
+
+
+class LabelCLI(cli.ReliefCLI):
+    """The labeller under `model`, and beside it the passes that fill its codebook."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """The options of a labelling run, and the parts `fitter` and `thingness`."""
+        super().add_arguments_to_parser(parser)
+        parser.add_argument("--codebook", type=str | None, default=None, help="Use this codebook.")
+        parser.add_argument("--limit", type=int | None, default=None, help="Label the first N.")
+        shared = ("backbone", "codebook", "geometry")
+        seams = (
+            (CodebookFitter, "fitter", shared),
+            (ThingFinder, "thingness", (*shared, "depth", "split_short_side_px")),
+        )
+        for base, name, parts in seams:
+            parser.add_subclass_arguments(base, name, required=False)
+            for part in parts:
+                target = f"{name}.init_args.{part}"
+                parser.link_arguments(f"model.{part}", target, apply_on="instantiate")
+
+
+class LabelJob:
+    """One labelling run, step by step."""
+
+    def __init__(self, parsed: LabelCLI) -> None:
+        self.option = parsed.option
+        self.parsed = parsed
+        self.trainer = parsed.trainer
+        self.labeler = cast(Labeler, parsed.model)
+        self.data = cast(LabellingDataModule, parsed.datamodule)
+        self.run = LabelRun(parsed.out)
+
+    def start(self) -> list[Item]:
+        """Finds everything that can be wrong with the use, before any work."""
+        self.data.prepare_data()
+        items = self.data.items(self.data.split)[: self.option("limit")]
+        self.labeler.load_weights()
+        if self.option("codebook") is not None:
+            self.labeler.read_codebook(Path(self.option("codebook")))
+        elif self.option("fitter") is not None:
+            self.option("fitter").expect()
+        manifest = self.manifest(items)
+        if cli.is_first_process():
+            self.run.claim(manifest, overwrite=self.option("overwrite"))
+            cli.start_log(self.run.out)
+            write_text(self.run.out / "run.yaml", self.parsed.resolved_yaml())
+        for note in manifest.notes:
+            cli.say(note)
+        return items
+
+    def manifest(self, items: Sequence[Item]) -> Manifest:
+        """The manifest as far as it is known now."""
+        parts = determinants(self.parsed.plain_config())
+        return self.labeler.manifest(parts, [item.key for item in items])
+
+    def fill_codebook(self) -> None:
+        """Loads the codebook of this folder, or fits it."""
+        path = self.run.codebook_path
+        if not self.labeler.is_ready and path.exists() and not self.option("overwrite"):
+            self.labeler.read_codebook(path)
+        if not self.labeler.is_ready:
+            fit_codebook(self.trainer, self.data, self.option("fitter"), self.option("thingness"))
+        if self.trainer.is_global_zero:
+            self.labeler.save_codebook(path)
+
+    def label(self, items: Sequence[Item]) -> int:
+        """Labels what is not labelled yet; the callbacks write, check, measure and report."""
+        if self.trainer.is_global_zero:
+            self.run.begin(self.manifest(items))
+        done = set(self.trainer.strategy.broadcast(self.run.labelled([i.key for i in items])))
+        if done:
+            cli.say(f"{len(done)} of {len(items)} images already labelled")
+        self.data.begin("label", [item for item in items if item.key not in done])
+        self.trainer.predict(self.labeler, datamodule=self.data, return_predictions=False)
+        return self.conclude() if self.trainer.is_global_zero else cli.EXIT_DONE
+
+    def conclude(self) -> int:
+        """Says which images have no labels; that is exit code 1 unless they may be skipped."""
+        line = outcome(read_manifest(self.run.out))
+        if line is not None:
+            cli.complain(f"error: {line}")
+        skipped = line is None or self.data.on_error == "skip"
+        return cli.EXIT_DONE if skipped else cli.EXIT_INCOMPLETE
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Runs the job; returns the exit code."""
+    given = list(sys.argv[1:] if args is None else args)
+    arguments = cli.with_default_config(given, "label/sample.yaml")
+    parsed = LabelCLI(
+        arguments, cli.default_out("label", given), run=False, trainer_defaults=cli.QUIET_TRAINER
+    )
+    stopwatch = cli.time_steps()
+    job = LabelJob(parsed)
+    items = job.start()
+    job.fill_codebook()
+    code = job.label(items)
+    if cli.is_first_process():
+        print_run_summary(job.run.out, stopwatch.steps)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(cli.exit_code(main))

@@ -1,0 +1,61 @@
+"""The two predict passes that fill a codebook."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import pytorch_lightning as pl
+
+from lightning_modules.codebook_fitter import CodebookFitter, evenly_spaced
+from lightning_modules.thing_finder import ThingFinder
+
+OBSERVED_IMAGES = 200
+log = logging.getLogger("relief")
+
+
+class PassData(Protocol):
+    """What the passes ask of a DataModule."""
+
+    fit_split: str
+    observe_split: str
+
+    def items(self, split: str) -> list[Any]:
+        """The images of a split, sorted by key."""
+
+    def begin(self, name: Any, items: Sequence[Any], *, with_targets: bool = False) -> None:
+        """Says what the next pass reads."""
+
+
+def fit_codebook(
+    trainer: pl.Trainer, data: Any, fitter: CodebookFitter, finder: ThingFinder
+) -> None:
+    """Fits centroids on the fit split, then decides things and groups on a part of the images.
+
+    Args:
+        trainer: Runs both passes.
+        data: A DataModule that fits `PassData`.
+        fitter: First pass; fills the centroids of the codebook it shares with `finder`.
+        finder: Second pass; under the new centroids.
+    """
+    source: PassData = data
+    items = source.items(source.fit_split)
+    start = time.perf_counter()
+    fitter.begin(len(items))
+    source.begin("fit", items)
+    trainer.predict(fitter, datamodule=data, return_predictions=False)
+    _log("centroids", len(items), start)
+
+    start = time.perf_counter()
+    seen = evenly_spaced(source.items(source.observe_split), OBSERVED_IMAGES)
+    source.begin("observe", seen, with_targets=finder.needs_targets)
+    trainer.predict(finder, datamodule=data, return_predictions=False)
+    _log("things and groups", len(seen), start)
+
+
+def _log(step: str, num_images: int, start: float) -> None:
+    seconds = time.perf_counter() - start
+    told = {"step": step, "seconds": seconds}
+    log.info("%s from %d images: %.1f s", step, num_images, seconds, extra=told)

@@ -1,0 +1,129 @@
+"""Second pass: which clusters are things, which are split together, and (oracle) their classes."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, cast
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from lightning_modules.codebook_fitter import gather_to_rank_zero
+from relief.models.cluster_segmentation import segment
+from relief.models.codebook import Codebook
+from relief.models.depth.sources import depth_at
+from relief.models.thing_rule import Decision
+from relief.ops.resize import resize_nearest
+from relief.ops.thingness import ClusterStatistics, cluster_statistics
+from relief.schema.batch import ImageBatch
+from relief.schema.geometry import WindowGeometry, scaled_size
+from relief.schema.label_spaces import VOID, label_space
+from relief.schema.parts import Backbone
+
+
+class DecidesThings(Protocol):
+    """The seam for rules, such as `relief.models.thing_rule.ThingRule`."""
+
+    def decide(self, statistics: ClusterStatistics, centroids: Tensor) -> Decision:
+        """From counts over images and centroids (k, C) to things and groups."""
+        ...
+
+
+class ThingFinder(pl.LightningModule):
+    """Counts, image by image, how the regions of every cluster lie in depth; then decides.
+
+    Args:
+        rule: Decides from the counts and the centroids; label-free by default.
+        backbone: The labeller's own instance.
+        codebook: The labeller's own, with centroids; filled at the end of the pass.
+        geometry: The labeller's own.
+        depth: The labeller's own depth network, or `None`.
+        split_short_side_px: The labeller's own: regions are counted where splitting runs.
+        oracle_classes: A label space such as `cityscapes19`: clusters become classes by a majority
+            vote of ground truth, as published. Supervision, and recorded as such.
+    """
+
+    def __init__(
+        self,
+        rule: DecidesThings,
+        backbone: nn.Module,
+        codebook: Codebook,
+        geometry: WindowGeometry,
+        depth: nn.Module | None = None,
+        split_short_side_px: int = 512,
+        oracle_classes: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.rule = rule
+        self.backbone = backbone
+        self.codebook = codebook
+        self.geometry = geometry
+        self.depth = depth
+        self.split_short_side_px = split_short_side_px
+        self.oracle_classes = oracle_classes
+        self._counts: ClusterStatistics | None = None
+        self._votes: Tensor | None = None
+
+    @property
+    def needs_targets(self) -> bool:
+        """Whether the pass reads ground truth: only with `oracle_classes`."""
+        return self.oracle_classes is not None
+
+    def on_predict_start(self) -> None:
+        """Counts start from nothing."""
+        self._counts = ClusterStatistics.nothing(len(self.codebook.centroids))
+        self._votes = None
+
+    @torch.no_grad()
+    def predict_step(self, batch: ImageBatch, batch_idx: int) -> None:
+        """Counts the regions of a batch."""
+        del batch_idx
+        for i, image in enumerate(batch["image"]):
+            semantic = segment(cast(Backbone, self.backbone), self.codebook, image, self.geometry)
+            size = scaled_size((image.shape[-2], image.shape[-1]), self.split_short_side_px)
+            depth = batch["depth"][i : i + 1] if "depth" in batch else None
+            at_size = depth_at(self.depth, image, depth, size)
+            assert self._counts is not None
+            self._counts += cluster_statistics(
+                resize_nearest(semantic[None], size)[0],
+                None if at_size is None else at_size[0],
+                len(self.codebook.centroids),
+            )
+            if self.oracle_classes is not None and "target" in batch:
+                self._vote(semantic, batch["target"][i, ..., 0])
+
+    def _vote(self, semantic: Tensor, target: Tensor) -> None:
+        """Adds the pixels of one image: semantic (H, W) clusters, target (H, W) class ids."""
+        classes = label_space(cast(str, self.oracle_classes)).num_classes
+        k = len(self.codebook.centroids)
+        known = (semantic >= 0) & (target >= 0)
+        votes = torch.bincount(semantic[known] * classes + target[known], minlength=k * classes)
+        votes = votes.view(k, classes).cpu()
+        self._votes = votes if self._votes is None else self._votes + votes
+
+    def on_predict_epoch_end(self) -> None:
+        """Rank 0 decides from the counts of all ranks and tells the others."""
+        gathered = gather_to_rank_zero((self._counts, self._votes))
+        decided: Any = None
+        if self.trainer.is_global_zero:
+            counts = sum(
+                (part[0] for part in gathered),
+                ClusterStatistics.nothing(len(self.codebook.centroids)),
+            )
+            decided = self.rule.decide(counts, self.codebook.centroids.cpu())
+            votes = [part[1] for part in gathered if part[1] is not None]
+            decided = (*decided, torch.stack(votes).sum(0) if votes else None)
+        things, groups, record, votes = self.trainer.strategy.broadcast(decided)
+        metadata = {**self.codebook.metadata, "things": record, **self._oracle_metadata()}
+        class_of_cluster = None
+        if votes is not None:
+            most, winner = votes.max(dim=1)
+            class_of_cluster = torch.where(most > 0, winner, torch.full_like(winner, VOID))
+        self.codebook.fill(self.codebook.centroids, things, groups, class_of_cluster, metadata)
+
+    def _oracle_metadata(self) -> dict[str, Any]:
+        if self.oracle_classes is None:
+            return {}
+        split = self.trainer.datamodule.observe_split  # type: ignore[attr-defined]
+        sentence = f"codebook: clusters named by a majority vote of the ground truth of {split}"
+        return {"classes": self.oracle_classes, "supervision": [sentence]}

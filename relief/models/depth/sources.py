@@ -1,0 +1,29 @@
+"""Depth where it is wanted: from a network, or from what came with the image."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from torch import Tensor, nn
+
+from relief.ops.panoptic_map import resize_depth
+from relief.schema.parts import DepthModel
+
+
+def depth_at(
+    network: nn.Module | None, image: Tensor, depth: Tensor | None, size: tuple[int, int]
+) -> Tensor | None:
+    """Relative depth of one image at a size.
+
+    Args:
+        network: Fits `DepthModel`; goes before `depth`. `None`: use what was read.
+        image: (3, H, W) float32 in [0, 1].
+        depth: (1, 1, h, w) float32 in [0, 1] as read, or `None`.
+        size: (height, width) wanted.
+
+    Returns:
+        (1, 1, *size) float32 in [0, 1], or `None` where there is no depth.
+    """
+    if network is not None:
+        return cast(DepthModel, network).relative_depth(image[None], size)
+    return None if depth is None else resize_depth(depth, size)
