@@ -45,13 +45,29 @@ def gradient_magnitude_cpu(depth: NDArray[Any], sigma: float = 1.0) -> NDArray[n
     Returns:
         (H, W) float64.
     """
+    along_x, along_y = gradient_cpu(depth, sigma)
+    return np.asarray(cv2.magnitude(along_x, along_y), dtype=np.float64)
+
+
+def gradient_cpu(
+    depth: NDArray[Any], sigma: float = 1.0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The two parts of that gradient, which points to where it is farther.
+
+    Args:
+        depth: (H, W) float32 or float64 in [0, 1].
+        sigma: Standard deviation of the smoothing in pixels; 0 smooths nothing.
+
+    Returns:
+        Along the columns and along the rows, (H, W) float64 each.
+    """
     smooth = np.ascontiguousarray(depth, dtype=np.float64)
     if sigma > 0:
         side = 2 * _radius(sigma) + 1
         smooth = cv2.GaussianBlur(smooth, (side, side), sigma, borderType=cv2.BORDER_REFLECT)
     along_x = cv2.Sobel(smooth, cv2.CV_64F, 1, 0, ksize=3, borderType=cv2.BORDER_REFLECT)
     along_y = cv2.Sobel(smooth, cv2.CV_64F, 0, 1, ksize=3, borderType=cv2.BORDER_REFLECT)
-    return np.asarray(cv2.magnitude(along_x, along_y), dtype=np.float64)
+    return np.asarray(along_x), np.asarray(along_y)
 
 
 def _radius(sigma: float) -> int:
