@@ -74,8 +74,8 @@ def count_instances(panoptic: Tensor) -> int:
     """How many (category, instance) pairs with an instance a (H, W, 2) map holds."""
     category, instance = panoptic.unbind(-1)
     has_instance = instance > 0
-    width = int(instance.max()) + 1
-    return len((category * width + instance)[has_instance].unique())
+    pairs = category[has_instance] * (int(instance.max()) + 1) + instance[has_instance]
+    return int((pairs.bincount() > 0).sum())
 
 
 def evenly_spaced(keys: Sequence[str], count: int) -> list[str]:
