@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import errno
 import os
+import random
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +18,7 @@ from relief.formats.atomic import (
     write_bytes,
     write_text,
 )
+from relief.formats.label_png import read_png
 from relief.schema.errors import ReliefError, UsageError
 
 
@@ -86,3 +91,34 @@ def test_an_output_that_cannot_be_written_is_found_at_the_start(tmp_path: Path) 
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UsageError, match=f"cannot write {tmp_path / 'file/out'}: Not a directory"):
         check_writable(tmp_path / "file/out")
+
+
+WRITER = """
+import sys
+from pathlib import Path
+import numpy as np
+from relief.formats.label_png import write_png
+labels = np.random.default_rng(0).integers(0, 80, (256, 512)).astype(np.uint8)
+print("ready", flush=True)
+while True:
+    for number in range(4):
+        write_png(Path(sys.argv[1]) / f"{number}.png", labels)
+"""
+
+
+@pytest.mark.faults
+def test_a_killed_writer_leaves_no_unreadable_file(tmp_path: Path) -> None:
+    delays = random.Random(0)
+    root = Path(__file__).parents[3]
+    for _ in range(12):
+        command = [sys.executable, "-c", WRITER, str(tmp_path)]
+        with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            time.sleep(delays.uniform(0.0, 0.25))
+            writer.kill()
+        for path in tmp_path.iterdir():
+            assert is_temporary(path) or read_png(path).shape == (256, 512)
+    remove_temporaries(tmp_path)
+    assert {path.suffix for path in tmp_path.iterdir()} <= {".png"}
+    assert not list(tmp_path.glob(".*"))
