@@ -65,31 +65,60 @@ class Partition:
 
 
 def partition(
-    category: NDArray[Any], edges: NDArray[np.bool_] | None = None, dilation_px: int = 0
+    category: NDArray[Any],
+    edges: NDArray[np.bool_] | None = None,
+    dilation_px: int = 0,
+    least_area_px: int = 1,
 ) -> Partition:
     """Parts the regions of every category into components.
 
     Args:
-        category: (H, W) integers: 0 = no thing, else a category; never joined across categories.
+        category: (H, W) unsigned integers: 0 = no thing, else a category; categories never join.
         edges: (H, W) bool; components do not cross these pixels. `None` for no edges.
         dilation_px: L1 distance at which components take pixels of their category back.
+        least_area_px: Smaller components are left out, which saves time; area filters must not
+            be below it.
 
     Returns:
-        The components before any area filter.
+        The components before any other area filter.
     """
+    margin = max(dilation_px, 0)  # so that neighbours of border pixels can be looked up
     cores = category if edges is None else category * ~edges
-    components, count = label_components(cores)
-    position = np.flatnonzero(components.astype(np.bool_))  # things are few: look at them only
-    component = components.reshape(-1)[position]
+    cores = np.pad(cores, margin)
+    labels, count = label_components(cores)
+    position = np.flatnonzero(labels.astype(np.bool_))  # things are few: look at them only
+    component = labels.reshape(-1)[position].astype(np.int64)
     areas = component_areas_px(component, count)
     of_component = np.zeros(count + 1, dtype=np.int64)
     of_component[component] = cores.reshape(-1)[position]
     # Position in the one order: by category, then falling area; `lexsort` keeps scan order.
     order = np.lexsort((-areas[1:], of_component[1:])) + 1
-    if dilation_px <= 0:
-        return _numbered(components, order, of_component, areas, _Reclaimed.nothing())
-    reclaimed = _reclaim(category, components, order, of_component, dilation_px)
-    return _numbered(components, order, of_component, areas, reclaimed)
+    order = order[areas[order] >= least_area_px]
+    found = _Components(cores.shape, position, component, order, of_component[order], areas[order])
+    if margin == 0:
+        return _numbered(found, _Reclaimed.nothing(), margin)
+    return _numbered(found, _reclaim(np.pad(category, margin), found, dilation_px), margin)
+
+
+@dataclass(frozen=True)
+class _Components:
+    """Components in a padded map; `order` and what follows are by rank in the one order."""
+
+    shape: tuple[int, ...]
+    position: NDArray[np.int64]  # flat positions of the pixels of all components
+    component: NDArray[np.int64]  # the component there, 1..count in scan order
+    order: NDArray[np.int64]  # (N,) component by rank
+    category: NDArray[np.int64]  # (N,) rising
+    area_px: NDArray[np.int64]  # (N,)
+
+    def painted(self, value_of_rank: NDArray[np.int32], background: int) -> NDArray[np.int32]:
+        """A map of values by rank, `background` where there is no component of the order."""
+        count = int(self.component.max(initial=0))
+        value_of_component = np.full(count + 1, background, dtype=np.int32)
+        value_of_component[self.order] = value_of_rank
+        values = np.full(self.shape, background, dtype=np.int32)
+        values.reshape(-1)[self.position] = value_of_component.take(self.component)
+        return values
 
 
 @dataclass(frozen=True)
@@ -104,48 +133,40 @@ class _Reclaimed:
         return _Reclaimed(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
-def _reclaim(
-    category: NDArray[Any],
-    components: NDArray[Any],
-    order: NDArray[np.int64],
-    of_component: NDArray[np.int64],
-    dilation_px: int,
-) -> _Reclaimed:
+def _reclaim(category: NDArray[Any], found: _Components, dilation_px: int) -> _Reclaimed:
     """Finds every pixel that an earlier component than its own, or any if it has none, takes."""
-    count = len(order)
-    none = np.int32(count)
-    rank_of = np.full(count + 1, none, dtype=np.int32)
-    rank_of[order] = np.arange(count, dtype=np.int32)
-    margin = dilation_px
-    rank = np.full(tuple(side + 2 * margin for side in category.shape), none, dtype=np.int32)
-    inside = (slice(margin, -margin), slice(margin, -margin))
-    rank[inside] = rank_of.take(components)
-    candidates = _near_an_earlier_component(rank, none, dilation_px)[inside] & (category > 0)
-    position = np.flatnonzero(candidates)
-    row, column = np.divmod(position, category.shape[1])
-    centre = (row + margin) * rank.shape[1] + column + margin
+    none = len(found.order)
+    rank = found.painted(np.arange(none, dtype=np.int32), none)
+    near = _near_an_earlier_component(rank, none, dilation_px)
+    position = np.flatnonzero(near & category.astype(np.bool_))
     # Ranks of one category are consecutive: after subtracting its first, unsigned arithmetic makes
     # those of every other category larger than all of its own.
-    sorted_category = of_component[order]
     wanted = category.reshape(-1)[position]
-    start = np.searchsorted(sorted_category, wanted, side="left").astype(np.uint32)
-    stop = np.searchsorted(sorted_category, wanted, side="right").astype(np.uint32)
+    known = np.arange(int(wanted.max(initial=0)) + 1)
+    start = np.searchsorted(found.category, known, side="left").astype(np.uint32)
+    size = np.searchsorted(found.category, known, side="right").astype(np.uint32) - start
+    start, size = start[wanted], size[wanted]
     flat = rank.reshape(-1).view(np.uint32)
+    reach = dilation_px * rank.shape[1] + dilation_px
+    corner = position - reach
     first = np.full(len(position), np.iinfo(np.uint32).max, dtype=np.uint32)
+    neighbour = np.empty_like(first)
     for offset in _ball(dilation_px, rank.shape[1]):
-        np.minimum(first, flat[centre + offset] - start, out=first)
-    taken = first < stop - start
-    rank_taken = first[taken].astype(np.int64) + start[taken]
-    is_new = rank_taken != flat[centre[taken]]
-    return _Reclaimed(position[taken][is_new], rank_taken[is_new])
+        flat[reach + offset :].take(corner, out=neighbour, mode="clip")
+        neighbour -= start
+        np.minimum(first, neighbour, out=first)
+    taken = (first < size) & (first + start != flat[position])
+    return _Reclaimed(position[taken], (first + start)[taken].astype(np.int64))
 
 
 def _near_an_earlier_component(
-    rank: NDArray[np.int32], none: np.int32, dilation_px: int
+    rank: NDArray[np.int32], none: int, dilation_px: int
 ) -> NDArray[np.bool_]:
     """A cheap superset by the square around each pixel; ranks are exact in float32 to 2^24."""
     if none >= 1 << 24:
-        return np.ones(rank.shape, dtype=np.bool_)
+        inside = np.zeros(rank.shape, dtype=np.bool_)
+        inside[dilation_px:-dilation_px, dilation_px:-dilation_px] = True
+        return inside
     side = 2 * dilation_px + 1
     as_float = rank.astype(np.float32)
     square = np.ones((side, side), np.uint8)
@@ -162,38 +183,31 @@ def _ball(radius_px: int, row_stride: int) -> list[int]:
     ]
 
 
-def _numbered(
-    components: NDArray[Any],
-    order: NDArray[np.int64],
-    of_component: NDArray[np.int64],
-    areas: NDArray[np.int64],
-    reclaimed: _Reclaimed,
-) -> Partition:
-    """Numbers components by falling final area and settles overlaps."""
-    count = len(order)
-    core_area = areas[order]
-    final_area = core_area + np.bincount(reclaimed.rank, minlength=count)
-    by_area = np.lexsort((np.arange(count), -core_area, of_component[order], -final_area))
+def _numbered(found: _Components, reclaimed: _Reclaimed, margin: int) -> Partition:
+    """Numbers components by falling final area, settles overlaps and takes the margin off."""
+    count = len(found.order)
+    final_area = found.area_px + np.bincount(reclaimed.rank, minlength=count)
+    by_area = np.lexsort((np.arange(count), -found.area_px, found.category, -final_area))
     number_of_rank = np.empty(count, dtype=np.int32)
     number_of_rank[by_area] = np.arange(1, count + 1, dtype=np.int32)
-    number_of_component = np.zeros(count + 1, dtype=np.int32)
-    number_of_component[order] = number_of_rank
 
-    owner = number_of_component.take(components)
+    owner = found.painted(number_of_rank, 0)
     flat = owner.reshape(-1)
     own = flat[reclaimed.position]
     taker = number_of_rank[reclaimed.rank]
     stays = (own > 0) & (own < taker)
     flat[reclaimed.position] = np.where(stays, own, taker)
+    row, column = np.divmod(reclaimed.position[stays], found.shape[1])
+    width = found.shape[1] - 2 * margin
 
     def table(values: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.concatenate((np.zeros(1, np.int64), values[by_area]))
 
     return Partition(
-        owner=owner,
-        contested=reclaimed.position[stays],
+        owner=np.ascontiguousarray(owner[margin:-margin, margin:-margin]) if margin else owner,
+        contested=(row - margin) * width + column - margin,
         fallback=taker[stays],
-        category=table(of_component[order]),
-        core_area_px=table(core_area),
+        category=table(found.category),
+        core_area_px=table(found.area_px),
         area_px=table(final_area),
     )

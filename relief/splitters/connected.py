@@ -36,7 +36,7 @@ class ConnectedSplitter(Splitter):
         """
         del depth
         images = [
-            partition(regions).instances(self.min_area_px)
+            partition(regions, least_area_px=self.min_area_px).instances(self.min_area_px)
             for regions in thing_regions(semantic, thing_ids)
         ]
         stacked = np.stack(images) if images else np.zeros(tuple(semantic.shape), np.int64)

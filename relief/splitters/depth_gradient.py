@@ -59,7 +59,7 @@ class DepthGradientSplitter(Splitter):
         gradient = gradient_magnitude(depth, self.sigma)
         edges = (gradient[:, 0] > self.gradient_threshold).cpu().numpy()
         images = [
-            partition(regions, edge, self.dilation_px).instances(self.min_area_px)
+            partition(regions, edge, self.dilation_px, self.min_area_px).instances(self.min_area_px)
             for regions, edge in zip(thing_regions(semantic, thing_ids), edges, strict=True)
         ]
         stacked = np.stack(images) if images else np.zeros(tuple(semantic.shape), np.int64)

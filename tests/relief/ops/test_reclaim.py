@@ -44,6 +44,8 @@ def test_partition__as_read_aloud_on_random_maps(seed):
         instance, categories = judged(category, edges, min_area_px, dilation_px)
         np.testing.assert_array_equal(parts.instances(min_area_px), instance)
         np.testing.assert_array_equal(parts.categories(min_area_px), categories)
+        large = partition(category, edges, dilation_px, least_area_px=min_area_px)
+        np.testing.assert_array_equal(large.instances(min_area_px), instance)
 
 
 def test_partition__grows_back_over_the_edge_to_the_larger_side():
