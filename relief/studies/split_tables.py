@@ -1,0 +1,220 @@
+"""One image under many splitter settings: a small table for each cut answers every area filter.
+
+Splitting only moves pixels of things between instances, and an area filter only decides which
+components count. So the pixels are looked at once for each cut (edges at one threshold), as a joint
+table of (component, who gets the pixel when that one is filtered out, cluster, true segment); what
+an area filter leaves of it is arithmetic on a few hundred rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relief.metrics.panoptic_statistics import Ids
+from relief.ops.reclaim import Partition, partition
+from relief.schema.label_spaces import VOID
+
+Map = NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where thing regions are parted.
+
+    Attributes:
+        gradient_threshold: Depth edges are above this; `None` for connected components.
+        sigma: Smoothing of the depth before its gradient, in pixels; 0 without edges.
+        dilation_px: How far components take pixels back; 0 without edges.
+    """
+
+    gradient_threshold: float | None = None
+    sigma: float = 0.0
+    dilation_px: int = 0
+
+
+CONNECTED = Cut()
+
+
+@dataclass(frozen=True)
+class Box:
+    """The rows and columns that hold all things of an image; only they are parted."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @classmethod
+    def around(cls, regions: Map) -> Box:
+        """The smallest box around what is not 0; empty where there is nothing."""
+        rows = np.flatnonzero(regions.any(axis=1))
+        columns = np.flatnonzero(regions.any(axis=0))
+        if len(rows) == 0:
+            return cls(0, 0, 0, 0)
+        return cls(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
+
+    def of(self, map_: NDArray[Any]) -> NDArray[Any]:
+        """That part of a map."""
+        return map_[self.top : self.bottom, self.left : self.right]
+
+    def positions(self, flat: Ids, width: int) -> Ids:
+        """Flat indices of a map of that width as flat indices of its part."""
+        row, column = np.divmod(flat, width)
+        return (row - self.top) * (self.right - self.left) + column - self.left
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One image at one size of comparison, as far as splitting does not change it.
+
+    Attributes:
+        position: (M,) flat index in the box around the things, where splitting runs, of each
+            thing pixel compared.
+        pair: (M,) which of `pairs` it is.
+        pairs: (J, 3) cluster, true category, true instance.
+        stuff: (S, 4) rows of all other pixels: cluster, true category, true instance, pixels.
+    """
+
+    position: Ids
+    pair: Ids
+    pairs: Ids
+    stuff: Ids
+
+
+@dataclass(frozen=True)
+class CutTable:
+    """What a cut makes of an image.
+
+    Attributes:
+        rows: (N, 4) component, fallback (0 = none), row of `pairs`, pixels.
+        core_area_px: (C + 1,) what the area filter looks at; entry 0 is no component.
+    """
+
+    rows: Ids
+    core_area_px: Ids
+
+
+def compare(
+    clusters: Map, regions: Map, true_ids: Map, true_pairs: Ids, nearest: Ids | None = None
+) -> Comparison:
+    """Prepares a comparison.
+
+    Args:
+        clusters: (h, w) ids where splitting runs, -1 = ignore.
+        regions: (h, w) 0 = no thing, else what is split together.
+        true_ids: (H, W) compact ids of the target.
+        true_pairs: (T, 2) (category, instance) of each.
+        nearest: (H, W) flat index of the label under each target pixel; `None` for equal sizes.
+    """
+    cluster = clusters.reshape(-1) if nearest is None else clusters.reshape(-1)[nearest.reshape(-1)]
+    is_thing = regions.reshape(-1) > 0
+    if nearest is not None:
+        is_thing = is_thing[nearest.reshape(-1)]
+    num_true = len(true_pairs)
+    code = (cluster + 1).astype(np.int32) * np.int32(num_true) + true_ids.reshape(-1)
+    size = (int(cluster.max(initial=VOID)) + 2) * num_true
+    at_thing = np.flatnonzero(is_thing)
+    small = at_thing if nearest is None else nearest.reshape(-1)[at_thing]
+    of_thing = code[at_thing]
+    all_px = np.bincount(code, minlength=size)
+    thing_px = np.bincount(of_thing, minlength=size)
+    codes = np.flatnonzero(thing_px)
+    lookup = np.zeros(size, np.int64)
+    lookup[codes] = np.arange(len(codes))
+    stuff_px = all_px - thing_px
+    stuff = np.flatnonzero(stuff_px)
+    return Comparison(
+        position=Box.around(regions).positions(small, regions.shape[1]),
+        pair=lookup[of_thing],
+        pairs=_cluster_and_truth(codes, true_pairs),
+        stuff=np.column_stack((_cluster_and_truth(stuff, true_pairs), stuff_px[stuff])),
+    )
+
+
+def cut_parts(
+    regions: Map, cuts: tuple[Cut, ...], gradients: Mapping[float, NDArray[np.float64]]
+) -> dict[Cut, Partition]:
+    """Parts the regions once for each cut.
+
+    Args:
+        regions: (h, w) 0 = no thing, else what is split together.
+        cuts: The cuts.
+        gradients: (h, w) gradient magnitude by sigma.
+
+    Returns:
+        By cut, the components inside `Box.around(regions)`.
+    """
+    box = Box.around(regions)
+    inside = np.ascontiguousarray(box.of(regions))
+    return {
+        cut: partition(inside)
+        if cut.gradient_threshold is None
+        else partition(
+            inside, box.of(gradients[cut.sigma]) > cut.gradient_threshold, cut.dilation_px
+        )
+        for cut in cuts
+    }
+
+
+def cut_table(parts: Partition, comparison: Comparison) -> CutTable:
+    """Counts the pixels of a comparison by component."""
+    num_pairs = max(len(comparison.pairs), 1)
+    owner = parts.owner.reshape(-1)[comparison.position]
+    code = owner * np.int64(num_pairs) + comparison.pair
+    fallback = np.zeros(parts.owner.size, np.int32)
+    fallback[parts.contested] = parts.fallback
+    at_contested = np.flatnonzero(fallback[comparison.position])
+    size = len(parts.core_area_px) * num_pairs
+    pixels = np.bincount(code, minlength=size)
+    contested = code[at_contested]
+    pixels -= np.bincount(contested, minlength=size)
+    sure = np.flatnonzero(pixels)
+    columns = (sure // num_pairs, np.zeros_like(sure), sure % num_pairs, pixels[sure])
+    rows = np.column_stack(columns)
+    if len(at_contested):
+        taken = fallback[comparison.position[at_contested]]
+        pairs, count = np.unique(np.column_stack((contested, taken)), axis=0, return_counts=True)
+        code_of, fallback_of = pairs.T
+        doubtful = np.column_stack((code_of // num_pairs, fallback_of, code_of % num_pairs, count))
+        rows = np.concatenate((rows, doubtful))
+    return CutTable(rows.astype(np.int64), parts.core_area_px)
+
+
+def panoptic_rows(table: CutTable, pairs: Ids, min_area_px: int, num_clusters: int) -> Ids:
+    """What an area filter leaves of the things, as rows of a joint segment table.
+
+    The category of an instance is its majority cluster; ties go to the lower id. Thing pixels
+    without an instance are (cluster, 0).
+
+    Args:
+        table: Of a cut.
+        pairs: (J, 3) of the comparison.
+        min_area_px: Components below are no instances.
+        num_clusters: Cluster ids are below this.
+
+    Returns:
+        (N, 5) as `relief.ops.panoptic.segment_table`.
+    """
+    kept = table.core_area_px >= max(min_area_px, 1)
+    kept[0] = False
+    owner, fallback, pair, pixels = table.rows.T
+    instance = np.where(kept[owner], owner, np.where(kept[fallback], fallback, 0))
+    cluster = pairs[pair, 0]
+    votes = np.bincount(
+        instance * num_clusters + np.maximum(cluster, 0),
+        weights=pixels,
+        minlength=len(kept) * num_clusters,
+    )
+    majority = votes.reshape(len(kept), num_clusters).argmax(axis=1)
+    category = np.where(instance > 0, majority[instance], cluster)
+    return np.column_stack((category, instance, pairs[pair, 1:], pixels))
+
+
+def _cluster_and_truth(code: Ids, true_pairs: Ids) -> Ids:
+    cluster, true = np.divmod(code, len(true_pairs))
+    return np.column_stack((cluster - 1, true_pairs[true]))

@@ -1,0 +1,209 @@
+"""Many splitter settings scored in one pass over the images.
+
+Each image is decoded once; there is one gradient for each depth and sigma, one labelling for each
+cut, and every area filter is answered from the same tables (`split_tables`). Tables are kept in
+OUT/tables, so that a sweep that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from relief.formats.cityscapes import CityscapesTree
+from relief.formats.depth_files import FolderDepth
+from relief.formats.label_store import LabelStore
+from relief.formats.monocular_ups import CENTROIDS, MonocularUpsLabels
+from relief.formats.reader import LabelReader
+from relief.metrics.panoptic_figures import Classes, fit_assignment
+from relief.metrics.panoptic_statistics import Ids
+from relief.metrics.protocols import PanopticProtocol, panoptic_protocol
+from relief.ops.matching import assignment_rule
+from relief.schema.errors import UsageError
+from relief.schema.label_spaces import CITYSCAPES_19, LabelSpace, label_space, thing_mask
+from relief.studies.label_sources import open_labels
+from relief.studies.score import pixel_counts
+from relief.studies.sweep_images import (
+    ImageTables,
+    SweepWork,
+    determinants,
+    fingerprint,
+    image_tables,
+)
+from relief.studies.sweep_plan import SweepRequest, SweepSource, settings
+from relief.studies.sweep_scores import ScoredSource, score_setting
+
+TABLES = "tables"
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What a sweep found.
+
+    Attributes:
+        rows: The rows of `sweep.csv`, figures in percent.
+        failures: Images that could not be read, one line each.
+        images: How many were scored.
+    """
+
+    rows: list[dict[str, Any]]
+    failures: list[str]
+    images: int
+
+
+def run_sweep(request: SweepRequest) -> SweepResult:
+    """Scores all settings of all sources.
+
+    Raises:
+        UsageError: There are no labels or no ground truth, or the labels cannot be split so.
+    """
+    protocols = [panoptic_protocol(name) for name in request.protocols]
+    rules = [assignment_rule(name) for name in request.assignments]
+    rows: list[dict[str, Any]] = []
+    failures: list[str] = []
+    images = 0
+    for source in request.sources:
+        work, scored = prepare(source, request, protocols)
+        keys = [key for key in work.labels.keys if work.truth.has_target(key)]
+        if not keys:
+            msg = f"no labelled image has ground truth: {source.labels}. Check root and split."
+            raise UsageError(msg)
+        tables, failed = _tables(work, keys, source.name, request.processes)
+        failures += failed
+        images = max(images, len(tables))
+        if tables:
+            for setting in settings(source, request):
+                rows += score_setting(scored, setting, tables, protocols, rules)
+    return SweepResult(rows, list(dict.fromkeys(failures)), images)
+
+
+def prepare(
+    source: SweepSource, request: SweepRequest, protocols: Sequence[PanopticProtocol]
+) -> tuple[SweepWork, ScoredSource]:
+    """What is done to the images of a source, and how its tables are read.
+
+    Raises:
+        UsageError: There are no labels, or they do not say what is a thing.
+    """
+    space = label_space(request.label_space)
+    truth = CityscapesTree(Path(request.root), request.split)
+    labels = open_labels(Path(source.labels), source.format, request.split, space)
+    classes = Classes.of(space.things, space.stuffs)
+    if source.split_by == "classes":
+        category = _published_classes(labels, truth, space, classes)
+        things, num_categories = space.things, space.num_classes
+        region = np.where(thing_mask(things, num_categories + 1).numpy()[category], category + 1, 0)
+    else:
+        category = np.arange(labels.num_categories)
+        things, num_categories = tuple(labels.thing_ids or ()), labels.num_categories
+        region = _groups(labels, source) + 1
+    cuts = tuple(dict.fromkeys((s.depth, s.cut) for s in settings(source, request)))
+    sides = {protocol.short_side_px for protocol in protocols} | {0}
+    work = SweepWork(
+        labels=labels,
+        region_of_cluster=region.astype(np.int64),
+        category_of_cluster=category.astype(np.int64),
+        truth=truth,
+        space=space,
+        depths={
+            depth.name: FolderDepth(depth.root, depth.normalise, depth.inverse)
+            for depth in request.depths
+        },
+        cuts=cuts,
+        split_short_side_px=request.split_short_side_px,
+        short_sides_px=tuple(sorted(sides)),
+        cache=request.folder / TABLES / _folder_name(source.name),
+        fingerprint="",
+    )
+    marked = fingerprint(labels=_identity(labels, source), **determinants(work))
+    scored = ScoredSource(
+        name=source.name,
+        k=labels.num_categories,
+        num_categories=num_categories,
+        things=things,
+        classes=classes,
+        has_classes=source.split_by == "classes",
+    )
+    return replace(work, fingerprint=marked), scored
+
+
+def _published_classes(
+    labels: LabelReader, truth: CityscapesTree, space: LabelSpace, classes: Classes
+) -> Ids:
+    """Class of each cluster by a majority vote of ground truth, as the labels bring it or ours."""
+    brings_classes = (
+        isinstance(labels, MonocularUpsLabels) and (labels.folder / CENTROIDS).is_file()
+    )
+    if isinstance(labels, MonocularUpsLabels) and brings_classes and space.num_classes == 19:
+        return np.asarray(labels.class_of_cluster().numpy())
+    counts = pixel_counts(labels, truth, space).pixels
+    majority, _ = fit_assignment(assignment_rule("majority"), counts, (), classes)
+    return majority
+
+
+def _groups(labels: LabelReader, source: SweepSource) -> Ids:
+    if isinstance(labels, LabelStore):
+        return np.asarray(labels.manifest.group_of_id.numpy())
+    if not labels.thing_ids:
+        msg = f"the labels do not say what is a thing: {source.labels}. Set split_by: classes."
+        raise UsageError(msg)
+    groups = np.full(labels.num_categories, -1, np.int64)
+    groups[list(labels.thing_ids)] = np.arange(len(labels.thing_ids))
+    return groups
+
+
+def _identity(labels: LabelReader, source: SweepSource) -> str:
+    """What tells other labels from these; a manifest holds all that determines them."""
+    if isinstance(labels, LabelStore):
+        return fingerprint(manifest=labels.manifest.to_json())
+    return f"{source.format} {Path(source.labels).resolve()}"
+
+
+def _folder_name(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in name)
+
+
+def _tables(
+    work: SweepWork, keys: Sequence[str], what: str, processes: int | None
+) -> tuple[list[ImageTables], list[str]]:
+    count = min(processes or os.cpu_count() or 1, len(keys))
+    pool = (
+        nullcontext(None)
+        if count == 1
+        else ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("forkserver"))
+    )
+    tables: list[ImageTables] = []
+    failures: list[str] = []
+    with pool as processes_of:
+        done = _each(work, keys, processes_of)
+        for one in track(
+            done,
+            total=len(keys),
+            description=f"splitting {what}",
+            console=Console(stderr=True),
+            transient=True,
+        ):
+            if isinstance(one, str):
+                failures.append(one)
+            else:
+                tables.append(one)
+    return tables, failures
+
+
+def _each(
+    work: SweepWork, keys: Sequence[str], pool: ProcessPoolExecutor | None
+) -> Iterator[ImageTables | str]:
+    if pool is None:
+        return map(partial(image_tables, work), keys)
+    return pool.map(partial(image_tables, work), keys, chunksize=4)
