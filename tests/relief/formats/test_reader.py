@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from relief.formats.reader import join_panoptic, path_of_key, with_progress
+from relief.schema.errors import ReadError
+
+
+@pytest.mark.parametrize("key", ["a", "b/c", "a.png", "zürich/straße 1", "..a", "a..b/c..."])
+def test_keys_become_paths_below_the_folder(tmp_path: Path, key: str) -> None:
+    path = path_of_key(tmp_path, key, ".png")
+    assert path.resolve().is_relative_to(tmp_path.resolve())
+    assert path.as_posix() == f"{tmp_path}/{key}.png"
+
+
+@pytest.mark.parametrize("key", ["", ".", "/a", "..", "a/../b", "a\0"])
+def test_keys_with_a_way_out_are_refused(tmp_path: Path, key: str) -> None:
+    with pytest.raises(ValueError, match="expected a key"):
+        path_of_key(tmp_path, key, ".png")
+
+
+def test_ignored_pixels_have_no_instance() -> None:
+    semantic, instance = torch.tensor([[-1, 0, 3]]), torch.tensor([[4, 0, 5]])
+    joined = join_panoptic(semantic, instance, Path("a"))
+    assert joined.tolist() == [[[-1, 0], [0, 0], [3, 5]]]
+
+
+def test_maps_of_two_sizes_are_told() -> None:
+    with pytest.raises(ReadError, match=r"differ in size: a\.png \(2x3 and 3x2\)"):
+        join_panoptic(torch.zeros(2, 3), torch.zeros(3, 2), Path("a.png"))
+
+
+@pytest.mark.parametrize("count", [0, 3, 60])
+def test_a_bar_changes_no_item_and_leaves_standard_output_alone(
+    count: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    items = list(range(count))
+    assert list(with_progress(iter(items), "counting", count)) == items
+    assert capsys.readouterr().out == ""
