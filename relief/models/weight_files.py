@@ -86,6 +86,7 @@ def fill(
     *,
     source: Path | str,
     ignored: Collection[str] = (),
+    assign: bool = False,
 ) -> None:
     """Copies a state dict into a module of exactly those names and shapes.
 
@@ -94,6 +95,7 @@ def fill(
         state_dict: Tensors by name.
         source: The file or part of which the error speaks.
         ignored: Names that the state dict may hold beside the module's own.
+        assign: Use the tensors themselves instead of copies: for modules built on `meta`.
 
     Raises:
         WeightsError: A name is missing or too many, or a shape differs.
@@ -113,7 +115,7 @@ def fill(
             "Give the file that belongs to this network."
         )
         raise WeightsError(msg)
-    module.load_state_dict({name: state_dict[name] for name in own})
+    module.load_state_dict({name: state_dict[name] for name in own}, assign=assign)
 
 
 def _read(path: Path) -> dict[str, Tensor]:

@@ -214,14 +214,19 @@ class SPIdepth(nn.Module):
 def _network(
     like: Callable[[Mapping[str, Tensor]], Network], state_dict: Mapping[str, Tensor], source: str
 ) -> Network:
-    tensors = {name: value for name, value in state_dict.items() if isinstance(value, Tensor)}
+    tensors = {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in state_dict.items()
+        if isinstance(value, Tensor)
+    }
     try:
-        network = like(tensors)
+        with torch.device("meta"):  # no second copy, and no time for values that are replaced
+            network = like(tensors)
     except (KeyError, IndexError, ValueError, AssertionError) as error:
         msg = (
             f"cannot load weights: {source} (not SPIdepth's: {str(error).splitlines()[0]}). "
             "Give encoder.pth and depth.pth."
         )
         raise WeightsError(msg) from error
-    fill(network, tensors, source=source, ignored=EXTRA_NAMES)
+    fill(network, tensors, source=source, ignored=EXTRA_NAMES, assign=True)
     return network

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from relief.formats.depth_files import FolderDepth
+from relief.models.configured_weights import needed_weights
 from relief.studies.cache_depth import cache_depth, main
 
 
@@ -114,3 +115,21 @@ def test_command_needs_one_folder(tmp_path, capsys):
     assert "--root or --folder" in capsys.readouterr().err
     assert main([*options(tmp_path), "--folder", str(tmp_path / "none")]) == 2
     assert "no such folder" in capsys.readouterr().err
+
+
+CONFIGS = sorted((Path(__file__).parents[3] / "configs" / "depth").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_shipped_depth_configurations_name_weights_that_can_be_got(
+    tmp_path, images, config, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--depth", str(config), "--folder", str(tmp_path / "images"), "--out", "depth"]
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert "cannot load weights: weights/" in error
+    assert "python -m relief.models.weights get" in error
+    sources = needed_weights(config)
+    assert sources
+    assert all(source is not None for source in sources.values())

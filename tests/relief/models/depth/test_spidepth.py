@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from relief.models.depth.spidepth import SPIdepth
-from relief.models.weight_files import sha256_of
+from relief.models.weight_files import convert, sha256_of
 from relief.schema.errors import WeightsError
 from relief.schema.parts import DepthModel
 
@@ -115,3 +115,17 @@ def test_feed_forward_layers_may_be_linear(golden):
     linear = SPIdepth.from_state_dicts(encoder, state(golden, "depth/"), 16)
     image = golden["image_u8"].float() / 255
     assert (linear(image) - golden["depth"]).abs().max() < 1e-3
+
+
+def test_converted_files_give_the_same_depth(files, golden, image, tmp_path):
+    for name in ("encoder", "depth"):
+        convert(tmp_path / f"{name}.pth", tmp_path / f"{name}.safetensors")
+    converted = SPIdepth(
+        tmp_path / "encoder.safetensors", tmp_path / "depth.safetensors", patch_size=16
+    )
+    converted.setup()
+    assert torch.equal(converted(image), reference(golden)(image))
+
+
+def reference(golden: dict[str, Tensor]) -> SPIdepth:
+    return SPIdepth.from_state_dicts(state(golden, "encoder/"), state(golden, "depth/"), 16)
