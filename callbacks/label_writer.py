@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +73,11 @@ class LabelWriter(BasePredictionWriter):
         trainer.strategy.barrier("labels")
         if trainer.is_global_zero:
             self.run.complete()
-            self._write_json(self.run.out, trainer.datamodule.file_names)  # type: ignore[attr-defined]
+            self._write_json(self.run.out, trainer.datamodule)  # type: ignore[attr-defined]
             seconds = time.perf_counter() - self._start
             log.info("labels: %.1f s", seconds, extra={"step": "labels", "seconds": seconds})
 
-    def _write_json(self, out: Path, file_names: Mapping[str, str]) -> None:
+    def _write_json(self, out: Path, data: Any) -> None:
         store = LabelStore(out)
         classes = store.manifest.classes
         categories = (
@@ -85,4 +85,5 @@ class LabelWriter(BasePredictionWriter):
             if classes
             else cluster_categories(store.num_categories, store.thing_ids or ())
         )
+        file_names = {key: data.item(key).file_name for key in store.keys}
         write_panoptic_json(out, store.keys, categories, file_names)

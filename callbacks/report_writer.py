@@ -12,12 +12,15 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from relief.formats.label_run import outcome
 from relief.formats.label_store import LabelStore
 from relief.reports.example_panels import DepthEdges, ReportSources
 from relief.reports.label_report import ReportExtent, RunDescription, write_label_report
 from relief.reports.overlays import write_overlays
+from relief.reports.run_facts import run_facts
 from relief.schema.categories import Category, class_categories, cluster_categories
 from relief.schema.label_spaces import label_space
+from relief.schema.manifest import Manifest
 from relief.schema.names import ClusterNames
 
 log = logging.getLogger("relief")
@@ -77,9 +80,10 @@ class ReportWriter(pl.Callback):
             ),
             RunDescription(
                 title=out.name,
-                facts=(("clusters", str(manifest.k)), ("images", str(len(store.keys)))),
+                facts=run_facts(manifest),
                 supervision=manifest.supervision,
-                notes=manifest.notes,
+                notes=(*manifest.notes, *self._failed(manifest)),
+                ids_name="Classes" if manifest.classes else "Clusters",
             ),
             groups=manifest.groups,
             edges=edges,
@@ -87,11 +91,23 @@ class ReportWriter(pl.Callback):
             metrics=json.loads(metrics.read_text(encoding="utf-8"))
             if truth and metrics.exists()
             else None,
+            class_of_category=self._matching(out) if truth else None,
             extent=ReportExtent(num_examples=self.num_examples),
         )
         step = max(1, len(store.keys) // self.num_overlays)
         keys = store.keys[::step][: self.num_overlays]
         write_overlays(out, store, categories, sources.image, keys)
+
+    def _failed(self, manifest: Manifest) -> list[str]:
+        line = outcome(manifest)
+        return [] if line is None else [line]
+
+    def _matching(self, out: Path) -> list[int] | None:
+        """Which class each cluster met when it was measured, to show labels in class colours."""
+        path = out / "assignment.json"
+        if not path.exists():
+            return None
+        return json.loads(path.read_text(encoding="utf-8")).get("majority", {}).get("panoptic")
 
     def categories(self, store: LabelStore) -> list[Category]:
         """Names and colours of the ids of the store."""

@@ -172,9 +172,7 @@ class LabellingDataModule(pl.LightningDataModule):
 
     def sample(self, key: str) -> Sample:
         """One image of the labelled split as it is read, without ground truth."""
-        if not self._by_key:
-            self._by_key = {item.key: item for item in self.items(self.split)}
-        return ItemDataset([self._by_key[key]], self.depth, with_targets=False)[0]
+        return ItemDataset([self.item(key)], self.depth, with_targets=False)[0]
 
     def begin(self, name: Pass, items: Sequence[Item], *, with_targets: bool = False) -> None:
         """Says which items the next `trainer.predict` reads."""
@@ -182,10 +180,11 @@ class LabellingDataModule(pl.LightningDataModule):
         self._items = items
         self._with_targets = with_targets
 
-    @property
-    def file_names(self) -> dict[str, str]:
-        """File of each image of the current pass below the data set's folder, by key."""
-        return {item.key: item.file_name for item in self._items}
+    def item(self, key: str) -> Item:
+        """One item of the labelled split."""
+        if key not in self._by_key:
+            self._by_key = {item.key: item for item in self.items(self.split)}
+        return self._by_key[key]
 
     def predict_dataloader(self) -> DataLoader[Sample]:
         """This rank's share of the items of the current pass."""

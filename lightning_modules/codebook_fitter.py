@@ -113,6 +113,22 @@ class CodebookFitter(pl.LightningModule):
             raise UsageError(msg)
         self._samples = {}
         self.codebook.set_centroids(centroids)
+        self.codebook.metadata = self._metadata()
+
+    def _metadata(self) -> dict[str, Any]:
+        """Where the centroids come from; everything here is the same on any number of ranks."""
+        weights = getattr(self.backbone, "provenance", {}).get("weights", {})
+        return {
+            "features": f"{type(self.backbone).__module__}.{type(self.backbone).__qualname__}",
+            "feature_weights": dict(weights),
+            "kmeans": getattr(self.kmeans, "description", {}),
+            "fit": {
+                "split": self.trainer.datamodule.fit_split,  # type: ignore[attr-defined]
+                "images": self.num_images,
+                "max_samples": self.max_samples,
+                "seed": self.seed,
+            },
+        }
 
 
 def gather_to_rank_zero(value: Any) -> list[Any]:

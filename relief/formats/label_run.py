@@ -158,5 +158,5 @@ def outcome(manifest: Manifest, most_named: int = 5) -> str | None:
     reasons = "; ".join(f"{key}: {failures[key]}" for key in named)
     return (
         f"cannot label {len(failures)} of {total} images: {reasons}{more} "
-        "Replace them or pass --data.init_args.on_error skip."
+        "Or pass --data.init_args.on_error skip."
     )

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 # Where things lie and how fast they are read: other values, same labels.
-VOLATILE = frozenset({"root", "depth_root", "batch_size", "num_workers", "max_bytes"})
+VOLATILE = frozenset({"root", "batch_size", "num_workers", "on_error", "max_bytes"})
 ROLES = ("model", "fitter", "thingness", "data")
 _MEASURING_ONLY = frozenset({"label_space"})
 

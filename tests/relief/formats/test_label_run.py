@@ -53,7 +53,7 @@ def test_reasons_of_failures_are_kept_until_the_end(tmp_path):
     assert LabelStore(run.out).manifest == completed
     assert outcome(completed) == (
         "cannot label 1 of 2 images: b/two: image file is truncated "
-        "Replace them or pass --data.init_args.on_error skip."
+        "Or pass --data.init_args.on_error skip."
     )
 
 

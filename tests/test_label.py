@@ -1,0 +1,147 @@
+import json
+
+import pytest
+from safetensors import safe_open
+
+from relief.formats.label_store import LabelStore
+from relief.schema.label_spaces import CITYSCAPES_19
+from tests.label_runs import label_bytes, run_label
+
+
+def test_a_run_leaves_a_whole_store_and_its_figures(tiny_cityscapes, tmp_path):
+    out = tmp_path / "out"
+    assert run_label(tiny_cityscapes, out) == 0
+    store = LabelStore(out)
+    assert store.keys == [f"bonn/bonn_0000{n}_000019" for n in (10, 11, 12)]
+    assert store.manifest.k == 4
+    assert store.manifest.supervision == ()
+    assert all(store.readable(key) for key in store.keys)
+    assert store.semantic(store.keys[0]).shape == (32, 64)
+    assert {"log.txt", "run.yaml", "metrics.json"} <= {p.name for p in out.iterdir()}
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert next(iter(metrics)) in {"cups/hungarian", "panopticapi/majority"}
+    assert 0 <= metrics["panopticapi/majority"]["pq"] <= 100
+    assert str(tmp_path) not in (out / "manifest.json").read_text()
+
+
+def test_the_same_command_twice_changes_no_byte_and_labels_nothing_twice(tiny_cityscapes, tmp_path):
+    out = tmp_path / "out"
+    run_label(tiny_cityscapes, out)
+    before = label_bytes(out)
+    time_of = {p: p.stat().st_mtime_ns for p in (out / "panoptic").rglob("*.png")}
+    assert run_label(tiny_cityscapes, out) == 0
+    assert label_bytes(out) == before
+    assert time_of == {p: p.stat().st_mtime_ns for p in (out / "panoptic").rglob("*.png")}
+
+
+def test_what_is_missing_or_cut_is_labelled_again_to_the_same_bytes(tiny_cityscapes, tmp_path):
+    out = tmp_path / "out"
+    run_label(tiny_cityscapes, out)
+    before = label_bytes(out)
+    first, second, _ = sorted((out / "panoptic").rglob("*.png"))
+    first.unlink()
+    second.write_bytes(second.read_bytes()[:30])
+    (out / "panoptic.json").unlink()
+    assert run_label(tiny_cityscapes, out) == 0
+    assert label_bytes(out) == before
+
+
+def test_labels_do_not_depend_on_batch_size_or_workers(tiny_cityscapes, tmp_path):
+    run_label(tiny_cityscapes, tmp_path / "one")
+    run_label(
+        *(tiny_cityscapes, tmp_path / "two", "--data.init_args.batch_size", "3"),
+        *("--data.init_args.num_workers", "1"),
+    )
+    assert label_bytes(tmp_path / "one") == label_bytes(tmp_path / "two")
+
+
+def test_another_configuration_is_refused(tiny_cityscapes, tmp_path, capsys):
+    out = tmp_path / "out"
+    run_label(tiny_cityscapes, out)
+    before = label_bytes(out)
+    code = run_label(tiny_cityscapes, out, "--fitter.init_args.kmeans.init_args.k", "3")
+    assert code == 2
+    assert "was made with k=4, this run has k=3" in capsys.readouterr().err
+    assert label_bytes(out) == before
+    overwrite = ("--overwrite", "true", "--fitter.init_args.kmeans.init_args.k", "3")
+    assert run_label(tiny_cityscapes, out, *overwrite) == 0
+    assert LabelStore(out).manifest.k == 3
+
+
+def test_limit_labels_the_first_with_the_codebook_of_all(tiny_cityscapes, tmp_path):
+    run_label(tiny_cityscapes, tmp_path / "all")
+    run_label(tiny_cityscapes, tmp_path / "one", "--limit", "1")
+    assert len(LabelStore(tmp_path / "one").keys) == 1
+    books = [(tmp_path / name / "codebook.safetensors").read_bytes() for name in ("all", "one")]
+    assert books[0] == books[1]
+
+
+def test_a_codebook_can_be_given_for_another_split(tiny_cityscapes, tmp_path):
+    run_label(tiny_cityscapes, tmp_path / "val")
+    book = tmp_path / "val" / "codebook.safetensors"
+    options = ("--codebook", str(book), "--data.init_args.split", "train")
+    assert run_label(tiny_cityscapes, tmp_path / "train", *options) == 0
+    assert (tmp_path / "train" / "codebook.safetensors").read_bytes() == book.read_bytes()
+    assert LabelStore(tmp_path / "train").keys[0].startswith("aachen/")
+
+
+def test_one_bad_image_is_listed_and_the_others_are_labelled(tiny_cityscapes, tmp_path, capsys):
+    broken = next((tiny_cityscapes / "leftImg8bit" / "val").rglob("*.png"))
+    broken.write_bytes(broken.read_bytes()[:200])
+    out = tmp_path / "out"
+    assert run_label(tiny_cityscapes, out) == 1
+    assert "cannot label 1 of 3 images" in capsys.readouterr().err
+    store = LabelStore(out)
+    assert len(store.keys) == 2
+    assert len(store.manifest.failures) == 1
+    assert run_label(tiny_cityscapes, out, "--data.init_args.on_error", "skip") == 0
+    assert run_label(tiny_cityscapes, out, "--data.init_args.on_error", "stop") == 1
+
+
+def test_missing_depth_fails_that_image_only(tiny_cityscapes, tmp_path, capsys):
+    next((tiny_cityscapes / "depth" / "val").rglob("*.npy")).unlink()
+    assert run_label(tiny_cityscapes, tmp_path / "out") == 1
+    assert "depth is missing" in capsys.readouterr().err
+    assert len(LabelStore(tmp_path / "out").keys) == 2
+
+
+def test_oracle_classes_are_declared(tiny_cityscapes, tmp_path):
+    options = (
+        *("--thingness.init_args.oracle_classes", "cityscapes19"),
+        *("--data.init_args.observe_split", "val"),
+    )
+    assert run_label(tiny_cityscapes, tmp_path / "out", *options) == 0
+    store = LabelStore(tmp_path / "out")
+    assert store.manifest.label_space == "oracle_classes"
+    assert store.num_categories == 19
+    assert "ground truth of val" in " ".join(store.manifest.supervision)
+    assert set(store.thing_ids) == set(CITYSCAPES_19.things)
+    found = set(store.semantic(store.keys[0]).unique().tolist())
+    assert CITYSCAPES_19.names.index("road") in found
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--data.init_args.batchsize", "2"), "batchsize"),
+        (("--no_such_option", "1"), "no_such_option"),
+        (("--fitter.init_args.kmeans.init_args.k", "many"), "many"),
+        (("--codebook", "nowhere.safetensors"), "cannot load codebook: nowhere.safetensors"),
+        (("--data.init_args.split", "tset"), "no images found"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_code_2(tiny_cityscapes, tmp_path, capsys, options, words):
+    assert run_label(tiny_cityscapes, tmp_path / "out", *options) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert words in error
+    assert len(error.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_codebook_file_says_where_it_comes_from(tiny_cityscapes, tmp_path):
+    run_label(tiny_cityscapes, tmp_path / "out")
+    with safe_open(tmp_path / "out" / "codebook.safetensors", framework="pt") as file:
+        said = json.loads(file.metadata()["codebook"])["metadata"]
+    assert said["fit"] == {"split": "train", "images": 3, "seed": 0, "max_samples": 2_000_000}
+    assert "RGBStatistics" in said["features"]
