@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from relief.samples.fields import FloatArray
 from relief.samples.textures import dirt_window, texture_field
 from relief.schema.label_spaces import CITYSCAPES_LABELS, INSTANCE_DIVISOR
 
-FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 
 TEXTURE_STD = 0.15

@@ -3,111 +3,32 @@
     python -m relief.samples.draw --root DIR
 
 writes `DIR/leftImg8bit`, `DIR/gtFine` and `DIR/depth`. The bytes depend on the seed and the counts
-only, not on the number of processes.
+only, not on the number of threads.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
+import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
-from io import BytesIO
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from relief.samples.canvas import Canvas
 from relief.samples.scene import draw_scene
+from relief.samples.scene_files import PARTS, SceneFile, write_scene, write_whole
 from relief.schema.errors import UsageError
 
 FORMAT_VERSION = 1
 MARKER = "sample.json"
 DRAWING = "sample.drawing.json"
-PARTS = ("leftImg8bit", "gtFine", "depth")
-CITIES = {
-    "train": ("ahrendorf", "birkenau", "lindenfurt", "westhagen"),
-    "val": ("moosbruck", "rosental", "tannheim"),
-}
 _SPLIT_SEEDS = {"train": 0, "val": 1}
-_PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1)
-
-
-@dataclass(frozen=True)
-class SceneFile:
-    """One scene of the sample and where its files go."""
-
-    root: Path
-    split: str
-    index: int
-    seed: int
-
-    @property
-    def city(self) -> str:
-        """The invented city."""
-        cities = CITIES[self.split]
-        return cities[self.index % len(cities)]
-
-    @property
-    def stem(self) -> str:
-        """Name without suffixes, as `tannheim_000004_000019`."""
-        return f"{self.city}_{self.index // len(CITIES[self.split]):06d}_000019"
-
-    def path(self, part: str, suffix: str) -> Path:
-        """The path of one of its files."""
-        return self.root / part / self.split / self.city / f"{self.stem}{suffix}"
-
-    @property
-    def paths(self) -> dict[str, Path]:
-        """Image, label ids, instance ids and depth."""
-        return {
-            "image": self.path("leftImg8bit", "_leftImg8bit.png"),
-            "label_ids": self.path("gtFine", "_gtFine_labelIds.png"),
-            "instance_ids": self.path("gtFine", "_gtFine_instanceIds.png"),
-            "depth": self.path("depth", ".npy"),
-        }
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Writes a file so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(data)
-    temporary.replace(path)
-
-
-def _png(array: np.ndarray) -> bytes:
-    done, data = cv2.imencode(".png", array, _PNG_OPTIONS)
-    if not done:
-        msg = f"cannot encode an array of {array.dtype} {array.shape} as PNG"
-        raise ValueError(msg)
-    return data.tobytes()
-
-
-def _npy(array: np.ndarray) -> bytes:
-    buffer = BytesIO()
-    np.save(buffer, array)
-    return buffer.getvalue()
-
-
-def write_scene(scene: SceneFile, canvas: Canvas, parts: tuple[str, ...] = PARTS) -> None:
-    """Writes the files of one scene that belong to these parts of the tree."""
-    paths = scene.paths
-    if "leftImg8bit" in parts:
-        image = np.clip(np.rint(canvas.image * 255), 0, 255).astype(np.uint8)
-        _write(paths["image"], _png(image[..., ::-1]))
-    if "gtFine" in parts:
-        _write(paths["label_ids"], _png(canvas.label_ids))
-        _write(paths["instance_ids"], _png(canvas.instance_ids))
-    if "depth" in parts:
-        _write(paths["depth"], _npy(canvas.depth.astype(np.float16)))
 
 
 def _draw(scene: SceneFile, parts: tuple[str, ...], keep: bool) -> None:
@@ -116,7 +37,6 @@ def _draw(scene: SceneFile, parts: tuple[str, ...], keep: bool) -> None:
     ]
     if keep and all(path.exists() for path in wanted):
         return
-    cv2.setNumThreads(1)
     rng = np.random.default_rng([scene.seed, _SPLIT_SEEDS[scene.split], scene.index])
     write_scene(scene, draw_scene(rng), parts)
 
@@ -127,7 +47,7 @@ def draw_sample(
     train_images: int = 48,
     val_images: int = 48,
     seed: int = 0,
-    processes: int | None = None,
+    threads: int | None = None,
 ) -> float:
     """Draws the sample unless it was drawn before.
 
@@ -141,7 +61,7 @@ def draw_sample(
         train_images: How many scenes of the train split.
         val_images: How many scenes of the val split.
         seed: Decides all scenes.
-        processes: How many to draw in; the cores of the machine by default.
+        threads: How many scenes are drawn at once; the cores of the machine by default.
 
     Returns:
         Seconds it took, 0.0 when there was nothing to do.
@@ -164,11 +84,11 @@ def draw_sample(
         root.mkdir(parents=True, exist_ok=True)
         begun = _read(drawing)
         is_same = {key: begun.get(key) for key in wanted} == wanted
-        parts = tuple(begun["parts"]) if begun else _missing_parts(root)
-        _write(drawing, _json({**wanted, "parts": list(parts)}))
+        parts = tuple(begun["parts"]) if "parts" in begun else _missing_parts(root)
+        write_whole(drawing, _json({**wanted, "parts": list(parts)}))
         scenes = [SceneFile(root, split, i, seed) for split in counts for i in range(counts[split])]
-        _draw_all(scenes, parts, is_same, processes or len(os.sched_getaffinity(0)))
-        _write(done, _json(wanted))
+        _draw_all(scenes, parts, is_same, threads or len(os.sched_getaffinity(0)))
+        write_whole(done, _json(wanted))
         drawing.unlink()
     except OSError as error:
         msg = f"cannot write the sample: {root} ({error.strerror}). Choose another folder."
@@ -203,20 +123,18 @@ def _require_same(root: Path, found: dict[str, Any], wanted: dict[str, Any]) -> 
             raise UsageError(msg)
 
 
-def _draw_all(scenes: list[SceneFile], parts: tuple[str, ...], keep: bool, processes: int) -> None:
-    total = len(scenes)
+def _draw_all(scenes: list[SceneFile], parts: tuple[str, ...], keep: bool, threads: int) -> None:
     if not parts:
         return
-    if processes == 1 or total <= 1:
-        for scene in track(scenes, "drawing the sample", total):
-            _draw(scene, parts, keep)
-        return
-    # fork: a fresh interpreter would spend longer on its imports than on its share of the scenes.
-    context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+    # Threads: most of the work is in libraries that let go of the interpreter, a forked process
+    # crashes where OpenCV's own threads run already, and a fresh one imports longer than it draws.
+    with ThreadPoolExecutor(threads) as pool:
         futures = [pool.submit(_draw, scene, parts, keep) for scene in scenes]
-        for future in track(as_completed(futures), "drawing the sample", total):
-            future.result()
+        try:
+            for future in track(as_completed(futures), "drawing the sample", len(scenes)):
+                future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def main() -> None:
@@ -226,9 +144,13 @@ def main() -> None:
     parser.add_argument("--train_images", type=int, default=48)
     parser.add_argument("--val_images", type=int, default=48)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--processes", type=int, default=None)
+    parser.add_argument("--threads", type=int, default=None)
     options = parser.parse_args()
-    seconds = draw_sample(**vars(options))
+    try:
+        seconds = draw_sample(**vars(options))
+    except UsageError as error:
+        Console(stderr=True).print(str(error), soft_wrap=True, markup=False)
+        sys.exit(2)
     done = f"drawn in {seconds:.1f} s" if seconds else "already drawn"
     Console().print(f"sample: {options.root}, {done}", soft_wrap=True)
 

@@ -9,7 +9,7 @@ import numpy as np
 from relief.samples.canvas import Canvas
 from relief.samples.palette import surface
 from relief.samples.shapes import Shape, fill, fill_tone
-from relief.samples.street import View
+from relief.samples.view import View
 
 
 @dataclass

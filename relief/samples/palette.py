@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from relief.samples.canvas import FloatArray, Surface
-from relief.samples.textures import TILE_PX
+from relief.samples.canvas import Surface
+from relief.samples.fields import TILE_PX, FloatArray
 
 # Asphalt, concrete, plaster, brick, slate, dusty blue, olive, sage, teal, ochre, mauve, rust, sand.
 _PALETTE = (

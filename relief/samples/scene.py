@@ -16,8 +16,8 @@ from relief.samples.street import (
     paint_facade,
     paint_ground,
     paint_sky,
-    random_view,
 )
+from relief.samples.view import random_view
 
 _OUT_OF_ROI = 3
 

@@ -12,86 +12,31 @@ from functools import cache
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float32]
-TILE_PX = 512
-
-
-def _band_noise(
-    seed: int, cycles: tuple[float, float], angle_rad: float | None = None, spread_rad: float = 0.3
-) -> FloatArray:
-    """Gaussian noise within a band of cycles per tile, around one orientation if one is given."""
-    white = np.random.default_rng(seed).standard_normal((TILE_PX, TILE_PX))
-    frequency = np.fft.fftfreq(TILE_PX) * TILE_PX
-    fy, fx = np.meshgrid(frequency, frequency[: TILE_PX // 2 + 1], indexing="ij")
-    radius = np.hypot(fx, fy)
-    centre = np.sqrt(cycles[0] * cycles[1])
-    width = np.log(cycles[1] / cycles[0]) / 2
-    gain = np.exp(-0.5 * (np.log(np.maximum(radius, 1e-3) / centre) / width) ** 2)
-    if angle_rad is not None:
-        turn = np.angle(np.exp(2j * (np.arctan2(fy, fx) - angle_rad))) / 2
-        gain = gain * np.exp(-0.5 * (turn / spread_rad) ** 2)
-    spectrum = np.fft.rfft2(white) * gain
-    return _standardised(np.fft.irfft2(spectrum, (TILE_PX, TILE_PX)))
-
-
-def _standardised(field: NDArray[np.floating]) -> FloatArray:
-    field = field - field.mean()
-    field = np.clip(field / field.std(), -2.5, 2.5)
-    return ((field - field.mean()) / field.std()).astype(np.float32)
-
-
-def _grid() -> tuple[FloatArray, FloatArray]:
-    y, x = np.mgrid[:TILE_PX, :TILE_PX].astype(np.float32)
-    return y, x
-
-
-def _wave(cycles_y: int, cycles_x: int, jitter: float = 0.0, seed: int = 0) -> FloatArray:
-    """A sine with whole cycles per tile; `jitter` bends its phase (radians, rms)."""
-    y, x = _grid()
-    phase = 2 * np.pi * (cycles_y * y + cycles_x * x) / TILE_PX
-    if jitter:
-        phase = phase + jitter * _band_noise(seed, (4, 12))
-    return np.sin(phase).astype(np.float32)
-
-
-def _cell_tones(seed: int, rows: int, columns: int) -> FloatArray:
-    """One random tone for each cell of a grid of bricks (odd rows shifted by half a cell)."""
-    y, x = _grid()
-    tones = np.random.default_rng(seed).standard_normal((rows, columns)).astype(np.float32)
-    row = (y * rows / TILE_PX).astype(int)
-    column = ((x * columns / TILE_PX) + 0.5 * (row % 2)).astype(int) % columns
-    return tones[row, column]
-
-
-def _lines(cycles: int, axis: int, width: float, shift_rows: int = 0) -> FloatArray:
-    """1 on the joints of a grid along one axis, soft edges; `shift_rows` staggers them by rows."""
-    y, x = _grid()
-    position = (x if axis else y) * cycles / TILE_PX
-    if shift_rows:
-        position = position + 0.5 * ((y * shift_rows / TILE_PX).astype(int) % 2)
-    distance = np.abs(position - np.round(position))
-    return np.clip(1.5 - distance / width, 0, 1).astype(np.float32)
+from relief.samples.fields import (
+    TILE_PX,
+    FloatArray,
+    band_noise,
+    brick_tones,
+    joints,
+    slab_tones,
+    standardised,
+    wave,
+)
 
 
 def _road() -> FloatArray:
-    return _band_noise(1, (60, 110))
+    return band_noise(1, (60, 110))
 
 
 def _sidewalk() -> FloatArray:
-    joints = np.maximum(_lines(24, 0, 0.07), _lines(24, 1, 0.07))
-    return _standardised(0.5 * _slab_tones(24) - 2.4 * joints)
-
-
-def _slab_tones(count: int) -> FloatArray:
-    tones = np.random.default_rng(count).standard_normal((count, count)).astype(np.float32)
-    return np.kron(tones, np.ones((TILE_PX // count + 1,) * 2, np.float32))[:TILE_PX, :TILE_PX]
+    edges = np.maximum(joints(24, 0, 0.07), joints(24, 1, 0.07))
+    return standardised(0.5 * slab_tones(24) - 2.4 * edges)
 
 
 def _building() -> FloatArray:
-    joints = np.maximum(_lines(52, 0, 0.16), _lines(26, 1, 0.08, shift_rows=52))
-    return _standardised(0.7 * _cell_tones(3, 52, 26) - 2.0 * joints)
+    edges = np.maximum(joints(52, 0, 0.16), joints(26, 1, 0.08, shift_rows=52))
+    return standardised(0.7 * brick_tones(3, 52, 26) - 2.0 * edges)
 
 
 def _wall() -> FloatArray:
@@ -108,68 +53,68 @@ def _wall() -> FloatArray:
     tone_of_cell[cell[y, x]] = rng.standard_normal(TILE_PX**2)[y % TILE_PX * TILE_PX + x % TILE_PX]
     middle = slice(TILE_PX, 2 * TILE_PX)
     tone = tone_of_cell[cell[middle, middle]]
-    return _standardised(0.8 * tone - 0.22 * distance[middle, middle])
+    return standardised(0.8 * tone - 0.22 * distance[middle, middle])
 
 
 def _fence() -> FloatArray:
-    return _standardised(np.clip(2.2 * _wave(0, 56), -1, 1) + 0.35 * _band_noise(6, (10, 30)))
+    return standardised(np.clip(2.2 * wave(0, 56), -1, 1) + 0.35 * band_noise(6, (10, 30)))
 
 
 def _pole() -> FloatArray:
-    return _standardised(np.clip(2.0 * _wave(62, 0), -1, 1) + 0.2 * _band_noise(7, (20, 60)))
+    return standardised(np.clip(2.0 * wave(62, 0), -1, 1) + 0.2 * band_noise(7, (20, 60)))
 
 
 def _traffic_light() -> FloatArray:
-    return _standardised(np.maximum(_wave(40, 40) * _wave(40, -40), -0.2))
+    return standardised(np.maximum(wave(40, 40) * wave(40, -40), -0.2))
 
 
 def _traffic_sign() -> FloatArray:
-    return _standardised(np.clip(2.5 * _wave(26, 26), -1, 1))
+    return standardised(np.clip(2.5 * wave(26, 26), -1, 1))
 
 
 def _vegetation() -> FloatArray:
-    blobs = _band_noise(8, (32, 56))
-    return _standardised(
-        np.where(blobs > 0.3, 1.6, 0.0) + 0.6 * blobs + 0.5 * _band_noise(9, (8, 18))
+    blobs = band_noise(8, (32, 56))
+    return standardised(
+        np.where(blobs > 0.3, 1.6, 0.0) + 0.6 * blobs + 0.5 * band_noise(9, (8, 18))
     )
 
 
 def _terrain() -> FloatArray:
-    return _band_noise(10, (34, 90), 0.0, 0.16)
+    return band_noise(10, (34, 90), 0.0, 0.16)
 
 
 def _sky() -> FloatArray:
-    return _standardised(_band_noise(11, (3, 14), np.pi / 2, 0.7))
+    return standardised(band_noise(11, (3, 14), np.pi / 2, 0.7))
 
 
 def _person() -> FloatArray:
-    return _band_noise(12, (44, 76), -np.pi / 4, 0.22)
+    return band_noise(12, (44, 76), -np.pi / 4, 0.22)
 
 
 def _rider() -> FloatArray:
-    return _standardised(np.clip(2 * _wave(36, 0), -1, 1) + np.clip(2 * _wave(0, 36), -1, 1))
+    return standardised(np.clip(2 * wave(36, 0), -1, 1) + np.clip(2 * wave(0, 36), -1, 1))
 
 
 def _car() -> FloatArray:
-    return _band_noise(13, (20, 44), np.pi / 2, 0.15)
+    return band_noise(13, (20, 44), np.pi / 2, 0.15)
 
 
 def _truck() -> FloatArray:
-    return _standardised(np.abs(_wave(0, 14)) + 0.15 * _band_noise(14, (10, 30)))
+    return standardised(np.abs(wave(0, 14)) + 0.15 * band_noise(14, (10, 30)))
 
 
 def _bus() -> FloatArray:
-    frame = np.maximum(_lines(30, 0, 0.22), _lines(16, 1, 0.12))
-    return _standardised(2.4 * frame + 0.3 * _band_noise(15, (6, 16), np.pi / 4, 0.3))
+    frame = np.maximum(joints(30, 0, 0.22), joints(16, 1, 0.12))
+    return standardised(2.4 * frame + 0.3 * band_noise(15, (6, 16), np.pi / 4, 0.3))
 
 
 def _train() -> FloatArray:
-    return _standardised(np.clip(2 * _wave(34, 0), -1, 1) + 0.1 * _band_noise(16, (10, 30)))
+    return standardised(np.clip(2 * wave(34, 0), -1, 1) + 0.1 * band_noise(16, (10, 30)))
 
 
 def _motorcycle() -> FloatArray:
-    return _standardised(
-        _wave(38, 38, 0.5, 3) + _wave(38, -38, 0.5, 4) + 0.4 * _band_noise(17, (20, 40))
+    return standardised(
+        wave(38, 38, 0.5, 3) + wave(38, -38, 0.5, 4) + 0.4 * band_noise(17, (20, 40))
     )
 
 
@@ -184,11 +129,11 @@ def _bicycle() -> FloatArray:
             origin = start + (np.array(wrap) - 1) * TILE_PX
             ends = [tuple(round(16 * v) for v in p) for p in (origin, origin + reach)]
             cv2.line(field, ends[0], ends[1], 1.0, 2, cv2.LINE_AA, 4)
-    return _standardised(field)
+    return standardised(field)
 
 
 def _plain() -> FloatArray:
-    return _band_noise(19, (14, 60))
+    return band_noise(19, (14, 60))
 
 
 _FAMILIES: dict[str, Callable[[], FloatArray]] = {

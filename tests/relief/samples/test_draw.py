@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from relief.formats.cityscapes import CityscapesTree
-from relief.samples.draw import CITIES, draw_sample
+from relief.samples.draw import draw_sample, main
+from relief.samples.scene_files import CITIES
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import CITYSCAPES_19, CITYSCAPES_LABELS
 
@@ -22,7 +23,7 @@ def contents(root: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
     root = tmp_path_factory.mktemp("sample") / "nested" / "tree"
-    assert draw_sample(root, train_images=2, val_images=3, processes=2) > 0
+    assert draw_sample(root, train_images=2, val_images=3, threads=2) > 0
     return root
 
 
@@ -40,8 +41,8 @@ def ground_truth(sample):
     ]
 
 
-def test_tree_is_the_same_for_any_number_of_processes(sample, tmp_path):
-    draw_sample(tmp_path, train_images=2, val_images=3, processes=1)
+def test_tree_is_the_same_for_any_number_of_threads(sample, tmp_path):
+    draw_sample(tmp_path, train_images=2, val_images=3, threads=1)
     assert contents(tmp_path) == contents(sample)
     assert len(contents(sample)) == 5 * 4 + 1  # four files a scene, and the marker
 
@@ -87,12 +88,10 @@ def test_instance_ids_are_encoded_as_in_the_data_set(ground_truth):
         assert is_object.any()
 
 
-def test_void_and_group_regions_are_there(ground_truth):
+def test_void_regions_are_there(ground_truth):
     ids = [set(np.unique(instance_ids).tolist()) for instance_ids, _ in ground_truth]
     assert all(3 in found for found in ids)  # out of roi
     assert any(1 in found for found in ids)  # ego vehicle
-    things = {label.label_id for label in CITYSCAPES_LABELS if label.is_thing}
-    assert any(found & things for found in ids)  # a thing label without number is a group
 
 
 def test_depth_is_within_range_and_the_sky_far(sample, ground_truth):
@@ -118,7 +117,7 @@ def test_a_deleted_part_is_not_drawn_again(tmp_path):
 
 
 def test_a_stopped_drawing_is_completed(sample, tmp_path):
-    draw_sample(tmp_path, train_images=2, val_images=3, processes=1)
+    draw_sample(tmp_path, train_images=2, val_images=3, threads=1)
     marker = json.loads((tmp_path / "sample.json").read_text())
     (tmp_path / "sample.json").unlink()
     drawing = {**marker, "parts": ["leftImg8bit", "gtFine", "depth"]}
@@ -148,3 +147,17 @@ def test_a_root_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot write the sample"):
         draw_sample(tmp_path / "file" / "root", train_images=1, val_images=0)
+
+
+def test_the_command_draws_once(tmp_path, monkeypatch, capsys):
+    words = ["draw", "--root", str(tmp_path), "--train_images", "1", "--val_images", "1"]
+    monkeypatch.setattr("sys.argv", words)
+    main()
+    assert "drawn in" in capsys.readouterr().out
+    main()
+    assert "already drawn" in capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", [*words, "--seed", "9"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.startswith("another sample is there")

@@ -5,7 +5,8 @@ import pytest
 
 from relief.samples.canvas import Canvas
 from relief.samples.palette import surface
-from relief.samples.street import View, paint_facade, paint_ground
+from relief.samples.street import paint_facade, paint_ground
+from relief.samples.view import View
 
 VIEW = View(horizon_px=40.0, centre_px=64.0, focal_px=100.0, height_m=2.0, bend=0.0)
 

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from relief.samples.textures import TILE_PX, texture_field
+from relief.samples.fields import TILE_PX
+from relief.samples.textures import texture_field
 from relief.schema.label_spaces import CITYSCAPES_19
 
 
