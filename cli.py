@@ -8,7 +8,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ import pytorch_lightning as pl
 from jsonargparse import ArgumentError
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from rich.console import Console
-from rich.logging import RichHandler
 
+from relief.formats.atomic import check_writable, write_text
+from relief.reports.run_log import open_log, start_log, step, time_steps
 from relief.schema.errors import ReliefError, StoppedBySignal, UsageError
 
+__all__ = ["start_log", "step", "time_steps"]  # the scripts find them here
 CONFIGS = Path(__file__).parent / "configs"
 QUIET_TRAINER = {
     "logger": False,
@@ -103,53 +105,7 @@ def quiet_libraries() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning.*")
     warnings.filterwarnings("ignore", message=".*LightningCLI.*args.*")
-    log = logging.getLogger("relief")
-    if not log.handlers:
-        console = Console(soft_wrap=True, highlight=False)
-        log.addHandler(PlainHandler(console))
-        log.setLevel(logging.INFO if is_first_process() else logging.ERROR)
-        log.propagate = False
-
-
-class PlainHandler(RichHandler):
-    """Log lines on the terminal as plain lines, beside progress bars."""
-
-    def __init__(self, console: Console) -> None:
-        super().__init__(console=console, show_time=False, show_level=False, show_path=False)
-
-
-class Stopwatch(logging.Handler):
-    """Keeps the seconds of the steps that are logged with `extra={"step": ..., "seconds": ...}`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.steps: list[tuple[str, float]] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Notes one step."""
-        if hasattr(record, "seconds"):
-            self.steps.append((str(getattr(record, "step", "")), float(record.seconds)))
-
-
-def time_steps() -> Stopwatch:
-    """Starts to collect the times of the steps of this run."""
-    log = logging.getLogger("relief")
-    for handler in [h for h in log.handlers if isinstance(h, Stopwatch)]:
-        log.removeHandler(handler)
-    stopwatch = Stopwatch()
-    log.addHandler(stopwatch)
-    return stopwatch
-
-
-def start_log(out: Path) -> None:
-    """From here on what is said also goes to OUT/log.txt."""
-    log = logging.getLogger("relief")
-    for handler in [h for h in log.handlers if isinstance(h, logging.FileHandler)]:
-        log.removeHandler(handler)
-        handler.close()
-    file = logging.FileHandler(out / "log.txt", encoding="utf-8")
-    file.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
-    log.addHandler(file)
+    open_log(speaks=is_first_process())
 
 
 def is_first_process() -> bool:
@@ -161,6 +117,12 @@ def say(text: str) -> None:
     """One line for people, on standard output and in the log, from the first process only."""
     if is_first_process():
         logging.getLogger("relief").info(text)
+
+
+def say_all(lines: Iterable[str]) -> None:
+    """Several lines for people."""
+    for line in lines:
+        say(line)
 
 
 def complain(text: str) -> None:
@@ -200,6 +162,25 @@ def exit_code(
         return 130
     except Exception as error:
         return _fault(error)
+
+
+def open_out(out: Path, yaml: str) -> None:
+    """From here on the output folder has the log and the whole configuration of the run."""
+    check_writable(out)
+    start_log(out)
+    write_text(out / "run.yaml", yaml)
+
+
+def conclude(line: str | None, *, skip: bool) -> int:
+    """The exit code of a run some of whose images have no labels, which `line` says.
+
+    Args:
+        line: `None` when all is done.
+        skip: The user said that such images may be skipped.
+    """
+    if line is not None:
+        complain(f"error: {line}")
+    return EXIT_DONE if line is None or skip else EXIT_INCOMPLETE
 
 
 def _fault(error: Exception) -> int:

@@ -1,8 +1,6 @@
 """The main job: `python label.py` turns images into panoptic pseudo-labels.
 
-python label.py                                                  the embedded sample
-python label.py --config configs/label/image_folder.yaml --data.init_args.root DIR
-python label.py --config FILE --out DIR [--codebook FILE] [--limit N] [--overwrite true]
+python label.py [--config FILE] [--out DIR] [--codebook FILE] [--limit N] [--overwrite true]
 """
 
 from __future__ import annotations
@@ -15,12 +13,12 @@ from typing import cast
 from pytorch_lightning.cli import LightningArgumentParser
 
 import cli
-from datamodules.labelling import Item, LabellingDataModule
+from datamodules.items import Item
+from datamodules.labelling import LabellingDataModule
 from lightning_modules.codebook_fitter import CodebookFitter
 from lightning_modules.codebook_passes import fit_codebook
 from lightning_modules.labeler import Labeler
 from lightning_modules.thing_finder import ThingFinder
-from relief.formats.atomic import write_text
 from relief.formats.label_run import LabelRun, outcome
 from relief.formats.label_store import read_manifest
 from relief.reports.terminal import print_run_summary
@@ -37,11 +35,11 @@ class LabelCLI(cli.ReliefCLI):
         parser.add_argument("--codebook", type=str | None, default=None, help="Use this codebook.")
         parser.add_argument("--limit", type=int | None, default=None, help="Label the first N.")
         shared = ("backbone", "codebook", "geometry")
-        seams = (
+        also = (*shared, "depth", "split_short_side_px")
+        for base, name, parts in (
             (CodebookFitter, "fitter", shared),
-            (ThingFinder, "thingness", (*shared, "depth", "split_short_side_px")),
-        )
-        for base, name, parts in seams:
+            (ThingFinder, "thingness", also),
+        ):
             parser.add_subclass_arguments(base, name, required=False)
             for part in parts:
                 target = f"{name}.init_args.{part}"
@@ -52,9 +50,7 @@ class LabelJob:
     """One labelling run, step by step."""
 
     def __init__(self, parsed: LabelCLI) -> None:
-        self.option = parsed.option
-        self.parsed = parsed
-        self.trainer = parsed.trainer
+        self.parsed, self.option, self.trainer = parsed, parsed.option, parsed.trainer
         self.labeler = cast(Labeler, parsed.model)
         self.data = cast(LabellingDataModule, parsed.datamodule)
         self.run = LabelRun(parsed.out)
@@ -63,6 +59,7 @@ class LabelJob:
         """Finds everything that can be wrong with the use, before any work."""
         self.data.prepare_data()
         items = self.data.items(self.data.split)[: self.option("limit")]
+        self.data.images_to_label = len(items)
         self.labeler.load_weights()
         if self.option("codebook") is not None:
             self.labeler.read_codebook(Path(self.option("codebook")))
@@ -71,10 +68,8 @@ class LabelJob:
         manifest = self.manifest(items)
         if cli.is_first_process():
             self.run.claim(manifest, overwrite=self.option("overwrite"))
-            cli.start_log(self.run.out)
-            write_text(self.run.out / "run.yaml", self.parsed.resolved_yaml())
-        for note in manifest.notes:
-            cli.say(note)
+            cli.open_out(self.run.out, self.parsed.resolved_yaml())
+        cli.say_all(manifest.notes)
         return items
 
     def manifest(self, items: Sequence[Item]) -> Manifest:
@@ -101,15 +96,8 @@ class LabelJob:
             cli.say(f"{len(done)} of {len(items)} images already labelled")
         self.data.begin("label", [item for item in items if item.key not in done])
         self.trainer.predict(self.labeler, datamodule=self.data, return_predictions=False)
-        return self.conclude() if self.trainer.is_global_zero else cli.EXIT_DONE
-
-    def conclude(self) -> int:
-        """Says which images have no labels; that is exit code 1 unless they may be skipped."""
-        line = outcome(read_manifest(self.run.out))
-        if line is not None:
-            cli.complain(f"error: {line}")
-        skipped = line is None or self.data.on_error == "skip"
-        return cli.EXIT_DONE if skipped else cli.EXIT_INCOMPLETE
+        line = outcome(read_manifest(self.run.out)) if self.trainer.is_global_zero else None
+        return cli.conclude(line, skip=self.data.on_error == "skip")
 
 
 def main(args: Sequence[str] | None = None) -> int:

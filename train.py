@@ -22,7 +22,7 @@ import cli
 from callbacks.checkpoints import keep_checkpoints_in, newest_checkpoint
 from callbacks.metrics_csv import MetricsCsv
 from datamodules.label_runs import make_labels
-from relief.formats.atomic import check_writable, write_text
+from relief.formats.atomic import write_text
 from relief.schema.errors import StoppedBySignal
 
 SAMPLE = "train/sample.yaml"
@@ -71,9 +71,7 @@ class TrainCLI(cli.ReliefCLI):
     def before_fit(self) -> None:
         """Keeps the configuration beside what it makes."""
         if cli.is_first_process():
-            check_writable(self.out)
-            cli.start_log(self.out)
-            write_text(self.out / RUN, self.resolved_yaml())
+            cli.open_out(self.out, self.resolved_yaml())
 
     def after_validate(self) -> None:
         """Writes the figures; `fit` has its own file."""
@@ -102,6 +100,10 @@ def main(args: Sequence[str] | None = None) -> int:
         )
     except SIGTERMException:
         raise StoppedBySignal(signal.SIGTERM) from None
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):  # Lightning makes it exit code 1
+            raise StoppedBySignal(signal.SIGINT) from None
+        raise
     return cli.EXIT_DONE
 
 

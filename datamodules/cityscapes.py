@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from datamodules.labelling import Item, LabellingDataModule, OnError
+from datamodules.items import Item
+from datamodules.labelling import LabellingDataModule, OnError
 from relief.formats.cityscapes import CityscapesTree
 from relief.schema.label_spaces import label_space as find_label_space
 from relief.schema.parts import DepthReader

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from datamodules.labelling import Item, LabellingDataModule, OnError
+from datamodules.items import Item
+from datamodules.labelling import LabellingDataModule, OnError
 from relief.formats.images import find_images
 from relief.schema.errors import UsageError
 from relief.schema.parts import DepthReader

@@ -2,125 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, TypedDict
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader
 
-from relief.formats.depth_files import check_aspect
-from relief.formats.images import read_image
-from relief.schema.batch import Failure, ImageBatch
-from relief.schema.errors import ReadError, UsageError
+from datamodules.items import Item, ItemDataset, Sample, ShardSampler, collate
 from relief.schema.parts import DepthReader
+from relief.schema.selection import evenly_spaced
 
 Pass = Literal["fit", "observe", "label"]
 OnError = Literal["record", "skip", "stop"]
-NOTHING = -1  # index of a padding sample: every rank runs the same number of batches
-
-
-@dataclass(frozen=True)
-class Item:
-    """One image to read. The key is the path stem of everything written about it."""
-
-    key: str
-    image_path: Path
-    file_name: str  # below the data set's folder, with forward slashes
-    depth_path: str | None = None
-    target: Callable[[], Tensor] | None = None  # (H, W, 2) int64, read only when asked for
-
-
-class Sample(TypedDict, total=False):
-    """What one item becomes: an image with its key, a failure, or nothing (padding)."""
-
-    key: str
-    image: Tensor
-    depth: Tensor
-    target: Tensor
-    failure: Failure
-
-
-class ItemDataset(Dataset[Sample]):
-    """Reads items; a file that cannot be used becomes a `failure`, never an exception."""
-
-    def __init__(
-        self, items: Sequence[Item], depth: DepthReader | None, with_targets: bool
-    ) -> None:
-        self.items = items
-        self.depth = depth
-        self.with_targets = with_targets
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __getitem__(self, index: int) -> Sample:
-        if index == NOTHING:
-            return {}
-        item = self.items[index]
-        try:
-            return self._read(item)
-        except ReadError as error:
-            return {"failure": {"key": item.key, "reason": str(error)}}
-
-    def _read(self, item: Item) -> Sample:
-        sample: Sample = {"key": item.key, "image": read_image(item.image_path)}
-        if self.depth is not None:
-            if item.depth_path is None:
-                msg = f"depth is missing: {item.key}. Add its file, or label without depth."
-                raise ReadError(msg)
-            sample["depth"] = self.depth.read(item.depth_path)
-            size = (sample["image"].shape[1], sample["image"].shape[2])
-            check_aspect(sample["depth"], size, item.depth_path)
-        if self.with_targets and item.target is not None:
-            sample["target"] = item.target()
-        return sample
-
-
-class ShardSampler(Sampler[int]):
-    """Every index on exactly one rank, in order; shorter shards are padded with `NOTHING`."""
-
-    def __init__(self, length: int, rank: int, world_size: int) -> None:
-        self.length, self.rank, self.world_size = length, rank, world_size
-
-    def __len__(self) -> int:
-        return max(1, -(-self.length // self.world_size))
-
-    def __iter__(self) -> Iterator[int]:
-        indices = range(self.rank, self.length, self.world_size)
-        yield from indices
-        yield from [NOTHING] * (len(self) - len(indices))
-
-
-def collate(samples: Sequence[Sample]) -> ImageBatch:
-    """Stacks the samples that could be read; names the others in `failures`.
-
-    Raises:
-        UsageError: The images differ in size.
-    """
-    readable = [sample for sample in samples if "image" in sample]
-    failures = [sample["failure"] for sample in samples if "failure" in sample]
-    batch: ImageBatch = {
-        "image": torch.zeros((0, 3, 1, 1), dtype=torch.uint8),
-        "key": [sample["key"] for sample in readable],
-        "failures": failures,
-    }
-    if not readable:
-        return batch
-    if len({sample["image"].shape for sample in readable}) > 1:
-        msg = (
-            f"images differ in size: {', '.join(batch['key'])}. Set --data.init_args.batch_size 1."
-        )
-        raise UsageError(msg)
-    batch["image"] = torch.stack([sample["image"] for sample in readable])
-    if "depth" in readable[0]:
-        batch["depth"] = torch.stack([sample["depth"] for sample in readable])
-    if "target" in readable[0]:
-        batch["target"] = torch.stack([sample["target"] for sample in readable])
-    return batch
+OBSERVED_IMAGES = 200  # at most so many are looked at for things and groups
 
 
 class LabellingDataModule(pl.LightningDataModule):
@@ -154,6 +49,7 @@ class LabellingDataModule(pl.LightningDataModule):
         self.num_workers = num_workers
         self.on_error = on_error
         self.current_pass: Pass = "label"
+        self.images_to_label = 0
         self._items: Sequence[Item] = ()
         self._by_key: dict[str, Item] = {}
         self._with_targets = False
@@ -173,6 +69,21 @@ class LabellingDataModule(pl.LightningDataModule):
     def sample(self, key: str) -> Sample:
         """One image of the labelled split as it is read, without ground truth."""
         return ItemDataset([self.item(key)], self.depth, with_targets=False)[0]
+
+    def observed_items(self) -> list[Item]:
+        """The images that things and groups are decided on, evenly spaced over the keys."""
+        return evenly_spaced(self.items(self.observe_split), OBSERVED_IMAGES)
+
+    def images_left(self, done: int) -> int:
+        """Images that all passes from the current one on still have to read.
+
+        Args:
+            done: Batches of the current pass that are done, on every rank.
+        """
+        left = len(self._items) - done * self.batch_size
+        if self.current_pass == "fit":
+            left += len(self.observed_items())
+        return max(0, left) + (0 if self.current_pass == "label" else self.images_to_label)
 
     def begin(self, name: Pass, items: Sequence[Item], *, with_targets: bool = False) -> None:
         """Says which items the next `trainer.predict` reads."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
@@ -18,19 +17,10 @@ from relief.schema.errors import UsageError
 from relief.schema.geometry import WindowGeometry
 from relief.schema.parts import Backbone, KMeansFitter
 
-T = TypeVar("T")
-
 
 def samples_per_image(num_images: int, max_samples: int, most: int = 2000) -> int:
     """How many features every image gives: min(2000, max(1, max_samples // images))."""
     return min(most, max(1, max_samples // max(1, num_images)))
-
-
-def evenly_spaced(keys: Sequence[T], most: int) -> list[T]:
-    """At most `most` of some sorted things, evenly spaced over them, the first included."""
-    if len(keys) <= most:
-        return list(keys)
-    return [keys[i * len(keys) // most] for i in range(most)]
 
 
 def key_generator(seed: int, key: str) -> torch.Generator:

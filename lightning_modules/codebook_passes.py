@@ -9,10 +9,9 @@ from typing import Any, Protocol
 
 import pytorch_lightning as pl
 
-from lightning_modules.codebook_fitter import CodebookFitter, evenly_spaced
+from lightning_modules.codebook_fitter import CodebookFitter
 from lightning_modules.thing_finder import ThingFinder
 
-OBSERVED_IMAGES = 200
 log = logging.getLogger("relief")
 
 
@@ -20,10 +19,12 @@ class PassData(Protocol):
     """What the passes ask of a DataModule."""
 
     fit_split: str
-    observe_split: str
 
     def items(self, split: str) -> list[Any]:
         """The images of a split, sorted by key."""
+
+    def observed_items(self) -> list[Any]:
+        """The images that things and groups are decided on."""
 
     def begin(self, name: Any, items: Sequence[Any], *, with_targets: bool = False) -> None:
         """Says what the next pass reads."""
@@ -49,7 +50,7 @@ def fit_codebook(
     _log("centroids", len(items), start)
 
     start = time.perf_counter()
-    seen = evenly_spaced(source.items(source.observe_split), OBSERVED_IMAGES)
+    seen = source.observed_items()
     source.begin("observe", seen, with_targets=finder.needs_targets)
     trainer.predict(finder, datamodule=data, return_predictions=False)
     _log("things and groups", len(seen), start)

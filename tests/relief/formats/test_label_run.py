@@ -1,4 +1,5 @@
 import dataclasses
+import logging
 
 import pytest
 import torch
@@ -64,11 +65,12 @@ def test_nothing_is_said_when_all_is_done(tmp_path):
     assert outcome(run.complete()) is None
 
 
-def test_a_cut_label_is_not_done_and_is_named(tmp_path, caplog):
+def test_a_cut_label_is_not_done_and_is_named(tmp_path, caplog, monkeypatch):
     run = started(tmp_path)
     write(run, "a/one")
     path = panoptic_path(run.out, "a/one")
     path.write_bytes(path.read_bytes()[:-20])
+    monkeypatch.setattr(logging.getLogger("relief"), "propagate", True)
     with caplog.at_level("INFO", logger="relief"):
         assert run.labelled(KEYS) == []
     assert caplog.messages == ["re-labelling a/one: existing label is not readable"]

@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 
 from datamodules.image_folder import ImageFolder
-from datamodules.labelling import NOTHING, ItemDataset, ShardSampler, collate
+from datamodules.items import NOTHING, ItemDataset, ShardSampler, collate
 from relief.formats.depth_files import FolderDepth
 from relief.schema.errors import UsageError
 
