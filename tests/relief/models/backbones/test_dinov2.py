@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from relief.models.backbones.dinov2 import DINOv2
+from relief.schema.errors import WeightsError
+from relief.schema.parts import Backbone
+
+GOLDEN = Path(__file__).parents[3] / "golden" / "cause_tr.npz"
+
+
+@pytest.fixture(scope="module")
+def golden():
+    with np.load(GOLDEN, allow_pickle=False) as file:
+        return {name: torch.from_numpy(file[name]) for name in file.files}
+
+
+@pytest.fixture
+def weights(golden, tmp_path):
+    prefix = "w/backbone."
+    own = {n.removeprefix(prefix): t for n, t in golden.items() if n.startswith(prefix)}
+    torch.save(own, tmp_path / "dinov2.pth")
+    return str(tmp_path / "dinov2.pth")
+
+
+def test_patch_tokens_are_the_published_ones(weights, golden):
+    backbone = DINOv2(weights, num_heads=3)
+    backbone.setup()
+    backbone.setup()
+    assert isinstance(backbone, Backbone)
+    assert backbone.dim == 48
+    features = backbone(golden["crop_u8"] / 255)
+    expected = golden["backbone_tokens"][:, 1:].transpose(1, 2).unflatten(2, (23, 23))
+    torch.testing.assert_close(features, expected, atol=1e-4, rtol=0)
+
+
+def test_averaging_with_the_mirror_image(weights, golden):
+    plain, averaged = DINOv2(weights, 3), DINOv2(weights, 3, average_mirror=True)
+    plain.setup()
+    averaged.setup()
+    image = golden["crop_u8"] / 255
+    expected = (plain(image) + plain(image.flip(-1)).flip(-1)) / 2
+    torch.testing.assert_close(averaged(image), expected, atol=1e-5, rtol=0)
+    assert not torch.allclose(averaged(image), plain(image), atol=1e-3)
+
+
+def test_missing_weights(tmp_path):
+    with pytest.raises(WeightsError, match="no such file"):
+        DINOv2(str(tmp_path / "none.pth")).setup()
