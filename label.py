@@ -1,6 +1,5 @@
 """The main job: `python label.py` turns images into panoptic pseudo-labels.
-
-python label.py [--config FILE] [--out DIR] [--codebook FILE] [--limit N] [--overwrite true]
+[--config FILE] [--out DIR] [--codebook FILE] [--limit N] [--overwrite true]
 """
 
 from __future__ import annotations
