@@ -2,6 +2,12 @@
 
 import csv
 import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,8 +15,10 @@ import pytest
 import torch
 import yaml
 
+import cli
 import train
 from lightning_modules.panoptic_segmenter import PanopticSegmenter
+from relief.samples.draw import draw_sample
 
 SHADES = {7: (90, 60, 90), 23: (200, 160, 90), 26: (30, 40, 160)}  # road, sky, car
 
@@ -176,3 +184,79 @@ def test_validate_measures_a_checkpoint_and_leaves_the_log(recipe, trained):
     figures = json.loads((trained / "validate.json").read_text())
     assert figures["val/pq"] == pytest.approx(float(rows(trained)[-1]["val/pq"]), abs=1e-3)
     assert (trained / "metrics.csv").read_text() == before
+
+
+def test_a_store_that_cannot_be_trained_on_is_told_in_a_line(recipe, tmp_path, capsys):
+    arguments = ["--data.init_args.labels.init_args.split", "val", "--out", str(tmp_path)]
+    code = cli.exit_code(train.main, ["fit", "--config", str(recipe[0]), *arguments])
+    assert code == 2
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert told.startswith("error: no image has labels: ")
+
+
+def run(*arguments):
+    script = Path(train.__file__)
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, str(script), *arguments], cwd=script.parent, env=environment, check=False
+    ).returncode
+
+
+@pytest.mark.slow
+def test_two_processes_measure_what_one_does(recipe, trained, tmp_path):
+    """Three images on two ranks: one rank has a single one."""
+    figures = {}
+    for number in (1, 2):
+        out = tmp_path / str(number)
+        assert run(
+            "validate", "--config", str(recipe[0]), "--out", str(out),
+            "--ckpt_path", str(trained / "checkpoints" / "last.ckpt"),
+            "--trainer.devices", str(number), "--trainer.strategy", "ddp" if number > 1 else "auto",
+        ) == 0  # fmt: skip
+        figures[number] = json.loads((out / "validate.json").read_text())
+    assert figures[1]["val/pq"] > 0
+    assert figures[2] == figures[1]
+
+
+@pytest.mark.slow
+def test_two_processes_train_and_resume(recipe, tmp_path):
+    command = ["fit", "--config", str(recipe[0]), "--out", str(tmp_path)]
+    command += ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
+    assert run(*command, "--trainer.max_steps", "3") == 0
+    assert run(*command) == 0
+    assert [row["step"] for row in rows(tmp_path) if row["train/loss"]] == list("012345")
+
+
+@pytest.mark.slow
+def test_a_stop_by_a_signal_is_resumed(recipe, tmp_path):
+    command = ["fit", "--config", str(recipe[0]), "--out", str(tmp_path)]
+    command += ["--trainer.max_steps", "400", "--trainer.val_check_interval", "400"]
+    script = Path(train.__file__)
+    training = subprocess.Popen([sys.executable, str(script), *command], cwd=script.parent)
+    while not (tmp_path / "checkpoints" / "last.ckpt").exists() and training.poll() is None:
+        time.sleep(0.2)
+    training.terminate()
+    assert training.wait(timeout=60) == 143
+    step = weights(tmp_path)["global_step"]
+    assert 0 < step < 400
+    assert run(*command, "--trainer.max_steps", str(step + 2)) == 0
+    assert weights(tmp_path)["global_step"] == step + 2
+
+
+@pytest.mark.slow
+def test_four_images_are_learned_by_heart(tmp_path):
+    """The sample's network and learning rate, on ground truth: declared, no honest figure."""
+    root = tmp_path / "sample"
+    draw_sample(root, train_images=4, val_images=1, seed=3)
+    shutil.rmtree(root / "leftImg8bit" / "val")
+    for kind in ("leftImg8bit", "gtFine"):
+        shutil.rmtree(root / kind / "val", ignore_errors=True)
+        (root / kind / "val").symlink_to(root / kind / "train")
+    config = Path(cli.CONFIGS, "train", "sample_ground_truth.yaml")
+    assert run(
+        "fit", "--config", str(config), "--out", str(tmp_path / "out"),
+        "--data.init_args.root", str(root), "--data.init_args.labels.init_args.root", str(root),
+        "--trainer.max_steps", "200", "--trainer.val_check_interval", "200",
+        "--model.init_args.augmentations", "[]",
+    ) == 0  # fmt: skip
+    assert float(rows(tmp_path / "out")[-1]["val/pq"]) >= 75

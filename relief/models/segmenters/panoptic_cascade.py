@@ -19,9 +19,9 @@ from relief.models.segmenters.detectron2_parts import (
     Instances,
     PanopticFPN,
     ROIMasks,
-    SemSegFPNHead,
     get_cfg,
 )
+from relief.models.segmenters.semantic_head import SemanticHead
 from relief.ops.instance_targets import instance_targets
 from relief.schema.label_spaces import VOID
 from relief.schema.training import Detections, SegmenterPrediction, TrainingBatch
@@ -53,6 +53,7 @@ class PanopticCascade(nn.Module):
         semantic_width: Channels of the semantic head, a multiple of 32.
         roi_sampling_ratio: Samples per cell and side of ROIAlign; 0 takes as many as fit.
         semantic_loss_weight: Weight of the semantic loss in the sum.
+        semantic_loss_stride_px: The semantic loss looks at every n-th pixel of every n-th row.
         drop_loss_iou: Proposals that overlap no labelled box by more than this are not taught to
             be background; `None` turns DropLoss off.
         score_threshold: Least score of a detection.
@@ -78,6 +79,7 @@ class PanopticCascade(nn.Module):
         semantic_width: int = 128,
         roi_sampling_ratio: int = 0,
         semantic_loss_weight: float = 0.5,
+        semantic_loss_stride_px: int = 1,
         drop_loss_iou: float | None = 0.4,
         score_threshold: float = 0.5,
         suppression_iou: float = 0.5,
@@ -112,7 +114,9 @@ class PanopticCascade(nn.Module):
         model.SEM_SEG_HEAD.CONVS_DIM = semantic_width
         model.SEM_SEG_HEAD.LOSS_WEIGHT = semantic_loss_weight
         model.SEM_SEG_HEAD.IGNORE_VALUE = VOID
-        self.detector = _build(config, backbone, drop_loss_iou)
+        self.detector = _build(config, backbone)
+        self.detector.roi_heads.drop_loss_iou = drop_loss_iou
+        self.detector.sem_seg_head.loss_stride_px = semantic_loss_stride_px
 
     def setup(self) -> None:
         """Loads the initial weights of the backbone, if it has any.
@@ -171,19 +175,17 @@ class PanopticCascade(nn.Module):
         )
 
 
-def _build(config: CfgNode, backbone: nn.Module, drop_loss_iou: float | None) -> PanopticFPN:
+def _build(config: CfgNode, backbone: nn.Module) -> PanopticFPN:
     shapes = cast(Backbone, backbone).output_shape()
     proposal_parts = RPN.from_config(config, shapes)
     proposal_parts["head"] = FloatRPNHead(
         config, [shapes[name] for name in config.MODEL.RPN.IN_FEATURES]
     )
-    heads = DropLossCascade(config, shapes)
-    heads.drop_loss_iou = drop_loss_iou
     return PanopticFPN(
         backbone=backbone,
         proposal_generator=RPN(**proposal_parts),
-        roi_heads=heads,
-        sem_seg_head=SemSegFPNHead(config, shapes),
+        roi_heads=DropLossCascade(config, shapes),
+        sem_seg_head=SemanticHead(config, shapes),
         pixel_mean=IMAGENET_MEAN,
         pixel_std=IMAGENET_STD,
     )
