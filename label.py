@@ -1,6 +1,4 @@
-"""The main job: `python label.py` turns images into panoptic pseudo-labels.
-[--config FILE] [--out DIR] [--codebook FILE] [--limit N] [--overwrite true]
-"""
+"""The main job: `python label.py` turns images into panoptic pseudo-labels (see README.md)."""
 
 from __future__ import annotations
 

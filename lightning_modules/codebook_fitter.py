@@ -61,7 +61,9 @@ class CodebookFitter(pl.LightningModule):
         self._samples: dict[str, Tensor] = {}
 
     def expect(self) -> None:
-        """Tells the codebook how many clusters it is going to have."""
+        """Tells the codebook how many clusters it is going to have; loads what the fit needs."""
+        if hasattr(self.kmeans, "setup"):
+            self.kmeans.setup()
         self.codebook.expect(self.kmeans.k)
 
     def begin(self, num_images: int) -> None:

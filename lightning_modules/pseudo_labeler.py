@@ -13,6 +13,7 @@ from lightning_modules.labeler import Labeler, origin
 from relief.models.cluster_segmentation import segment, window_features
 from relief.models.codebook import Codebook
 from relief.models.depth.sources import depth_at
+from relief.models.refined_segmentation import RefinedSegmentation
 from relief.ops.panoptic_map import compose_panoptic
 from relief.ops.resize import resize_nearest
 from relief.schema.geometry import WindowGeometry, scaled_size
@@ -31,6 +32,7 @@ class PseudoLabeler(Labeler):
         depth: A depth network, or `None` when depth comes with the batch or is not needed.
         geometry: The size the backbone sees, and its windows.
         split_short_side_px: The size at which splitting runs; areas and tau mean pixels there.
+        segmentation: In place of one plain look: several scales, a CRF.
     """
 
     def __init__(
@@ -41,14 +43,22 @@ class PseudoLabeler(Labeler):
         depth: nn.Module | None = None,
         geometry: WindowGeometry | None = None,
         split_short_side_px: int = 512,
+        segmentation: RefinedSegmentation | None = None,
     ) -> None:
         super().__init__()
+        self.segmentation = segmentation
         self.backbone = backbone
         self.codebook = codebook
         self.splitter = splitter
         self.depth = depth
         self.geometry = geometry or WindowGeometry()
         self.split_short_side_px = split_short_side_px
+
+    def load_weights(self) -> None:
+        """As every labeller; a refiner finds its library here too."""
+        super().load_weights()
+        if self.segmentation is not None:
+            self.segmentation.setup()
 
     @property
     def is_ready(self) -> bool:
@@ -86,7 +96,7 @@ class PseudoLabeler(Labeler):
             thing_ids=tuple(codebook.thing_categories.nonzero()[:, 0].tolist()) if known else None,
             groups=self._padded_groups() if known else None,
             supervision=(*source.supervision, *codebook.metadata.get("supervision", ())),
-            notes=source.notes,
+            notes=(*source.notes, *codebook.metadata.get("notes", ())),
             images=dict.fromkeys(keys, "pending"),
         )
 
@@ -107,7 +117,9 @@ class PseudoLabeler(Labeler):
             Semantic map (H, W) and panoptic map (H, W, 2), int64, at the image's own size.
         """
         own_size = (image.shape[-2], image.shape[-1])
-        semantic = segment(cast(Backbone, self.backbone), self.codebook, image, self.geometry)
+        segmentation = self.segmentation or segment
+        backbone = cast(Backbone, self.backbone)
+        semantic = segmentation(backbone, self.codebook, image, self.geometry)
         size = scaled_size(own_size, self.split_short_side_px)
         small = resize_nearest(semantic[None], size)
         instance = self.split(small, depth_at(self.depth, image, depth, size))
