@@ -60,7 +60,7 @@ class LabelJob:
         self.labeler.load_weights()
         if self.option("codebook") is not None:
             self.labeler.read_codebook(Path(self.option("codebook")))
-        elif self.option("fitter") is not None:
+        elif not self.labeler.is_ready:
             self.option("fitter").expect()
         manifest = self.manifest(items)
         if cli.is_first_process():

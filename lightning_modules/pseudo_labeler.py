@@ -55,8 +55,9 @@ class PseudoLabeler(Labeler):
         self.split_short_side_px = split_short_side_px
 
     def load_weights(self) -> None:
-        """As every labeller; a refiner finds its library here too."""
+        """As every labeller; a published codebook is read here, a refiner finds its library."""
         super().load_weights()
+        self.codebook.read_if_given(None, cast(Backbone, self.backbone).dim)
         if self.segmentation is not None:
             self.segmentation.setup()
 
