@@ -160,6 +160,7 @@ class _Course:
         self.generator = generator
         self.say = say
         self.step = 0
+        self.losses: list[float] = []
         self.optimizer = torch.optim.AdamW(
             network.parameters(), lr=plan.learning_rate, weight_decay=0.02, betas=(0.9, 0.98)
         )
@@ -172,7 +173,6 @@ class _Course:
         loss_of: Callable[[Tensor, Tensor], Tensor],
     ) -> None:
         """Learns for a while on (N, 3, H, W) views and (N, ?, h, w) targets."""
-        total = 0.0
         for image, target in self.batches(steps, views, targets):
             for group in self.optimizer.param_groups:
                 group["lr"] = self.learning_rate()
@@ -184,10 +184,11 @@ class _Course:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
             self.optimizer.step()
             self.step += 1
-            total += loss.item()
+            self.losses.append(loss.item())
             if self.step % 100 == 0:
-                self.say(f"step {self.step} of {self.plan.steps}, loss {total / 100:.3f}")
-                total = 0.0
+                mean = sum(self.losses) / len(self.losses)
+                self.say(f"step {self.step} of {self.plan.steps}, loss {mean:.3f}")
+                self.losses.clear()
 
     def learning_rate(self) -> float:
         """Linear warm-up over 100 steps, then half a cosine down to a hundredth."""

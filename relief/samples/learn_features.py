@@ -1,6 +1,7 @@
 """Learns the sample's features: `python -m relief.samples.learn_features --root DIR --out FILE`.
 
-See `relief.samples.feature_learner` for what is learned from what.
+With `--handmade` the whitening of the hand-made features is fitted instead, in seconds. See
+`relief.samples.feature_learner` for what is learned from what.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from pathlib import Path
 
 import torch
 
+from relief.models.backbones.handmade import save_whitening
 from relief.samples.feature_learner import LearningPlan, learn_features
+from relief.samples.handmade_whitening import fit_handmade
 from relief.samples.train_images import load_train_images
 from relief.schema.errors import ReliefError
 
@@ -21,29 +24,24 @@ NOTE = "the features know drawn scenes only: they were learned on the sample's t
 
 def main(arguments: list[str] | None = None) -> int:
     """Reads the train images, learns, writes one safetensors file. Returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--root", type=Path, required=True, help="a drawn sample")
-    parser.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
-    parser.add_argument("--limit", type=int, help="learn from the first N train images only")
-    parser.add_argument("--distill_steps", type=int, default=LearningPlan.distill_steps)
-    parser.add_argument("--cluster_steps", type=int, default=LearningPlan.cluster_steps)
-    parser.add_argument("--rounds", type=int, default=LearningPlan.rounds)
-    parser.add_argument("--seed", type=int, default=LearningPlan.seed)
-    options = parser.parse_args(arguments)
-    plan = LearningPlan(
-        distill_steps=options.distill_steps,
-        cluster_steps=options.cluster_steps,
-        rounds=options.rounds,
-        seed=options.seed,
-    )
+    options = _parser().parse_args(arguments)
+    started = time.perf_counter()
     try:
         images = load_train_images(options.root, options.limit)
-        started = time.perf_counter()
-        network = learn_features(images, plan, say)
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        network.save(options.out, {"notes": [NOTE], "supervision": []}, half=True)
+        if options.handmade:
+            save_whitening(options.out, *fit_handmade(images, options.seed))
+        else:
+            plan = LearningPlan(
+                distill_steps=options.distill_steps,
+                cluster_steps=options.cluster_steps,
+                rounds=options.rounds,
+                seed=options.seed,
+            )
+            network = learn_features(images, plan, say)
+            network.save(options.out, {"notes": [NOTE], "supervision": []}, half=True)
     except ReliefError as error:
-        say(f"error: {error}")
+        sys.stderr.write(f"error: {error}\n")
         return 2
     minutes = (time.perf_counter() - started) / 60
     say(f"{options.out}: learned from {len(images)} images in {minutes:.1f} minutes")
@@ -54,6 +52,22 @@ def say(line: str) -> None:
     """One line on the terminal, at once."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m relief.samples.learn_features",
+        description="Learns the sample's features from its train images, without labels or depth.",
+    )
+    parser.add_argument("--root", type=Path, required=True, help="a drawn sample")
+    parser.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
+    parser.add_argument("--handmade", action="store_true", help="fit the hand-made features")
+    parser.add_argument("--limit", type=int, help="learn from the first N train images only")
+    parser.add_argument("--distill_steps", type=int, default=LearningPlan.distill_steps)
+    parser.add_argument("--cluster_steps", type=int, default=LearningPlan.cluster_steps)
+    parser.add_argument("--rounds", type=int, default=LearningPlan.rounds)
+    parser.add_argument("--seed", type=int, default=LearningPlan.seed)
+    return parser
 
 
 if __name__ == "__main__":
