@@ -17,6 +17,7 @@ from torch import Tensor
 
 SUBSAMPLE_PER_CENTROID = 100
 LEAST_SUBSAMPLE = 16384
+FIRST_ITERATIONS = 10
 _CHUNK_CPU = 4096
 _CHUNK_DEVICE = 65536
 # Squared distances below this share of the largest squared norm are rounding.
@@ -51,7 +52,8 @@ def fit_kmeans(
         features: (N, C) floating point, finite; on any device. Used as given, not normalised.
         k: Wanted number of clusters.
         seed: Of everything drawn.
-        starts: Seedings tried on a subsample; the one of least inertia goes on to all features.
+        starts: Seedings tried on a subsample; after a few iterations the one of least inertia
+            goes on.
         max_iterations: Most Lloyd iterations, on the subsample and again on all features.
         tolerance: An iteration that improves the inertia by less than this share is the last.
 
@@ -70,11 +72,14 @@ def fit_kmeans(
     with torch.autocast(features.device.type, enabled=False):
         mean = features.mean(dim=0, dtype=torch.float32)
         sample = _subsample(features, k, generator).float() - mean
-        centred = [
-            _lloyd(sample, _seeding(sample, k, generator), 0 * mean, max_iterations, tolerance)
+        none = torch.zeros_like(mean)
+        first = min(FIRST_ITERATIONS, max_iterations)
+        tried = [
+            _lloyd(sample, _seeding(sample, k, generator), none, first, tolerance)
             for _ in range(max(1, starts))
         ]
-        best = min(centred, key=lambda found: found[1])[0]
+        best = min(tried, key=lambda found: found[1])[0]
+        best, _ = _lloyd(sample, best, none, max_iterations, tolerance)
         if len(sample) < len(features):
             best, _ = _lloyd(features, best, mean, max_iterations, tolerance)
         return best + mean
