@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from relief.models.cluster_segmentation import window_features
 from relief.models.codebook import Codebook
+from relief.models.feature_samples import key_generator, sample_features, samples_per_image
 from relief.schema.batch import ImageBatch
 from relief.schema.errors import UsageError
 from relief.schema.geometry import WindowGeometry
 from relief.schema.parts import Backbone, KMeansFitter
-
-
-def samples_per_image(num_images: int, max_samples: int, most: int = 2000) -> int:
-    """How many features every image gives: min(2000, max(1, max_samples // images))."""
-    return min(most, max(1, max_samples // max(1, num_images)))
-
-
-def key_generator(seed: int, key: str) -> torch.Generator:
-    """Random numbers that depend on the seed and the image alone, never on rank or batch."""
-    digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
 
 
 class CodebookFitter(pl.LightningModule):
@@ -81,13 +69,8 @@ class CodebookFitter(pl.LightningModule):
     def _sample(self, key: str, image: Tensor) -> Tensor:
         backbone = cast(Backbone, self.backbone)
         windows = window_features(backbone, image, self.geometry)
-        grid = windows.grid(
-            (windows.size[0] // backbone.patch_px, windows.size[1] // backbone.patch_px)
-        )
-        features = F.normalize(grid.flatten(1).T, dim=1)
         wanted = samples_per_image(self.num_images, self.max_samples)
-        order = torch.randperm(len(features), generator=key_generator(self.seed, key))[:wanted]
-        return features[order.sort().values.to(features.device)]
+        return sample_features(windows, backbone.patch_px, wanted, key_generator(self.seed, key))
 
     def on_predict_epoch_end(self) -> None:
         """Rank 0 clusters what all ranks sampled and tells the others."""

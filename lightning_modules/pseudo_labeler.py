@@ -6,16 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import torch
 from torch import Tensor, nn
 
 from lightning_modules.labeler import Labeler, origin
 from relief.models.cluster_segmentation import segment, window_features
 from relief.models.codebook import Codebook
 from relief.models.depth.sources import depth_at
+from relief.models.panoptic_labels import panoptic_labels
 from relief.models.refined_segmentation import RefinedSegmentation
-from relief.ops.panoptic_map import compose_panoptic
-from relief.ops.resize import resize_nearest
 from relief.schema.geometry import WindowGeometry, scaled_size
 from relief.schema.label_spaces import VOID
 from relief.schema.manifest import Manifest
@@ -122,11 +120,8 @@ class PseudoLabeler(Labeler):
         backbone = cast(Backbone, self.backbone)
         semantic = segmentation(backbone, self.codebook, image, self.geometry)
         size = scaled_size(own_size, self.split_short_side_px)
-        small = resize_nearest(semantic[None], size)
-        instance = self.split(small, depth_at(self.depth, image, depth, size))
-        panoptic = compose_panoptic(small[0], instance[0], self.codebook.num_categories)
-        enlarged = resize_nearest(panoptic.permute(2, 0, 1), own_size).permute(1, 2, 0)
-        return semantic, enlarged
+        at_size = depth_at(self.depth, image, depth, size)
+        return semantic, panoptic_labels(semantic, at_size, self.codebook, self.splitter, size)
 
     def features(self, image: Tensor) -> Tensor:
         """(C, h, w) features on the patch grid of one image (3, H, W) in [0, 1], for pictures."""
@@ -141,10 +136,3 @@ class PseudoLabeler(Labeler):
         size = scaled_size((image.shape[-2], image.shape[-1]), self.split_short_side_px)
         at_size = depth_at(self.depth, image, depth, size)
         return None if at_size is None else at_size[0]
-
-    def split(self, semantic: Tensor, depth: Tensor | None) -> Tensor:
-        """Instances (B, H, W) of a semantic map (B, H, W): clusters of one group split as one."""
-        groups = self.codebook.category_groups
-        region = torch.where(semantic >= 0, groups[semantic.clamp(min=0)], semantic)
-        is_thing = torch.ones(int(groups.max()) + 1, dtype=torch.bool, device=semantic.device)
-        return self.splitter(region, depth, is_thing)

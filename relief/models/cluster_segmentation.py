@@ -41,10 +41,24 @@ def segment(
         (H, W) int64: class ids when the codebook knows classes (`oracle_classes`), else clusters.
     """
     features = window_features(backbone, image, geometry)
+    return label_pixels(features, codebook, (image.shape[-2], image.shape[-1]))
+
+
+def label_pixels(features: WindowFeatures, codebook: Codebook, size: tuple[int, int]) -> Tensor:
+    """The semantic map of an image from the features of its windows.
+
+    Args:
+        features: Of the image's windows.
+        codebook: Filled.
+        size: The image's own (height, width).
+
+    Returns:
+        (*size) int64, as `segment`.
+    """
     if codebook.num_classes:
         labels = features.classes(
             codebook.unit_centroids, codebook.class_of_cluster, codebook.num_classes
         )
     else:
         labels = features.clusters(codebook.unit_centroids)
-    return resize_nearest(labels[None], (image.shape[-2], image.shape[-1]))[0]
+    return resize_nearest(labels[None], size)[0]

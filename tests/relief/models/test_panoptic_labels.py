@@ -1,0 +1,50 @@
+import torch
+
+from relief.models.codebook import Codebook
+from relief.models.panoptic_labels import panoptic_labels, split_by_groups
+from relief.splitters.connected import ConnectedSplitter
+from relief.splitters.depth_gradient import DepthGradientSplitter
+
+
+def codebook() -> Codebook:
+    """Clusters 0 stuff, 1 and 2 one group of things, 3 a group of its own."""
+    book = Codebook()
+    things = torch.tensor([False, True, True, True])
+    book.fill(torch.eye(4), things, torch.tensor([-1, 0, 0, 1]))
+    return book
+
+
+def test_clusters_of_one_group_are_one_object_and_others_are_not():
+    semantic = torch.tensor([[0, 1, 2, 2, 3, 3]])
+    instance = split_by_groups(
+        semantic[None], None, codebook().category_groups, ConnectedSplitter(1)
+    )
+    assert instance.tolist() == [[[0, 1, 1, 1, 2, 2]]]
+
+
+def test_an_object_has_the_category_of_most_of_its_pixels():
+    semantic = torch.tensor([[0, 1, 2, 2, 3, -1]])
+    panoptic = panoptic_labels(semantic, None, codebook(), ConnectedSplitter(2), (1, 6))
+    assert panoptic[..., 0].tolist() == [[0, 2, 2, 2, 3, -1]]
+    assert panoptic[..., 1].tolist() == [[0, 1, 1, 1, 0, 0]]
+
+
+def test_depth_parts_what_is_split_and_the_map_comes_back_at_its_own_size():
+    semantic = torch.ones(16, 32, dtype=torch.int64)
+    depth = torch.full((1, 1, 8, 16), 0.2)
+    depth[..., 8:] = 0.9
+    splitter = DepthGradientSplitter(0.2, 4, sigma=0.5, dilation_px=2)
+    panoptic = panoptic_labels(semantic, depth, codebook(), splitter, (8, 16))
+    assert panoptic.shape == (16, 32, 2)
+    assert (panoptic[..., 0] == 1).all()
+    left, right = panoptic[:, :14, 1].unique(), panoptic[:, 18:, 1].unique()
+    assert len(left) == len(right) == 1
+    assert {int(left), int(right)} == {1, 2}
+
+
+def test_without_things_everything_is_stuff():
+    book = Codebook()
+    book.set_centroids(torch.eye(2))
+    semantic = torch.tensor([[0, 1]])
+    panoptic = panoptic_labels(semantic, None, book, ConnectedSplitter(1), (1, 2))
+    assert panoptic.tolist() == [[[0, 0], [1, 0]]]
