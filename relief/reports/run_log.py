@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.logging import RichHandler
 
 
 def open_log(*, speaks: bool) -> None:
@@ -22,14 +21,19 @@ def open_log(*, speaks: bool) -> None:
     log.setLevel(logging.INFO if speaks else logging.ERROR)
     log.propagate = False
     if not any(isinstance(handler, PlainHandler) for handler in log.handlers):
-        log.addHandler(PlainHandler(Console(soft_wrap=True, highlight=False)))
+        log.addHandler(PlainHandler(Console()))
 
 
-class PlainHandler(RichHandler):
+class PlainHandler(logging.Handler):
     """Log lines on the terminal as plain lines, beside progress bars."""
 
     def __init__(self, console: Console) -> None:
-        super().__init__(console=console, show_time=False, show_level=False, show_path=False)
+        super().__init__()
+        self.console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints one line."""
+        self.console.print(record.getMessage(), soft_wrap=True, markup=False, highlight=False)
 
 
 class Stopwatch(logging.Handler):
