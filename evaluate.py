@@ -1,8 +1,9 @@
-"""Measures labels: `python evaluate.py labels|export|diagnose ...` (`--help` says more)."""
+"""Measures labels: `evaluate.py labels|sweep|study|export|diagnose ...` (`--help` says more)."""
 
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,11 +14,16 @@ from rich.console import Console
 import cli
 from relief.formats.atomic import write_text
 from relief.reports.class_figure import write_class_figure
-from relief.reports.evaluation_tables import diagnosis_table, score_table
+from relief.reports.evaluation_tables import diagnosis_table, score_table, sweep_table
+from relief.reports.sweep_report import SweepPage, write_sweep_report
 from relief.studies.diagnose import DiagnoseRequest, diagnose_labels
 from relief.studies.export import ExportRequest, export_labels
 from relief.studies.score import to_json, write_scores
 from relief.studies.score_runs import ScoreRequest, score_runs
+from relief.studies.sweep import missing_labels, run_sweep
+from relief.studies.sweep_csv import write_sweep_csv
+from relief.studies.sweep_findings import findings
+from relief.studies.sweep_plan import SweepRequest
 
 
 def labels(request: ScoreRequest) -> int:
@@ -32,6 +38,27 @@ def labels(request: ScoreRequest) -> int:
     for failure in failures:
         cli.complain(failure["reason"])
     return cli.EXIT_INCOMPLETE if failures else cli.EXIT_DONE
+
+
+def sweep(request: SweepRequest) -> int:
+    """Many splitter settings in one pass; labels are made first where there are none."""
+    for source in missing_labels(request):
+        cli.say(f"no labels in {source.labels}: python label.py {' '.join(source.label_args)}")
+        code = subprocess.run([sys.executable, "label.py", *source.label_args]).returncode
+        if code != cli.EXIT_DONE:
+            return code
+    result = run_sweep(request)
+    write_sweep_csv(request.folder / "sweep.csv", result.rows)
+    protocol, assignment = result.rows[0]["protocol"], result.rows[0]["assignment"]
+    sections = findings(result.rows, protocol, assignment)
+    title = f"{len(result.rows)} rows of {request.name}"
+    page = SweepPage(title, protocol, assignment, result.images, sections, result.failures)
+    write_sweep_report(request.folder / "report.html", page)
+    Console().print(sweep_table(sections))
+    cli.say(f"written in {result.seconds:.0f} s: {request.folder}/sweep.csv, report.html")
+    for line in result.failures:
+        cli.complain(line)
+    return cli.EXIT_INCOMPLETE if result.failures else cli.EXIT_DONE
 
 
 def export(request: ExportRequest) -> int:
@@ -55,6 +82,7 @@ def diagnose(request: DiagnoseRequest) -> int:
 
 COMMANDS: dict[str, tuple[type, Callable[[Any], int]]] = {
     "labels": (ScoreRequest, labels),
+    "sweep": (SweepRequest, sweep),
     "export": (ExportRequest, export),
     "diagnose": (DiagnoseRequest, diagnose),
 }
@@ -64,16 +92,18 @@ def parse(args: Sequence[str]) -> tuple[str, Any]:
     """The command and its request."""
     parser = ArgumentParser(prog="evaluate.py", exit_on_error=False)
     commands = parser.add_subcommands(dest="command")
+    command_parsers: dict[str, ArgumentParser] = {}
     for name, (request, _) in COMMANDS.items():
         command = ArgumentParser(exit_on_error=False)
         command.add_argument("--config", action="config", help="Options from a YAML file.")
         command.add_class_arguments(request)
+        command_parsers[name] = command
         commands.add_subcommand(name, command, help=str(request.__doc__).splitlines()[0])
     # `labels` takes its folders one by one.
     appended = ["--labels+" if a == "--labels" and args[0] == "labels" else a for a in args]
     options = parser.parse_args(appended)
     name = options.command
-    values = options[name].as_dict()
+    values = dict(command_parsers[name].instantiate(options[name]).items())
     values.pop("config", None)
     return name, COMMANDS[name][0](**values)
 

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -114,3 +115,42 @@ def test_an_unreadable_image_is_listed_and_1(tmp_path, capsys):
     assert run("labels", "--labels", root / "one", "--root", root, "--out", tmp_path / "m") == 1
     assert "cannot read label" in capsys.readouterr().err
     assert (tmp_path / "m" / "metrics.json").exists()
+
+
+SWEEP = """
+name: tiny
+split_short_side_px: 48
+processes: 1
+protocols: [seed, panopticapi]
+depths:
+- {name: drawn, root: "{root}/depth"}
+sources:
+- name: k=7
+  labels: "{root}/one"
+  rows:
+  - {min_areas_px: [5]}
+  - {gradient_threshold: 0.1, min_areas_px: [10, 60]}
+"""
+
+
+def test_sweep_leaves_a_table_and_a_page(root, tmp_path, capsys):
+    (tmp_path / "tiny.yaml").write_text(SWEEP)
+    given = ("--config", tmp_path / "tiny.yaml", "--root", root, "--out", tmp_path / "out")
+    assert run("sweep", *given) == 0
+    lines = (tmp_path / "out" / "sweep.csv").read_text().splitlines()
+    assert len(lines) == 1 + 2 * (3 + 2)
+    assert lines[1].startswith("7,connected,,5,,seed,majority,")
+    assert "<svg" in (tmp_path / "out" / "report.html").read_text()
+    assert "k=7" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", sorted(Path("configs/sweep").glob("*.yaml")), ids=str)
+def test_shipped_sweeps_parse(path):
+    _, request = evaluate.parse(["sweep", "--config", str(path)])
+    assert request.sources and request.depths
+
+
+def test_the_shipped_grid_is_the_published_one():
+    _, request = evaluate.parse(["sweep", "--config", "configs/sweep/granularity.yaml"])
+    counts = {s.name: sum(len(row.min_areas_px) for row in s.rows) for s in request.sources}
+    assert counts == {"k=50": 32, "k=60": 13, "k=80": 19, "27 clusters": 2, "k=300": 1}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from relief.metrics.panoptic_averages import panoptic_averages
+from relief.metrics.panoptic_averages import averages_of_draws
 from relief.metrics.panoptic_statistics import Mask, PanopticStatistics
 from relief.metrics.protocols import PanopticProtocol
 
@@ -45,15 +45,10 @@ def bootstrap_intervals(
             ("fn", statistics.fn.astype(np.float64)),
         )
     }
-    drawn = [
-        panoptic_averages({name: total[i] for name, total in totals.items()}, is_thing, protocol)
-        for i in range(samples)
-    ]
     tail = 50 * (1 - confidence)
     intervals = {}
-    for name in drawn[0]:
-        values = np.array([averages[name] for averages in drawn])
-        values = values[np.isfinite(values)]
+    for name, drawn in averages_of_draws(totals, is_thing, protocol).items():
+        values = drawn[np.isfinite(drawn)]
         low, high = np.percentile(values, (tail, 100 - tail)) if len(values) else (np.nan, np.nan)
         intervals[name] = (float(low), float(high))
     return intervals

@@ -43,35 +43,43 @@ def panoptic_averages(
         is_thing: (C,) bool by ascending class id.
         protocol: Whether SQ and RQ are means over classes or over all segments together.
     """
-    occurs = _denominator(totals) > 0
-    per_class = quality_per_class(totals)
-    averages: dict[str, float] = {}
-    for suffix, kind in (
-        (ALL_CLASSES, np.ones_like(is_thing)),
-        (THINGS, is_thing),
-        (STUFF, ~is_thing),
-    ):
-        chosen = occurs & kind
-        means = per_class[chosen].mean(axis=0) if chosen.any() else np.full(3, np.nan)
-        if protocol.pools_segments and chosen.any():
-            pooled = {name: total[chosen].sum(keepdims=True) for name, total in totals.items()}
-            means[1:] = quality_per_class(pooled)[0, 1:]
-        names = (f"pq{suffix}", f"sq{suffix}", f"rq{suffix}")
-        averages.update(zip(names, map(float, means), strict=True))
+    drawn = {name: total[None] for name, total in totals.items()}
+    averages = averages_of_draws(drawn, is_thing, protocol)
+    return {name: float(values[0]) for name, values in averages.items()}
+
+
+def averages_of_draws(
+    totals: dict[str, Reals], is_thing: Mask, protocol: PanopticProtocol
+) -> dict[str, Reals]:
+    """`panoptic_averages` of several draws of images: totals (R, C), averages (R,)."""
+    kinds = ((ALL_CLASSES, np.ones_like(is_thing)), (THINGS, is_thing), (STUFF, ~is_thing))
+    averages: dict[str, Reals] = {}
+    for suffix, kind in kinds:
+        own = {name: total[:, kind] for name, total in totals.items()}
+        means = _mean_over_classes(quality_per_class(own))
+        if protocol.pools_segments:
+            pooled = {name: total.sum(axis=1, keepdims=True) for name, total in own.items()}
+            means[:, 1:] = quality_per_class(pooled)[:, 0, 1:]
+        for column, name in enumerate(("pq", "sq", "rq")):
+            averages[f"{name}{suffix}"] = means[:, column]
     return averages
 
 
 def quality_per_class(totals: dict[str, Reals]) -> Reals:
-    """(C, 3) PQ, SQ, RQ of each class in [0, 1]; nan where a class never occurs."""
-    tp, denominator = totals["tp"], _denominator(totals)
+    """(..., C, 3) PQ, SQ, RQ of each class in [0, 1]; nan where a class never occurs."""
+    tp = totals["tp"]
+    denominator = tp + 0.5 * totals["fp"] + 0.5 * totals["fn"]
     with np.errstate(divide="ignore", invalid="ignore"):
         segmentation = np.where(tp > 0, totals["iou_sum"] / tp, 0.0)
         recognition = tp / denominator
         panoptic = totals["iou_sum"] / denominator
-    per_class = np.stack((panoptic, segmentation, recognition), axis=1)
+    per_class = np.stack((panoptic, segmentation, recognition), axis=-1)
     per_class[denominator == 0] = np.nan
     return per_class
 
 
-def _denominator(totals: dict[str, Reals]) -> Reals:
-    return totals["tp"] + 0.5 * totals["fp"] + 0.5 * totals["fn"]
+def _mean_over_classes(per_class: Reals) -> Reals:
+    """(R, C, 3) -> (R, 3), over the classes that occur."""
+    occurs = ~np.isnan(per_class)
+    with np.errstate(invalid="ignore"):
+        return np.where(occurs, per_class, 0.0).sum(axis=1) / occurs.sum(axis=1)

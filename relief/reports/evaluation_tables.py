@@ -33,6 +33,23 @@ def score_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     return table
 
 
+def sweep_table(sections: Sequence[Any]) -> Table:
+    """The best setting of each source, and what the edges and the area filter gave."""
+    title = "Best settings; gain over components = area filter + edges"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for heading in ("τ", "area", "PQ", "stuff", "things", "mIoU", "gain", "filter", "edges"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for section in sections:
+        best = section.best
+        figures = [_number(best[name]) for name in ("pq", "pq_stuff", "pq_things", "miou")]
+        tau = best["gradient_threshold"]
+        gains = [f"{gain:+.2f}" for gain in section.gains]
+        name = "–" if tau is None else f"{tau:g}"
+        table.add_row(section.name, name, str(best["min_area_px"]), *figures, *gains)
+    return table
+
+
 def diagnosis_table(
     iou: Mapping[str, float], absorption: Mapping[str, Mapping[str, float]]
 ) -> Table:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from rich.progress import track
 
 from relief.formats.cityscapes import CityscapesTree
 from relief.formats.depth_files import FolderDepth
-from relief.formats.label_store import LabelStore
+from relief.formats.label_store import MANIFEST, LabelStore
 from relief.formats.monocular_ups import CENTROIDS, MonocularUpsLabels
 from relief.formats.reader import LabelReader
 from relief.metrics.panoptic_figures import Classes, fit_assignment
@@ -31,11 +32,12 @@ from relief.metrics.panoptic_statistics import Ids
 from relief.metrics.protocols import PanopticProtocol, panoptic_protocol
 from relief.ops.matching import assignment_rule
 from relief.schema.errors import UsageError
-from relief.schema.label_spaces import CITYSCAPES_19, LabelSpace, label_space, thing_mask
+from relief.schema.label_spaces import LabelSpace, label_space, thing_mask
 from relief.studies.label_sources import open_labels
 from relief.studies.score import pixel_counts
 from relief.studies.sweep_images import (
     ImageTables,
+    SharedReading,
     SweepWork,
     determinants,
     fingerprint,
@@ -54,12 +56,14 @@ class SweepResult:
     Attributes:
         rows: The rows of `sweep.csv`, figures in percent.
         failures: Images that could not be read, one line each.
-        images: How many were scored.
+        images: How many have ground truth.
+        seconds: How long it took.
     """
 
     rows: list[dict[str, Any]]
     failures: list[str]
     images: int
+    seconds: float
 
 
 def run_sweep(request: SweepRequest) -> SweepResult:
@@ -68,40 +72,57 @@ def run_sweep(request: SweepRequest) -> SweepResult:
     Raises:
         UsageError: There are no labels or no ground truth, or the labels cannot be split so.
     """
+    start = time.perf_counter()
     protocols = [panoptic_protocol(name) for name in request.protocols]
     rules = [assignment_rule(name) for name in request.assignments]
+    shared = _shared(request, protocols)
+    sources = [one for one in request.sources if request.path(one.labels).exists()]
+    missing = [one for one in request.sources if one not in sources]
+    failures = [f"left out {one.name}: no labels in {request.path(one.labels)}" for one in missing]
+    if not sources:
+        msg = f"no labels found: {request.path(missing[0].labels)}. Check --root and the sources."
+        raise UsageError(msg)
+    prepared = [prepare(source, request, shared) for source in sources]
+    works = [work for work, _ in prepared]
+    known = sorted({key for work in works for key in work.labels.keys})
+    keys = [key for key in known if shared.truth.has_target(key)]
+    if not keys:
+        msg = f"no labelled image has ground truth: {request.root}. Check root and split."
+        raise UsageError(msg)
+    found = _tables(works, keys, request.processes)
     rows: list[dict[str, Any]] = []
-    failures: list[str] = []
-    images = 0
-    for source in request.sources:
-        work, scored = prepare(source, request, protocols)
-        keys = [key for key in work.labels.keys if work.truth.has_target(key)]
-        if not keys:
-            msg = f"no labelled image has ground truth: {source.labels}. Check root and split."
-            raise UsageError(msg)
-        tables, failed = _tables(work, keys, source.name, request.processes)
-        failures += failed
-        images = max(images, len(tables))
-        if tables:
-            for setting in settings(source, request):
-                rows += score_setting(scored, setting, tables, protocols, rules)
-    return SweepResult(rows, list(dict.fromkeys(failures)), images)
+    for index, (source, (_, scored)) in enumerate(zip(sources, prepared, strict=True)):
+        own = [image[index] for image in found]
+        failures += [one for one in own if isinstance(one, str)]
+        tables = [one for one in own if isinstance(one, ImageTables)]
+        for setting in settings(source, request) if tables else ():
+            rows += score_setting(scored, setting, tables, protocols, rules)
+    seconds = time.perf_counter() - start
+    return SweepResult(rows, list(dict.fromkeys(failures)), len(keys), seconds)
+
+
+def missing_labels(request: SweepRequest) -> list[SweepSource]:
+    """Sources without labels that label.py can make."""
+    return [
+        source
+        for source in request.sources
+        if source.label_args and not (request.path(source.labels) / MANIFEST).exists()
+    ]
 
 
 def prepare(
-    source: SweepSource, request: SweepRequest, protocols: Sequence[PanopticProtocol]
+    source: SweepSource, request: SweepRequest, shared: SharedReading
 ) -> tuple[SweepWork, ScoredSource]:
     """What is done to the images of a source, and how its tables are read.
 
     Raises:
         UsageError: There are no labels, or they do not say what is a thing.
     """
-    space = label_space(request.label_space)
-    truth = CityscapesTree(Path(request.root), request.split)
-    labels = open_labels(Path(source.labels), source.format, request.split, space)
+    space = shared.space
+    labels = open_labels(request.path(source.labels), source.format, request.split, space)
     classes = Classes.of(space.things, space.stuffs)
     if source.split_by == "classes":
-        category = _published_classes(labels, truth, space, classes)
+        category = _published_classes(labels, shared.truth, space, classes)
         things, num_categories = space.things, space.num_classes
         region = np.where(thing_mask(things, num_categories + 1).numpy()[category], category + 1, 0)
     else:
@@ -109,20 +130,12 @@ def prepare(
         things, num_categories = tuple(labels.thing_ids or ()), labels.num_categories
         region = _groups(labels, source) + 1
     cuts = tuple(dict.fromkeys((s.depth, s.cut) for s in settings(source, request)))
-    sides = {protocol.short_side_px for protocol in protocols} | {0}
     work = SweepWork(
         labels=labels,
         region_of_cluster=region.astype(np.int64),
         category_of_cluster=category.astype(np.int64),
-        truth=truth,
-        space=space,
-        depths={
-            depth.name: FolderDepth(depth.root, depth.normalise, depth.inverse)
-            for depth in request.depths
-        },
         cuts=cuts,
-        split_short_side_px=request.split_short_side_px,
-        short_sides_px=tuple(sorted(sides)),
+        shared=shared,
         cache=request.folder / TABLES / _folder_name(source.name),
         fingerprint="",
     )
@@ -174,36 +187,28 @@ def _folder_name(name: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in name)
 
 
-def _tables(
-    work: SweepWork, keys: Sequence[str], what: str, processes: int | None
-) -> tuple[list[ImageTables], list[str]]:
-    count = min(processes or os.cpu_count() or 1, len(keys))
-    pool = (
-        nullcontext(None)
-        if count == 1
-        else ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("forkserver"))
+def _shared(request: SweepRequest, protocols: Sequence[PanopticProtocol]) -> SharedReading:
+    return SharedReading(
+        truth=CityscapesTree(Path(request.root), request.split),
+        space=label_space(request.label_space),
+        depths={
+            depth.name: FolderDepth(request.path(depth.root), depth.normalise, depth.inverse)
+            for depth in request.depths
+        },
+        split_short_side_px=request.split_short_side_px,
+        short_sides_px=tuple(sorted({0, *(protocol.short_side_px for protocol in protocols)})),
     )
-    tables: list[ImageTables] = []
-    failures: list[str] = []
-    with pool as processes_of:
-        done = _each(work, keys, processes_of)
-        for one in track(
-            done,
-            total=len(keys),
-            description=f"splitting {what}",
-            console=Console(stderr=True),
-            transient=True,
-        ):
-            if isinstance(one, str):
-                failures.append(one)
-            else:
-                tables.append(one)
-    return tables, failures
 
 
-def _each(
-    work: SweepWork, keys: Sequence[str], pool: ProcessPoolExecutor | None
-) -> Iterator[ImageTables | str]:
-    if pool is None:
-        return map(partial(image_tables, work), keys)
-    return pool.map(partial(image_tables, work), keys, chunksize=4)
+def _tables(
+    works: Sequence[SweepWork], keys: Sequence[str], processes: int | None
+) -> list[list[ImageTables | str | None]]:
+    """For each image, the tables of each source."""
+    count = min(processes or os.cpu_count() or 1, len(keys))
+    # A fresh server forks the workers: this process may hold threads, which do not survive a fork.
+    context = multiprocessing.get_context("forkserver")
+    with ProcessPoolExecutor(count, mp_context=context) if count > 1 else nullcontext() as pool:
+        work = partial(image_tables, works)
+        done = map(work, keys) if pool is None else pool.map(work, keys, chunksize=4)
+        console = Console(stderr=True)
+        return list(track(done, "splitting", total=len(keys), console=console, transient=True))

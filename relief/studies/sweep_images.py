@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from relief.formats.atomic import write_bytes
 from relief.formats.cityscapes import CityscapesTree
@@ -41,6 +45,25 @@ CutName = tuple[str, Cut]  # depth source (empty for connected components) and c
 
 
 @dataclass(frozen=True)
+class SharedReading:
+    """What all sources of a sweep read alike.
+
+    Attributes:
+        truth: Ground truth.
+        space: Its classes.
+        depths: Depth readers by name.
+        split_short_side_px: Where splitting runs.
+        short_sides_px: Sizes of comparison; 0 = ground-truth size.
+    """
+
+    truth: CityscapesTree
+    space: LabelSpace
+    depths: dict[str, FolderDepth]
+    split_short_side_px: int
+    short_sides_px: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class SweepWork:
     """What is done to each image of one source; picklable, so that processes can share it.
 
@@ -48,12 +71,8 @@ class SweepWork:
         labels: The labels.
         region_of_cluster: (K,) 0 = no thing, else what is split together.
         category_of_cluster: (K,) what the tables call it: the cluster, or its class.
-        truth: Ground truth.
-        space: Its classes.
-        depths: Depth readers by name.
         cuts: All cuts, with the depth each looks at.
-        split_short_side_px: Where splitting runs.
-        short_sides_px: Sizes of comparison; 0 = ground-truth size.
+        shared: Ground truth and depth.
         cache: Folder for the tables; `None` keeps none.
         fingerprint: Of everything the tables depend on but the image's files.
     """
@@ -61,12 +80,8 @@ class SweepWork:
     labels: LabelReader
     region_of_cluster: Ids
     category_of_cluster: Ids
-    truth: CityscapesTree
-    space: LabelSpace
-    depths: dict[str, FolderDepth]
     cuts: tuple[CutName, ...]
-    split_short_side_px: int
-    short_sides_px: tuple[int, ...]
+    shared: SharedReading
     cache: Path | None
     fingerprint: str
 
@@ -90,15 +105,67 @@ def fingerprint(**determinants: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def image_tables(work: SweepWork, key: str) -> ImageTables | str:
-    """The tables of an image, from the cache or made now; the reason in a line if unreadable."""
-    path = None if work.cache is None else path_of_key(work.cache, key, ".npz")
-    if path is not None:
-        cached = _load(path, work)
-        if cached is not None:
-            return cached
+class SweepImage:
+    """The ground truth and the depth gradients of one image, read when first asked for."""
+
+    def __init__(self, shared: SharedReading, key: str) -> None:
+        self.shared = shared
+        self.key = key
+        self._gradients: dict[tuple[str, float, tuple[int, int]], NDArray[np.float64]] = {}
+        self._depths: dict[tuple[str, tuple[int, int]], NDArray[Any]] = {}
+
+    @cached_property
+    def target(self) -> tuple[Tensor, Ids]:
+        """(H, W) int32 compact ids, and the (category, instance) of each."""
+        ids = self.shared.truth.ground_truth.instance_ids(self.key)
+        compact, found = compact_ids(ids.clamp(0, _MAX_INSTANCE_ID), _MAX_INSTANCE_ID + 1)
+        return compact, self.shared.space.target(found).numpy()
+
+    @cached_property
+    def target_sizes(self) -> dict[int, tuple[int, int]]:
+        """The size of comparison by short side; images are not enlarged."""
+        ids = self.target[0]
+        size = (ids.shape[0], ids.shape[1])
+        return {side: _shrunk(size, side) for side in self.shared.short_sides_px}
+
+    def gradient(self, depth: str, sigma: float, size: tuple[int, int]) -> NDArray[np.float64]:
+        """Gradient magnitude of a depth source at a size; raises `ReadError`."""
+        wanted = (depth, sigma, size)
+        if wanted not in self._gradients:
+            self._gradients[wanted] = gradient_magnitude_cpu(self._depth(depth, size), sigma)
+        return self._gradients[wanted]
+
+    def _depth(self, depth: str, size: tuple[int, int]) -> NDArray[Any]:
+        if (depth, size) not in self._depths:
+            reader = self.shared.depths[depth]
+            path = reader.find(self.shared.truth.split, self.key)
+            if path is None:
+                msg = f"no depth for {self.key}: {reader.root}. Make it or leave the image out."
+                raise ReadError(msg)
+            values = reader.read(path)[None]
+            check_aspect(values, size, path)
+            self._depths[depth, size] = resize_depth(values, size)[0, 0].numpy()
+        return self._depths[depth, size]
+
+
+def image_tables(works: Sequence[SweepWork], key: str) -> list[ImageTables | str | None]:
+    """The tables of an image for each source, from the cache or made now.
+
+    Returns:
+        For each source its tables; the reason in a line where something cannot be read; `None`
+        where the source does not have the image.
+    """
+    image = SweepImage(works[0].shared, key)
+    return [_of_source(work, image) if key in set(work.labels.keys) else None for work in works]
+
+
+def _of_source(work: SweepWork, image: SweepImage) -> ImageTables | str:
+    path = None if work.cache is None else path_of_key(work.cache, image.key, ".npz")
+    cached = None if path is None else _load(path, work)
+    if cached is not None:
+        return cached
     try:
-        tables = make_tables(work, key)
+        tables = make_tables(work, image)
     except ReadError as error:
         return str(error)
     if path is not None:
@@ -106,54 +173,43 @@ def image_tables(work: SweepWork, key: str) -> ImageTables | str:
     return tables
 
 
-def make_tables(work: SweepWork, key: str) -> ImageTables:
-    """Reads an image's labels, depth and ground truth and cuts its things.
+def make_tables(work: SweepWork, image: SweepImage) -> ImageTables:
+    """Reads an image's labels and cuts its things.
 
     Raises:
         ReadError: A file is missing or cannot be read.
     """
-    instance_ids = work.truth.ground_truth.instance_ids(key)
-    true_ids, found = compact_ids(instance_ids.clamp(0, _MAX_INSTANCE_ID), _MAX_INSTANCE_ID + 1)
-    true_pairs = work.space.target(found).numpy()
-    own_size = (instance_ids.shape[0], instance_ids.shape[1])
-    semantic = work.labels.semantic(key)
-    size = scaled_size((semantic.shape[0], semantic.shape[1]), work.split_short_side_px)
+    semantic = work.labels.semantic(image.key)
+    size = scaled_size((semantic.shape[0], semantic.shape[1]), work.shared.split_short_side_px)
     clusters = resize_nearest(semantic, size).numpy()
-    regions = np.append(work.region_of_cluster, 0)[clusters]
-    regions = regions.astype(np.uint8 if work.region_of_cluster.max(initial=0) < 256 else np.int32)
-    categories = np.append(work.category_of_cluster, VOID)[clusters]
-    comparisons: dict[int, Comparison] = {}
-    for side in work.short_sides_px:
-        target_size = _shrunk(own_size, side)
+    regions = _looked_up(work.region_of_cluster, 0, clusters)
+    categories = _looked_up(work.category_of_cluster, VOID, clusters)
+    true_ids, true_pairs = image.target
+    by_size: dict[tuple[int, int], Comparison] = {}
+    for target_size in dict.fromkeys(image.target_sizes.values()):
         small_ids = resize_nearest(true_ids, target_size).numpy()
         nearest = None if target_size == size else _nearest(size, target_size)
-        comparisons[side] = compare(categories, regions, small_ids, true_pairs, nearest)
-    cuts: dict[tuple[int, CutName], CutTable] = {}
+        by_size[target_size] = compare(categories, regions, small_ids, true_pairs, nearest)
+    tables: dict[tuple[tuple[int, int], CutName], CutTable] = {}
     for depth in dict.fromkeys(name for name, _ in work.cuts):
         own = tuple(cut for name, cut in work.cuts if name == depth)
-        gradients = _gradients(work, key, depth, own, size)
+        sigmas = {cut.sigma for cut in own if cut != CONNECTED}
+        gradients = {sigma: image.gradient(depth, sigma, size) for sigma in sigmas}
         for cut, parts in cut_parts(regions, own, gradients).items():
-            for side, comparison in comparisons.items():
-                cuts[side, (depth, cut)] = cut_table(parts, comparison)
-    return ImageTables({side: (c.pairs, c.stuff) for side, c in comparisons.items()}, cuts)
+            for target_size, comparison in by_size.items():
+                tables[target_size, (depth, cut)] = cut_table(parts, comparison)
+    sizes = image.target_sizes
+    return ImageTables(
+        {side: (by_size[sizes[side]].pairs, by_size[sizes[side]].stuff) for side in sizes},
+        {(side, name): tables[sizes[side], name] for side in sizes for name in work.cuts},
+    )
 
 
-def _gradients(
-    work: SweepWork, key: str, depth: str, cuts: Sequence[Cut], size: tuple[int, int]
-) -> dict[float, Any]:
-    """One gradient for each sigma; none is needed for connected components."""
-    sigmas = {cut.sigma for cut in cuts if cut != CONNECTED}
-    if not sigmas:
-        return {}
-    reader = work.depths[depth]
-    path = reader.find(work.truth.split, key)
-    if path is None:
-        msg = f"no depth for {key}: looked in {reader.root}. Make it or leave the image out."
-        raise ReadError(msg)
-    values = reader.read(path)[None]
-    check_aspect(values, size, path)
-    at_size = resize_depth(values, size)[0, 0].numpy()
-    return {sigma: gradient_magnitude_cpu(at_size, sigma) for sigma in sigmas}
+def _looked_up(table: Ids, beyond: int, ids: Ids) -> Ids:
+    """Values of ids, `beyond` for -1, in the smallest type that holds them."""
+    values = np.append(table, beyond)
+    smallest = np.result_type(np.min_scalar_type(values.max()), np.min_scalar_type(values.min()))
+    return np.asarray(values.astype(smallest).take(ids))
 
 
 def _shrunk(size: tuple[int, int], short_side_px: int) -> tuple[int, int]:
@@ -169,8 +225,14 @@ def _nearest(small: tuple[int, int], large: tuple[int, int]) -> Ids:
 
 
 def _dump(tables: ImageTables, work: SweepWork) -> bytes:
+    """Equal sizes of comparison share their arrays, in memory and in the file."""
     arrays: dict[str, Any] = {"fingerprint": np.array(work.fingerprint)}
+    first: dict[int, int] = {}
     for side, (pairs, stuff) in tables.comparisons.items():
+        first.setdefault(id(pairs), side)
+        arrays[f"{side}/as"] = np.array(first[id(pairs)])
+        if first[id(pairs)] != side:
+            continue
         arrays[f"{side}/pairs"], arrays[f"{side}/stuff"] = pairs, stuff
         for index, name in enumerate(work.cuts):
             table = tables.cuts[side, name]
@@ -188,14 +250,14 @@ def _load(path: Path, work: SweepWork) -> ImageTables | None:
             if str(file["fingerprint"]) != work.fingerprint:
                 return None
             arrays = {name: file[name].astype(np.int64) for name in file.files[1:]}
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-    sides = work.short_sides_px
+    sides = {side: int(arrays[f"{side}/as"]) for side in work.shared.short_sides_px}
     return ImageTables(
-        {side: (arrays[f"{side}/pairs"], arrays[f"{side}/stuff"]) for side in sides},
+        {side: (arrays[f"{own}/pairs"], arrays[f"{own}/stuff"]) for side, own in sides.items()},
         {
-            (side, name): CutTable(arrays[f"{side}/{i}/rows"], arrays[f"{side}/{i}/areas"])
-            for side in sides
+            (side, name): CutTable(arrays[f"{own}/{i}/rows"], arrays[f"{own}/{i}/areas"])
+            for side, own in sides.items()
             for i, name in enumerate(work.cuts)
         },
     )
@@ -207,9 +269,9 @@ def determinants(work: SweepWork) -> dict[str, Any]:
         "format": _FORMAT,
         "regions": work.region_of_cluster.tolist(),
         "categories": work.category_of_cluster.tolist(),
-        "space": work.space.name,
-        "depths": {name: reader.description for name, reader in work.depths.items()},
+        "space": work.shared.space.name,
+        "depths": {name: reader.description for name, reader in work.shared.depths.items()},
         "cuts": [(name, asdict(cut)) for name, cut in work.cuts],
-        "split_short_side_px": work.split_short_side_px,
-        "short_sides_px": work.short_sides_px,
+        "split_short_side_px": work.shared.split_short_side_px,
+        "short_sides_px": work.shared.short_sides_px,
     }

@@ -43,7 +43,7 @@ class SweepSource:
 
     Args:
         name: What they are called in tables, such as `k=80`.
-        labels: Their folder.
+        labels: Their folder; `{root}` stands for the Cityscapes folder.
         rows: The settings.
         format: store, coco_panoptic, cups or monocular_ups.
         split_by: Thing regions are parted within the store's groups of clusters, or within
@@ -65,7 +65,7 @@ class SweepDepth:
 
     Args:
         name: What it is called in tables.
-        root: The folder.
+        root: The folder; `{root}` stands for the Cityscapes folder.
         normalise: `min_max` stretches each map to [0, 1].
         inverse: Large means near.
     """
@@ -91,8 +91,8 @@ class SweepRequest:
         split_short_side_px: The size at which splitting runs.
         separate_area_filter: Also try connected components at every area filter of the grid.
         processes: Processes over images; as many as there are cores by default.
-        published: Name of the published study to set beside, such as `granularity`.
-        out: Folder for sweep.csv and report.html.
+        name: What it is called.
+        out: Folder for sweep.csv and report.html; outputs/evaluate/NAME by default.
     """
 
     sources: list[SweepSource]
@@ -105,13 +105,17 @@ class SweepRequest:
     split_short_side_px: int = 512
     separate_area_filter: bool = True
     processes: int | None = None
-    published: str | None = None
-    out: str = "outputs/evaluate/sweep"
+    name: str = "sweep"
+    out: str | None = None
 
     @property
     def folder(self) -> Path:
         """Where results go."""
-        return Path(self.out)
+        return Path(self.out or f"outputs/evaluate/{self.name}")
+
+    def path(self, folder: str) -> Path:
+        """A folder in which `{root}` stands for the Cityscapes folder."""
+        return Path(folder.replace("{root}", self.root))
 
 
 @dataclass(frozen=True)

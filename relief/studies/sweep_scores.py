@@ -70,6 +70,7 @@ def score_setting(
     counts = _counts(source, joined[_OWN_SIZE][1])
     before = _counts(source, _before_splitting(setting, tables))
     splits = thing_mask(source.things, source.num_categories).numpy()
+    coverage = PERCENT * _thing_coverage(source, joined[_OWN_SIZE][1])
     for name, panoptic, semantic in _assignments(source, counts.pixels, rules):
         predicted = Categories(source.classes.rows(panoptic), splits)
         confusion = confusion_matrix(before, source.classes.rows(semantic))
@@ -87,6 +88,7 @@ def score_setting(
                 "protocol": protocol.name,
                 "assignment": name,
                 **{n: v if n in _NOT_PERCENT else PERCENT * v for n, v in averages.items()},
+                "thing_coverage": coverage,
                 "matched_things": int(figures.totals["tp"][source.classes.is_thing].sum()),
                 "images": len(tables),
             }
@@ -136,6 +138,14 @@ def _joined(
         rows += [things, _without_instances(stuff)]
         lengths.append(len(things) + len(stuff))
     return np.repeat(np.arange(len(tables)), lengths), np.concatenate(rows)
+
+
+def _thing_coverage(source: ScoredSource, table: Ids) -> float:
+    """The share of thing pixels that are in an instance, ground truth or not."""
+    is_thing = np.isin(table[:, 0], source.things)
+    inside = is_thing & (table[:, 1] > 0)
+    pixels = table[:, 4]
+    return float(pixels[inside].sum() / max(pixels[is_thing].sum(), 1))
 
 
 def _before_splitting(setting: Setting, tables: Sequence[ImageTables]) -> Ids:

@@ -1,0 +1,167 @@
+"""`report.html` of a sweep: one file that needs nothing beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from relief.formats.atomic import write_text
+from relief.reports.heatmap import Heatmap, heatmap
+from relief.reports.line_figure import line_figure
+
+_TEMPLATE = "sweep_report.html"
+Row = Mapping[str, Any]
+
+
+class SweepSection(Protocol):
+    """One source of a sweep, such as `relief.studies.sweep_findings.SourceFindings`."""
+
+    @property
+    def name(self) -> str:
+        """Such as `k=80`."""
+        ...
+
+    @property
+    def k(self) -> int:
+        """Its clusters."""
+        ...
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """Its grid, best first."""
+        ...
+
+    @property
+    def connected(self) -> Sequence[Row]:
+        """Connected components at each area filter, smallest first."""
+        ...
+
+    @property
+    def best(self) -> Row:
+        """The best setting."""
+        ...
+
+    @property
+    def baseline(self) -> Row:
+        """Components as the grid has them."""
+        ...
+
+    @property
+    def gains(self) -> tuple[float, float, float]:
+        """What the best gains over the baseline: all, by the area filter, by edges."""
+        ...
+
+
+@dataclass(frozen=True)
+class SweepPage:
+    """A page.
+
+    Attributes:
+        title: Of the sweep.
+        protocol: PQ protocol shown.
+        assignment: How clusters met classes.
+        images: How many were scored.
+        sections: The sources.
+        notes: Lines for the top, such as images that could not be read.
+        selection: Label-free criteria with their rank correlation to PQ, where there are some.
+    """
+
+    title: str
+    protocol: str
+    assignment: str
+    images: int
+    sections: Sequence[SweepSection]
+    notes: Sequence[str] = ()
+    selection: Sequence[Mapping[str, Any]] = ()
+
+
+def write_sweep_report(path: Path, page: SweepPage) -> None:
+    """Writes the page."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["setting"] = setting_name
+    environment.filters["number"] = lambda value, digits=2: f"{value:.{digits}f}"
+    text = environment.get_template(_TEMPLATE).render(
+        page=page,
+        heatmaps={section.name: _heatmaps(section) for section in page.sections},
+        curves={section.name: _curves(section) for section in page.sections},
+        by_k=_by_k(page.sections),
+        true_instances=page.sections[0].best["true_instances_per_image"],
+    )
+    write_text(path, text)
+
+
+def setting_name(row: Row) -> str:
+    """A setting in a few characters."""
+    if row["gradient_threshold"] is None:
+        return f"components, ≥ {row['min_area_px']} px"
+    return f"τ {row['gradient_threshold']:g}, ≥ {row['min_area_px']} px"
+
+
+def _heatmaps(section: SweepSection) -> list[Heatmap]:
+    edges = [row for row in section.rows if row["gradient_threshold"] is not None]
+    depths = list(dict.fromkeys(row["depth"] for row in edges))
+    areas = sorted({int(row["min_area_px"]) for row in edges})
+    maps = []
+    for depth in depths:
+        own = [row for row in edges if row["depth"] == depth]
+        thresholds = sorted({float(row["gradient_threshold"]) for row in own})
+        columns = [f"{area}" for area in areas]
+        names = [f"{threshold:g}" for threshold in thresholds]
+        suffix = f", depth {depth}" if len(depths) > 1 else ""
+        for figure, title in (("pq", "PQ"), ("pq_things", "PQ things")):
+            values = {
+                (f"{row['gradient_threshold']:g}", f"{row['min_area_px']}"): float(row[figure])
+                for row in own
+            }
+            components = {
+                ("no edges", f"{row['min_area_px']}"): float(row[figure])
+                for row in section.connected
+            }
+            shown = {**values, **{n: v for n, v in components.items() if n[1] in columns}}
+            maps.append(heatmap(f"{title}{suffix}", shown, [*names, "no edges"], columns))
+    return maps
+
+
+def _curves(section: SweepSection) -> list[str]:
+    """PQ of things and instances against the area filter, for edges and for components."""
+    by_threshold: dict[str, list[Row]] = {}
+    for row in section.rows:
+        if row["gradient_threshold"] is not None:
+            by_threshold.setdefault(f"τ {row['gradient_threshold']:g}", []).append(row)
+    widest = dict(sorted(by_threshold.items(), key=lambda item: -len(item[1]))[:4])
+    lines: dict[str, Sequence[Row]] = {"no edges": section.connected, **widest}
+
+    def points(figure: str) -> dict[str, list[tuple[float, float]]]:
+        return {
+            name: [(float(row["min_area_px"]), float(row[figure])) for row in rows]
+            for name, rows in lines.items()
+        }
+
+    truth = ("ground truth", float(section.best["true_instances_per_image"]))
+    return [
+        line_figure(points("pq_things"), "area filter, px", "PQ things, %"),
+        line_figure(points("instances_per_image"), "area filter, px", "instances an image", truth),
+    ]
+
+
+def _by_k(sections: Sequence[SweepSection]) -> str | None:
+    """PQ against k, where there are several."""
+    if len({section.k for section in sections}) < 2:
+        return None
+    names = {"pq": "PQ", "pq_stuff": "stuff", "pq_things": "things"}
+    lines = {
+        label: [(float(s.k), float(s.best[figure])) for s in sections]
+        for figure, label in names.items()
+    }
+    lines["things, components"] = [(float(s.k), float(s.baseline["pq_things"])) for s in sections]
+    return line_figure(lines, "clusters k", "PQ of the best setting, %")

@@ -1,0 +1,35 @@
+import json
+
+import pytest
+
+from relief.formats.cups import CupsLabels
+from relief.formats.label_store import LabelStore
+from relief.schema.errors import UsageError
+from relief.studies.export import ExportRequest, export_labels
+from tests.relief.studies.tiny import CLASS_OF_CLUSTER, KEYS, draw_store
+
+
+def test_clusters_go_to_cups_and_coco_but_not_to_cityscapes(tmp_path):
+    store = LabelStore(draw_store(tmp_path / "s"))
+    export_labels(ExportRequest(str(store.out), "cups", str(tmp_path / "cups")))
+    cups = CupsLabels(tmp_path / "cups")
+    assert (cups.panoptic(cups.keys[0]) == store.panoptic(KEYS[0])).all()
+    export_labels(ExportRequest(str(store.out), "coco_panoptic", str(tmp_path / "coco")))
+    content = json.loads((tmp_path / "coco" / "panoptic.json").read_text())
+    assert [c["name"] for c in content["categories"]][:2] == ["cluster 0", "cluster 1"]
+    with pytest.raises(UsageError, match="clusters are not Cityscapes ids"):
+        export_labels(ExportRequest(str(store.out), "cityscapes", str(tmp_path / "x")))
+
+
+def test_an_assignment_names_the_classes_and_is_recorded(tmp_path):
+    store = draw_store(tmp_path / "s")
+    path = tmp_path / "assignment.json"
+    path.write_text(json.dumps({"cups": {"panoptic": CLASS_OF_CLUSTER}}))
+    request = ExportRequest(str(store), "coco_panoptic", str(tmp_path / "coco"), str(path), "cups")
+    export_labels(request)
+    text = (tmp_path / "coco" / "panoptic.json").read_text()
+    assert json.loads(text)["categories"][13]["name"] == "car"
+    assert "classes assigned by cups vote of ground truth" in text
+    path.write_text(json.dumps({"cups": {"panoptic": [0]}}))
+    with pytest.raises(UsageError, match="assignment is of other labels"):
+        export_labels(request)
