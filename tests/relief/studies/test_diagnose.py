@@ -13,7 +13,6 @@ def test_dead_clusters_and_absorbed_classes(tmp_path):
     assert found.absorption["road"] == {"road": 100.0}
     # One to one, one of the two building clusters gets a class that nothing else wanted.
     assert len(found.absorption["building"]) == 2
-    assert 40 < found.absorption["building"]["building"] < 60
     assert sum(found.absorption["building"].values()) == pytest.approx(100, abs=3)
     assert found.absorption["train"] == {}
     majority = diagnose_labels(DiagnoseRequest(labels, str(root), assignment="majority"))
