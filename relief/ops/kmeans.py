@@ -44,7 +44,7 @@ def fit_kmeans(
     seed: int = 0,
     starts: int = 3,
     max_iterations: int = 100,
-    tolerance: float = 1e-5,
+    tolerance: float = 1e-4,
 ) -> Tensor:
     """Clusters features; the result is deterministic by seed.
 
