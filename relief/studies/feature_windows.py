@@ -1,0 +1,105 @@
+"""The images of a tree seen by a backbone once, kept as window tokens for many codebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from relief.formats.cityscapes import CityscapesTree
+from relief.formats.depth_files import check_aspect
+from relief.formats.images import read_image
+from relief.models.cluster_segmentation import window_features
+from relief.models.depth.sources import depth_at
+from relief.ops.panoptic import compact_pairs
+from relief.ops.window_features import WindowFeatures
+from relief.schema.errors import ReadError
+from relief.schema.geometry import WindowGeometry, scaled_size
+from relief.schema.label_spaces import LabelSpace
+from relief.schema.parts import Backbone, DepthReader
+
+
+@dataclass(frozen=True)
+class SeenImage:
+    """One image as far as labelling needs it.
+
+    Attributes:
+        key: Of the image.
+        windows: Features of its windows.
+        size: Its own (height, width).
+        split_size: The (height, width) at which it is split.
+        depth_path: Its depth file.
+    """
+
+    key: str
+    windows: WindowFeatures
+    size: tuple[int, int]
+    split_size: tuple[int, int]
+    depth_path: str
+
+    def depth(self, reader: DepthReader) -> Tensor:
+        """(1, 1, *split_size) float32 in [0, 1].
+
+        Raises:
+            ReadError: The file cannot be used.
+        """
+        depth = reader.read(self.depth_path)
+        check_aspect(depth, self.size, self.depth_path)
+        image = torch.empty(3, 0, 0)  # only a depth network would look at it
+        at_size = depth_at(None, image, depth[None], self.split_size)
+        assert at_size is not None
+        return at_size
+
+
+@dataclass(frozen=True)
+class TrueImage:
+    """Ground truth of one image, compact: (H, W) int32 ids and the pair of each id."""
+
+    ids: Tensor
+    pairs: Tensor
+
+
+@torch.no_grad()
+def see_images(
+    tree: CityscapesTree,
+    keys: Sequence[str],
+    backbone: Backbone,
+    depth: DepthReader,
+    geometry: WindowGeometry,
+    split_short_side_px: int,
+    advance: Callable[[], None],
+) -> list[SeenImage]:
+    """Runs a backbone over images, as the labelling run does, one by one.
+
+    Args:
+        tree: Where they are.
+        keys: Which.
+        backbone: Already set up.
+        depth: Finds their depth.
+        geometry: The size the backbone sees, and its windows.
+        split_short_side_px: Short side where splitting runs.
+        advance: Called after each image.
+
+    Raises:
+        ReadError: An image cannot be read, or there is no depth for it.
+    """
+    seen = []
+    for key in keys:
+        image = read_image(tree.image_path(key)).to(torch.float32) / 255
+        depth_path = depth.find(tree.split, key)
+        if depth_path is None:
+            msg = f"depth is missing: {key}. Add its file."
+            raise ReadError(msg)
+        size = (image.shape[-2], image.shape[-1])
+        windows = window_features(backbone, image, geometry)
+        split_size = scaled_size(size, split_short_side_px)
+        seen.append(SeenImage(key, windows, size, split_size, depth_path))
+        advance()
+    return seen
+
+
+def read_truth(tree: CityscapesTree, keys: Sequence[str], space: LabelSpace) -> list[TrueImage]:
+    """Ground truth of images, for measuring; raises `ReadError`."""
+    return [TrueImage(*compact_pairs(tree.target(key, space))) for key in keys]
