@@ -1,15 +1,15 @@
-"""How the sample's network learns, without labels and without depth.
+"""How the sample's network learns, without labels and without depth: by distillation.
 
-1. *Distillation.* Every patch gets a target in closed form (`texture_teacher`): energies of a
-   frozen bank of filters, whitened by the nuisance of light and neighbourhood, with averages over
-   larger neighbourhoods and the row. The network sees the image under another light, possibly
-   mirrored, and learns the direction of the target.
-2. *Clustering.* Several rounds of DeepCluster (arXiv:1807.05520): the network's own features of the
-   undisturbed images are clustered; under another light it learns to name the cluster of each
-   patch, as the cosine to its centroid. Noise of single patches averages out.
+Every patch gets a target in closed form (`texture_teacher`): energies of a frozen bank of filters,
+whitened by the nuisance of light and neighbourhood, with averages over larger neighbourhoods and
+the row. The network sees the image under another light, possibly mirrored, and learns the direction
+of the target. Colour cannot be the answer, and neither can the noise of a single patch.
 
 The head's codebook is the k-means of the body's tokens, taken once early on and then frozen, as in
 CAUSE-TR.
+
+Rounds of DeepCluster (arXiv:1807.05520) on the network's own features were tried after
+distillation and not kept: on the sample's val images, mIoU at k = 80 fell from 40.2 to 34.5.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from torch import Tensor
 
 from relief.models.backbones.cause_tr import CauseTR
 from relief.ops.kmeans import fit_kmeans
-from relief.ops.sliding_window import extract_windows
 from relief.samples.photometric_jitter import photometric_jitter
 from relief.samples.student import PATCH_PX, WINDOW_PATCHES, new_student
 from relief.samples.texture_teacher import texture_targets
@@ -37,64 +36,52 @@ class LearningPlan:
     """How long and how hard to learn; the defaults made the file in the repository.
 
     Attributes:
-        distill_steps: Steps on the closed-form targets.
-        cluster_steps: Steps of each round of clustering.
-        rounds: Rounds of clustering.
-        clusters: Of the network's features in each round.
+        steps: Steps of the optimiser.
         batch_size: Windows of 322 px per step.
         learning_rate: Of AdamW, after a warm-up, before the cosine.
-        temperature: Of the cosines to the centroids.
         codebook_step: After how many steps the codebook is taken.
         shifted_views: Copies of every image moved by part of a patch, beside the image itself.
         seed: Of everything drawn.
     """
 
-    distill_steps: int = 2200
-    cluster_steps: int = 400
-    rounds: int = 2
-    clusters: int = 256
+    steps: int = 2200
     batch_size: int = 4
     learning_rate: float = 1.5e-3
-    temperature: float = 0.1
     codebook_step: int = 150
     shifted_views: int = 2
     seed: int = 0
 
-    @property
-    def steps(self) -> int:
-        """In all."""
-        return self.distill_steps + self.rounds * self.cluster_steps
 
-
-def learn_features(images: Tensor, plan: LearningPlan, say: Callable[[str], None]) -> CauseTR:
+def learn_features(
+    images: Tensor,
+    plan: LearningPlan,
+    say: Callable[[str], None],
+    start: CauseTR | None = None,
+) -> CauseTR:
     """A network that has learned from these images.
 
     Args:
         images: (N, 3, 322, W) uint8.
         plan: See there.
         say: Takes a line about the progress now and then.
+        start: A network to go on from; its codebook is kept. `None`: a new one.
 
     Returns:
         The network, in evaluation mode.
     """
     generator = torch.Generator().manual_seed(plan.seed)
     views = shifted_views(images, plan.shifted_views, generator)
-    network = new_student(seed=plan.seed)
+    network = new_student(seed=plan.seed) if start is None else start
     with torch.no_grad():
         targets = texture_targets(views, generator, network.dim, fitted_on=len(images))
     say(f"targets of {len(views)} views")
     course = _Course(network, plan, generator, say)
-    early = min(plan.distill_steps, plan.codebook_step)
-    course.run(early, views, targets, direction_loss)
-    fill_codebook(network, images, plan.seed)
-    course.run(plan.distill_steps - early, views, targets, direction_loss)
-    for round_ in range(plan.rounds):
-        features = features_of(network, views)
-        every = F.normalize(features[: len(images)], dim=1).permute(0, 2, 3, 1).flatten(0, 2)
-        centroids = F.normalize(fit_kmeans(every, plan.clusters, seed=round_), dim=1)
-        cosines = torch.einsum("kc,nchw->nkhw", centroids, F.normalize(features, dim=1))
-        loss = ClusterLoss(centroids, plan.temperature)
-        course.run(plan.cluster_steps, views, cosines.argmax(dim=1, keepdim=True), loss)
+    early = 0
+    if start is None:
+        early = min(plan.steps, plan.codebook_step)
+        course.run(early, views, targets)
+        fill_codebook(network, images, plan.seed)
+    course.run(plan.steps - early, views, targets)
     return network.requires_grad_(False).eval()
 
 
@@ -112,26 +99,6 @@ def shifted_views(images: Tensor, count: int, generator: torch.Generator) -> Ten
 def direction_loss(features: Tensor, target: Tensor) -> Tensor:
     """1 - cosine, mean over patches; both (B, C, h, w)."""
     return (1 - F.cosine_similarity(features, target, dim=1)).mean()
-
-
-@dataclass(frozen=True)
-class ClusterLoss:
-    """Cross-entropy of the cluster of each patch; logits are cosines over a temperature."""
-
-    centroids: Tensor
-    temperature: float
-
-    def __call__(self, features: Tensor, target: Tensor) -> Tensor:
-        """Features (B, C, h, w), target (B, 1, h, w) int64."""
-        cosines = torch.einsum("kc,bchw->bkhw", self.centroids, F.normalize(features, dim=1))
-        return F.cross_entropy(cosines / self.temperature, target[:, 0])
-
-
-@torch.no_grad()
-def features_of(network: CauseTR, images: Tensor) -> Tensor:
-    """(N, C, h, w): one grid per image, as the codebook will see it."""
-    size = (images.shape[-2] // PATCH_PX, images.shape[-1] // PATCH_PX)
-    return torch.stack([extract_windows(network, image[None] / 255).grid(size) for image in images])
 
 
 @torch.no_grad()
@@ -165,20 +132,14 @@ class _Course:
             network.parameters(), lr=plan.learning_rate, weight_decay=0.02, betas=(0.9, 0.98)
         )
 
-    def run(
-        self,
-        steps: int,
-        views: Tensor,
-        targets: Tensor,
-        loss_of: Callable[[Tensor, Tensor], Tensor],
-    ) -> None:
-        """Learns for a while on (N, 3, H, W) views and (N, ?, h, w) targets."""
+    def run(self, steps: int, views: Tensor, targets: Tensor) -> None:
+        """Learns for a while on (N, 3, H, W) views and (N, dim, h, w) targets."""
         for image, target in self.batches(steps, views, targets):
             for group in self.optimizer.param_groups:
                 group["lr"] = self.learning_rate()
             with torch.autocast("cpu", torch.bfloat16):
                 features = self.network.one_sided(image)
-            loss = loss_of(features.float(), target)
+            loss = direction_loss(features.float(), target)
             self.optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from relief.models.backbones.cause_tr import CauseTR
 from relief.models.backbones.handmade import save_whitening
 from relief.samples.feature_learner import LearningPlan, learn_features
 from relief.samples.handmade_whitening import fit_handmade
@@ -32,13 +33,12 @@ def main(arguments: list[str] | None = None) -> int:
         if options.handmade:
             save_whitening(options.out, *fit_handmade(images, options.seed))
         else:
-            plan = LearningPlan(
-                distill_steps=options.distill_steps,
-                cluster_steps=options.cluster_steps,
-                rounds=options.rounds,
-                seed=options.seed,
-            )
-            network = learn_features(images, plan, say)
+            plan = LearningPlan(steps=options.steps, seed=options.seed)
+            start = None
+            if options.start is not None:
+                start = CauseTR(str(options.start))
+                start.setup()
+            network = learn_features(images, plan, say, start)
             network.save(options.out, {"notes": [NOTE], "supervision": []}, half=True)
     except ReliefError as error:
         sys.stderr.write(f"error: {error}\n")
@@ -62,10 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--root", type=Path, required=True, help="a drawn sample")
     parser.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
     parser.add_argument("--handmade", action="store_true", help="fit the hand-made features")
+    parser.add_argument("--start", type=Path, help="go on from the weights of an earlier run")
     parser.add_argument("--limit", type=int, help="learn from the first N train images only")
-    parser.add_argument("--distill_steps", type=int, default=LearningPlan.distill_steps)
-    parser.add_argument("--cluster_steps", type=int, default=LearningPlan.cluster_steps)
-    parser.add_argument("--rounds", type=int, default=LearningPlan.rounds)
+    parser.add_argument("--steps", type=int, default=LearningPlan.steps)
     parser.add_argument("--seed", type=int, default=LearningPlan.seed)
     return parser
 
