@@ -8,6 +8,9 @@ LOCKS := requirements.lock requirements-detectron2.txt
 INTERPRETER := $(shell $(PY) -c 'import sys; print("%d.%d.%d-%s" % (*sys.version_info[:3], sys.base_prefix.replace("/", "_")))' 2>/dev/null)
 READY := .venv/.ready-$(or $(INTERPRETER),missing)
 
+# Waiting OpenMP threads give their core away instead of spinning.
+export OMP_WAIT_POLICY ?= PASSIVE
+
 .PHONY: label setup judges test test-slow test-faults lint lock clean
 
 label: setup

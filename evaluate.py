@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import cli  # isort: skip  # before torch: it sets how OpenMP waits
+
 import dataclasses
 import subprocess
 import sys
@@ -11,7 +13,6 @@ from typing import Any
 from jsonargparse import ArgumentParser
 from rich.console import Console
 
-import cli
 from relief.formats.atomic import write_text
 from relief.reports.class_figure import write_class_figure
 from relief.reports.evaluation_tables import diagnosis_table, score_table, sweep_table

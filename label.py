@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import cli  # isort: skip  # before torch: it sets how OpenMP waits
+
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,8 +11,8 @@ from typing import cast
 
 from pytorch_lightning.cli import LightningArgumentParser
 
-import cli
-from datamodules.items import Item
+from callbacks.interruption import stopped_by_signals
+from datamodules.items import Item, refuse_disorder
 from datamodules.labelling import LabellingDataModule
 from lightning_modules.codebook_fitter import CodebookFitter
 from lightning_modules.codebook_passes import fit_codebook
@@ -21,6 +23,7 @@ from relief.formats.label_store import read_manifest
 from relief.reports.terminal import print_run_summary
 from relief.schema.determinants import determinants
 from relief.schema.manifest import Manifest
+from strategies.watched_run import first_process_first, watch_processes, watched_run
 
 
 class LabelCLI(cli.ReliefCLI):
@@ -33,14 +36,12 @@ class LabelCLI(cli.ReliefCLI):
         parser.add_argument("--limit", type=int | None, default=None, help="Label the first N.")
         shared = ("backbone", "codebook", "geometry")
         also = (*shared, "depth", "split_short_side_px")
-        for base, name, parts in (
-            (CodebookFitter, "fitter", shared),
-            (ThingFinder, "thingness", also),
-        ):
+        passes = ((CodebookFitter, "fitter", shared), (ThingFinder, "thingness", also))
+        for base, name, parts in passes:
             parser.add_subclass_arguments(base, name, required=False)
             for part in parts:
-                target = f"{name}.init_args.{part}"
-                parser.link_arguments(f"model.{part}", target, apply_on="instantiate")
+                given, wanted = f"model.{part}", f"{name}.init_args.{part}"
+                parser.link_arguments(given, wanted, apply_on="instantiate")
 
 
 class LabelJob:
@@ -51,28 +52,30 @@ class LabelJob:
         self.labeler = cast(Labeler, parsed.model)
         self.data = cast(LabellingDataModule, parsed.datamodule)
         self.run = LabelRun(parsed.out)
+        self.keys: list[str] = []
 
     def start(self) -> list[Item]:
         """Finds everything that can be wrong with the use, before any work."""
         self.data.prepare_data()
         items = self.data.items(self.data.split)[: self.option("limit")]
+        self.keys += [item.key for item in items]
         self.data.images_to_label = len(items)
+        refuse_disorder(self.data.predict_dataloader())
         self.labeler.load_weights()
         if self.option("codebook") is not None:
             self.labeler.read_codebook(Path(self.option("codebook")))
         elif not self.labeler.is_ready:
             self.option("fitter").expect()
-        manifest = self.manifest(items)
+        manifest = self.manifest()
         if cli.is_first_process():
             self.run.claim(manifest, overwrite=self.option("overwrite"))
             cli.open_out(self.run.out, self.parsed.resolved_yaml())
-        cli.say_all(manifest.notes)
+            cli.say_all(manifest.notes)
         return items
 
-    def manifest(self, items: Sequence[Item]) -> Manifest:
-        """The manifest as far as it is known now."""
-        parts = determinants(self.parsed.plain_config())
-        return self.labeler.manifest(parts, [item.key for item in items])
+    def manifest(self) -> Manifest:
+        """What determines the labels, as far as it is known now."""
+        return self.labeler.manifest(determinants(self.parsed.plain_config()), self.keys)
 
     def fill_codebook(self) -> None:
         """Loads the codebook of this folder, or fits it."""
@@ -86,29 +89,29 @@ class LabelJob:
 
     def label(self, items: Sequence[Item]) -> int:
         """Labels what is not labelled yet; the callbacks write, check, measure and report."""
-        if self.trainer.is_global_zero:
-            self.run.begin(self.manifest(items))
-        done = set(self.trainer.strategy.broadcast(self.run.labelled([i.key for i in items])))
-        if done:
-            cli.say(f"{len(done)} of {len(items)} images already labelled")
+        first = self.trainer.is_global_zero
+        labelled = self.run.begin(self.manifest()) if first else []
+        done = set(self.trainer.strategy.broadcast(labelled))
         self.data.begin("label", [item for item in items if item.key not in done])
         self.trainer.predict(self.labeler, datamodule=self.data, return_predictions=False)
-        line = outcome(read_manifest(self.run.out)) if self.trainer.is_global_zero else None
+        line = outcome(read_manifest(self.run.out)) if first else None
         return cli.conclude(line, skip=self.data.on_error == "skip")
 
 
+@stopped_by_signals()
 def main(args: Sequence[str] | None = None) -> int:
     """Runs the job; returns the exit code."""
-    given = list(sys.argv[1:] if args is None else args)
-    arguments = cli.with_default_config(given, "label/sample.yaml")
-    parsed = LabelCLI(
-        arguments, cli.default_out("label", given), run=False, trainer_defaults=cli.QUIET_TRAINER
-    )
+    arguments = cli.with_default_config(args, "label/sample.yaml")
+    out = cli.default_out("label", arguments)
+    watch_processes()
+    parsed = LabelCLI(arguments, out, run=False, trainer_defaults=cli.QUIET_TRAINER)
     stopwatch = cli.time_steps()
     job = LabelJob(parsed)
-    items = job.start()
-    job.fill_codebook()
-    code = job.label(items)
+    with watched_run(job.trainer, job.run, job.keys):
+        with first_process_first(job.trainer):
+            items = job.start()
+        job.fill_codebook()
+        code = job.label(items)
     if cli.is_first_process():
         print_run_summary(job.run.out, stopwatch.steps)
     return code

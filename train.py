@@ -7,6 +7,8 @@ python train.py validate --config FILE --ckpt_path DIR/checkpoints/last.ckpt --o
 
 from __future__ import annotations
 
+import cli  # isort: skip  # before torch: it sets how OpenMP waits
+
 import json
 import signal
 import sys
@@ -18,7 +20,6 @@ from pytorch_lightning.cli import LightningArgumentParser
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-import cli
 from callbacks.checkpoints import keep_checkpoints_in, newest_checkpoint
 from callbacks.metrics_csv import MetricsCsv
 from datamodules.label_runs import make_labels

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from relief.models.class_votes import groups_of_classes, missing_classes, patch_classes, vote
 from relief.models.cluster_segmentation import window_features
 from relief.models.codebook import Codebook
-from relief.models.feature_samples import key_generator, sample_features, samples_per_image
+from relief.models.feature_samples import (
+    key_generator,
+    patch_features,
+    patch_grid,
+    samples_per_image,
+    some_of,
+)
 from relief.schema.batch import ImageBatch
 from relief.schema.errors import UsageError
 from relief.schema.geometry import WindowGeometry
+from relief.schema.label_spaces import VOID, label_space
 from relief.schema.parts import Backbone, KMeansFitter
+
+Sample = tuple[Tensor, Tensor]  # features (N, C) of an image, and the classes (N,) under them
 
 
 class CodebookFitter(pl.LightningModule):
@@ -27,6 +38,9 @@ class CodebookFitter(pl.LightningModule):
         geometry: The labeller's own.
         max_samples: Features kept in all; bounds the memory however many images there are.
         seed: Of the sampling.
+        oracle_classes: A label space such as `cityscapes19`: only patches whose ground truth is not
+            void are kept, and a majority vote of theirs names the clusters, as published.
+            Supervision, and recorded as such; things and groups follow from the classes.
     """
 
     def __init__(
@@ -37,6 +51,7 @@ class CodebookFitter(pl.LightningModule):
         geometry: WindowGeometry,
         max_samples: int = 2_000_000,
         seed: int = 0,
+        oracle_classes: str | None = None,
     ) -> None:
         super().__init__()
         self.kmeans = kmeans
@@ -45,8 +60,14 @@ class CodebookFitter(pl.LightningModule):
         self.geometry = geometry
         self.max_samples = max_samples
         self.seed = seed
+        self.oracle_classes = oracle_classes
         self.num_images = 0
-        self._samples: dict[str, Tensor] = {}
+        self._samples: dict[str, Sample] = {}
+
+    @property
+    def needs_targets(self) -> bool:
+        """Whether the pass reads ground truth: only with `oracle_classes`."""
+        return self.oracle_classes is not None
 
     def expect(self) -> None:
         """Tells the codebook how many clusters it is going to have; loads what the fit needs."""
@@ -63,32 +84,79 @@ class CodebookFitter(pl.LightningModule):
     def predict_step(self, batch: ImageBatch, batch_idx: int) -> None:
         """Keeps some L2-normalised features of every image."""
         del batch_idx
-        for key, image in zip(batch["key"], batch["image"], strict=True):
-            self._samples[key] = self._sample(key, image).cpu()
+        for i, (key, image) in enumerate(zip(batch["key"], batch["image"], strict=True)):
+            target = batch["target"][i, ..., 0] if self.needs_targets else None
+            features, classes = self._sample(key, image, target)
+            self._samples[key] = features.cpu(), classes.cpu()
 
-    def _sample(self, key: str, image: Tensor) -> Tensor:
+    def _sample(self, key: str, image: Tensor, target: Tensor | None) -> Sample:
         backbone = cast(Backbone, self.backbone)
         windows = window_features(backbone, image, self.geometry)
+        features = patch_features(windows, backbone.patch_px)
+        classes = torch.full((len(features),), VOID)
+        allowed = torch.arange(len(features))
+        if target is not None:
+            classes = patch_classes(target, patch_grid(windows, backbone.patch_px)).cpu()
+            allowed = torch.nonzero(classes >= 0).flatten()
         wanted = samples_per_image(self.num_images, self.max_samples)
-        return sample_features(windows, backbone.patch_px, wanted, key_generator(self.seed, key))
+        kept = some_of(allowed, wanted, key_generator(self.seed, key))
+        return features[kept.to(features.device)], classes[kept]
 
     def on_predict_epoch_end(self) -> None:
         """Rank 0 clusters what all ranks sampled and tells the others."""
         strategy = self.trainer.strategy
+        strategy.barrier("samples")
         gathered = gather_to_rank_zero(self._samples)
-        centroids: Tensor | None = None
+        fitted: Sample | None = None
         if self.trainer.is_global_zero:
             samples = {key: value for part in gathered for key, value in part.items()}
-            if samples:
-                ordered = torch.cat([samples[key] for key in sorted(samples)])
-                centroids = self.kmeans.fit(ordered.to(self.device)).cpu()
-        centroids = strategy.broadcast(centroids)
-        if centroids is None:
-            msg = "no codebook: no image of the fit split could be read. Check these files."
+            fitted = self._fit([samples[key] for key in sorted(samples)])
+        fitted = strategy.broadcast(fitted)
+        if fitted is None:
+            msg = f"no codebook: no image of the fit split {self._lack}. Check these files."
             raise UsageError(msg)
         self._samples = {}
-        self.codebook.set_centroids(centroids)
-        self.codebook.metadata = self._metadata()
+        self._fill(*fitted)
+
+    @property
+    def _lack(self) -> str:
+        return "has ground truth that is not void" if self.needs_targets else "could be read"
+
+    def _fit(self, samples: Sequence[Sample]) -> Sample | None:
+        """Centroids (k, C) and their classes (k,), none without ground truth."""
+        if sum(len(features) for features, _ in samples) == 0:
+            return None
+        features = torch.cat([features for features, _ in samples]).to(self.device)
+        centroids = self.kmeans.fit(features)
+        if self.oracle_classes is None:
+            return centroids.cpu(), torch.full((len(centroids),), VOID)
+        classes = torch.cat([classes for _, classes in samples]).to(self.device)
+        num_classes = label_space(self.oracle_classes).num_classes
+        return centroids.cpu(), vote(features, classes, centroids, num_classes).cpu()
+
+    def _fill(self, centroids: Tensor, classes: Tensor) -> None:
+        if self.oracle_classes is None:
+            self.codebook.set_centroids(centroids)
+            self.codebook.metadata = self._metadata()
+            return
+        space = label_space(self.oracle_classes)
+        missing = missing_classes(classes, space)
+        of = f"the ground truth of {self._metadata()['fit']['split']}"
+        self.codebook.fill(
+            centroids,
+            *groups_of_classes(classes, space),
+            classes,
+            {
+                **self._metadata(),
+                "classes": space.name,
+                "missing_classes": missing,
+                "notes": [f"no cluster stands for {', '.join(missing)}"] if missing else [],
+                "supervision": [
+                    f"codebook: centroids fitted on patches that are not void in {of}",
+                    f"codebook: clusters named by a majority vote of {of}",
+                ],
+            },
+        )
 
     def _metadata(self) -> dict[str, Any]:
         """Where the centroids come from; everything here is the same on any number of ranks."""

@@ -11,6 +11,8 @@ import pytorch_lightning as pl
 
 from lightning_modules.codebook_fitter import CodebookFitter
 from lightning_modules.thing_finder import ThingFinder
+from relief.schema.errors import UsageError
+from relief.schema.selection import evenly_spaced
 
 log = logging.getLogger("relief")
 
@@ -31,24 +33,34 @@ class PassData(Protocol):
 
 
 def fit_codebook(
-    trainer: pl.Trainer, data: Any, fitter: CodebookFitter, finder: ThingFinder
+    trainer: pl.Trainer, data: Any, fitter: CodebookFitter, finder: ThingFinder | None
 ) -> None:
     """Fits centroids on the fit split, then decides things and groups on a part of the images.
+
+    With more images than samples, evenly spaced images give one sample each.
 
     Args:
         trainer: Runs both passes.
         data: A DataModule that fits `PassData`.
         fitter: First pass; fills the centroids of the codebook it shares with `finder`.
-        finder: Second pass; under the new centroids.
+        finder: Second pass; under the new centroids. `None` where classes decide.
+
+    Raises:
+        UsageError: Nothing decides which clusters are things.
     """
+    if finder is None and not fitter.needs_targets:
+        msg = "nothing decides which clusters are things: thingness. Name a ThingFinder there."
+        raise UsageError(msg)
     source: PassData = data
-    items = source.items(source.fit_split)
+    items = evenly_spaced(source.items(source.fit_split), fitter.max_samples)
     start = time.perf_counter()
     fitter.begin(len(items))
-    source.begin("fit", items)
+    source.begin("fit", items, with_targets=fitter.needs_targets)
     trainer.predict(fitter, datamodule=data, return_predictions=False)
     _log("centroids", len(items), start)
 
+    if finder is None or fitter.needs_targets:
+        return
     start = time.perf_counter()
     seen = source.observed_items()
     source.begin("observe", seen, with_targets=finder.needs_targets)

@@ -26,7 +26,7 @@ class DecidesThings(Protocol):
     """The seam for rules, such as `relief.models.thing_rule.ThingRule`."""
 
     def decide(self, images: Sequence[ClusterStatistics], centroids: Tensor) -> Decision:
-        """From counts of each image, in order of key, and centroids (k, C) to things and groups."""
+        """From counts of some images, in any parts, and centroids (k, C) to things and groups."""
         ...
 
 
@@ -62,7 +62,7 @@ class ThingFinder(pl.LightningModule):
         self.depth = depth
         self.split_short_side_px = split_short_side_px
         self.oracle_classes = oracle_classes
-        self._counts: dict[str, ClusterStatistics] = {}
+        self._counts: ClusterStatistics | None = None
         self._votes: Tensor | None = None
 
     @property
@@ -72,19 +72,20 @@ class ThingFinder(pl.LightningModule):
 
     def on_predict_start(self) -> None:
         """Counts start from nothing."""
-        self._counts = {}
+        self._counts = ClusterStatistics.nothing(len(self.codebook.centroids))
         self._votes = None
 
     @torch.no_grad()
     def predict_step(self, batch: ImageBatch, batch_idx: int) -> None:
         """Counts the regions of a batch."""
         del batch_idx
-        for i, (key, image) in enumerate(zip(batch["key"], batch["image"], strict=True)):
+        assert self._counts is not None
+        for i, image in enumerate(batch["image"]):
             semantic = segment(cast(Backbone, self.backbone), self.codebook, image, self.geometry)
             size = scaled_size((image.shape[-2], image.shape[-1]), self.split_short_side_px)
             depth = batch["depth"][i : i + 1] if "depth" in batch else None
             at_size = depth_at(self.depth, image, depth, size)
-            self._counts[key] = cluster_statistics(
+            self._counts += cluster_statistics(
                 resize_nearest(semantic[None], size)[0],
                 None if at_size is None else at_size[0],
                 len(self.codebook.centroids),
@@ -103,12 +104,12 @@ class ThingFinder(pl.LightningModule):
 
     def on_predict_epoch_end(self) -> None:
         """Rank 0 decides from the counts of all ranks and tells the others."""
+        self.trainer.strategy.barrier("counts")
         gathered = gather_to_rank_zero((self._counts, self._votes))
         decided: Any = None
         if self.trainer.is_global_zero:
-            counts = {key: one for part in gathered for key, one in part[0].items()}
-            ordered = [counts[key] for key in sorted(counts)]
-            decided = self.rule.decide(ordered, self.codebook.centroids.cpu())
+            counts = [part[0] for part in gathered]
+            decided = self.rule.decide(counts, self.codebook.centroids.cpu())
             votes = [part[1] for part in gathered if part[1] is not None]
             decided = (*decided, torch.stack(votes).sum(0) if votes else None)
         things, groups, record, votes = self.trainer.strategy.broadcast(decided)
