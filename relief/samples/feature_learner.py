@@ -8,8 +8,22 @@ of the target. Colour cannot be the answer, and neither can the noise of a singl
 The head's codebook is the k-means of the body's tokens, taken once early on and then frozen, as in
 CAUSE-TR.
 
-Rounds of DeepCluster (arXiv:1807.05520) on the network's own features were tried after
-distillation and not kept: on the sample's val images, mIoU at k = 80 fell from 40.2 to 34.5.
+The file in the repository was learned on the sample's 48 train images on one core in two runs:
+2200 steps in 9 minutes (of a schedule of 3000, the rest of which is told below), then 3600 more
+from there in 12 minutes, `--start FILE --steps 3600 --seed 1`. Mean of three k-means seeds, fitted
+on the train images; mIoU in percent of the val images' pixels at 322 x 644, majority matching:
+
+    features                          k = 27    80   300
+    random weights                       2.8   3.7
+    RGB statistics                       9.6  11.5  15.5
+    strongest hand-made RGB             17.1  23.2  28.3
+    this network after 2200 steps       28.5  40.2  47.3
+    this network                        30.2  46.0  53.6
+
+Rounds of DeepCluster (arXiv:1807.05520) on the network's own features were tried after the 2200
+steps and not kept: at k = 80 the mIoU fell from 40.2 to 34.5. Rotation and zoom as further nuisance
+of the whitening lowered the closed form as well. The shipped features run in 0.25 s per image of
+322 x 644 on one core; under bfloat16 0.4 % of the pixels change their cluster at k = 80.
 """
 
 from __future__ import annotations
@@ -33,7 +47,7 @@ WINDOW_PX = PATCH_PX * WINDOW_PATCHES
 
 @dataclass(frozen=True)
 class LearningPlan:
-    """How long and how hard to learn; the defaults made the file in the repository.
+    """How long and how hard to learn; see above for the file in the repository.
 
     Attributes:
         steps: Steps of the optimiser.
@@ -44,7 +58,7 @@ class LearningPlan:
         seed: Of everything drawn.
     """
 
-    steps: int = 2200
+    steps: int = 5800
     batch_size: int = 4
     learning_rate: float = 1.5e-3
     codebook_step: int = 150
