@@ -126,7 +126,7 @@ def check_weights(values: Mapping[str, Any], recipes: Iterable[object]) -> None:
 
 def quiet_libraries() -> None:
     """Our lines are for people: Lightning's advice about workers and loggers is not."""
-    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
+    for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning.*")
     warnings.filterwarnings("ignore", message=".*LightningCLI.*args.*")

@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from relief.models.class_votes import groups_of_classes, missing_classes
 from relief.models.codebook import Codebook
 from relief.models.weight_files import load_state_dict, sha256_of
 from relief.schema.errors import WeightsError
-from relief.schema.label_spaces import CITYSCAPES_19, VOID, label_space, thing_mask
+from relief.schema.label_spaces import CITYSCAPES_19, VOID
 
 VOTE_OF_GROUND_TRUTH = "clusters are named by a vote of Cityscapes validation ground truth"
 FIT_ON_VALIDATION = "centroids were fitted on Cityscapes validation pixels that are not void"
@@ -32,8 +33,7 @@ class PublishedCentroids:
     @property
     def missing_classes(self) -> tuple[str, ...]:
         """Names of the classes that no cluster stands for."""
-        there = set(self.class_of_cluster.tolist())
-        return tuple(n for i, n in enumerate(CITYSCAPES_19.names) if i not in there)
+        return tuple(missing_classes(self.class_of_cluster, CITYSCAPES_19))
 
 
 def read_published_centroids(path: str | Path) -> PublishedCentroids:
@@ -90,19 +90,13 @@ class PublishedKMeans(Codebook):
         self._fill_from(published)
 
     def _fill_from(self, published: PublishedCentroids) -> None:
-        space = label_space(CITYSCAPES_19.name)
-        is_thing = thing_mask(space.things, space.num_classes)
-        group_of_class = torch.where(is_thing, is_thing.cumsum(0) - 1, VOID)
         named = published.class_of_cluster
-        has_class = named >= 0
-        groups = torch.where(has_class, group_of_class[named.clamp(min=0)], VOID)
         self.fill(
             published.centroids,
-            groups >= 0,
-            groups,
+            *groups_of_classes(named, CITYSCAPES_19),
             named,
             {
-                "classes": space.name,
+                "classes": CITYSCAPES_19.name,
                 "source": Path(self.path).name,
                 "sha256": sha256_of(self.path),
                 "missing_classes": list(published.missing_classes),

@@ -32,6 +32,27 @@ def needed_weights(
     return found
 
 
+def missing_weights(values: object, sources: tuple[WeightSource, ...] = SOURCES) -> list[str]:
+    """The published weights that a configuration names and that are not there.
+
+    Files of which no source is known are left to the part that reads them.
+
+    Args:
+        values: Nested plain values.
+        sources: What is published.
+    """
+    named = ((text, find_source(text, sources)) for text in _leaves(values))
+    return sorted(
+        {text for text, source in named if source is not None and not is_present(text, source)}
+    )
+
+
+def is_present(path: str | Path, source: WeightSource | None) -> bool:
+    """Whether a file, or all files of a folder, are there."""
+    files = source.files if source and source.files else ("",)
+    return all((Path(path) / name).is_file() for name in files)
+
+
 def _strings(config: Path) -> Iterator[str]:
     try:
         content = yaml.safe_load(config.read_text(encoding="utf-8"))

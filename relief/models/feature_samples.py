@@ -36,8 +36,23 @@ def sample_features(
     Returns:
         (N, C) float32 in the order of the grid.
     """
+    features = patch_features(windows, patch_px)
+    return features[some_of(torch.arange(len(features)), wanted, generator).to(features.device)]
+
+
+def patch_features(windows: WindowFeatures, patch_px: int) -> Tensor:
+    """(h * w, C) L2-normalised features of all patches of one image."""
+    grid = windows.grid(patch_grid(windows, patch_px))
+    return F.normalize(grid.flatten(1).T, dim=1)
+
+
+def patch_grid(windows: WindowFeatures, patch_px: int) -> tuple[int, int]:
+    """(height, width) of the image in patches."""
     height, width = windows.size
-    grid = windows.grid((height // patch_px, width // patch_px))
-    features = F.normalize(grid.flatten(1).T, dim=1)
-    order = torch.randperm(len(features), generator=generator)[:wanted]
-    return features[order.sort().values.to(features.device)]
+    return height // patch_px, width // patch_px
+
+
+def some_of(indices: Tensor, wanted: int, generator: torch.Generator) -> Tensor:
+    """At most `wanted` of (N,) sorted indices, still sorted."""
+    order = torch.randperm(len(indices), generator=generator)[:wanted]
+    return indices[order.sort().values]

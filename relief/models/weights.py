@@ -15,18 +15,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from relief.models.configured_weights import needed_weights
+from relief.models.configured_weights import is_present, needed_weights
 from relief.models.weight_download import download
 from relief.models.weight_files import convert, sha256_of
 from relief.models.weight_sources import SOURCES, WeightSource
 from relief.schema.errors import ReliefError, WeightsError
 
 RECORD_SUFFIX = ".source.json"
-
-
-def is_present(path: Path, source: WeightSource | None) -> bool:
-    """Whether a file, or all files of a folder, are there."""
-    return all(file.is_file() for file in _files(path, source))
 
 
 def is_damaged(path: Path) -> bool:

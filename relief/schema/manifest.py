@@ -22,6 +22,9 @@ NAMES_BY_HAND = "names given by hand"
 # A list of numbers that `indent` has spread over lines; no JSON string holds a newline.
 _NUMBER_LIST = re.compile(r"\[\n[-\d,\s]+\]")
 
+# Known once the codebook is; the parts that lead there are compared all the same.
+_OF_THE_CODEBOOK = ("thing_ids", "groups", "label_space", "classes", "supervision", "notes")
+
 ImageStatus = Literal["pending", "labelled", "failed"]
 
 
@@ -131,12 +134,12 @@ class Manifest:
 def differences(old: Manifest, new: Manifest) -> list[str]:
     """What another configuration changed, for people: `k=27, this run has k=80`.
 
-    The images and their statuses are not compared, and neither are things and groups where one
-    side does not know them yet.
+    The images and their statuses are not compared, and neither is what the codebook decides where
+    one side does not know it yet.
     """
     before, after = _settings(old), _settings(new)
-    for name in ("thing_ids", "groups"):
-        if before[name] is None or after[name] is None:
+    if old.thing_ids is None or new.thing_ids is None:
+        for name in _OF_THE_CODEBOOK:
             del before[name], after[name]
     changed = [name for name in before.keys() | after.keys() if _differ(before, after, name)]
     changed.sort(key=lambda name: (name != "k", name))

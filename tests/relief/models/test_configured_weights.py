@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from relief.models.configured_weights import needed_weights
+from relief.models.configured_weights import missing_weights, needed_weights
+from relief.models.weight_sources import WeightSource
 from relief.schema.errors import UsageError
 
 
@@ -29,3 +30,19 @@ def test_unreadable_configuration_is_told(tmp_path, content):
         (tmp_path / "c.yaml").write_bytes(content)
     with pytest.raises(UsageError, match="cannot read configuration"):
         needed_weights(tmp_path / "c.yaml")
+
+
+def test_published_weights_that_are_not_there_are_missing(tmp_path):
+    sources = (
+        WeightSource("net/encoder", "MIT", "none", "https://example.org/e.pth"),
+        WeightSource("model", "MIT", "none", files={"config.json": "https://example.org/c"}),
+    )
+    file, folder = tmp_path / "net" / "encoder.safetensors", tmp_path / "model"
+    values = {"a": {"path": str(file)}, "b": [str(folder), "mine.pth", 3, None]}
+    assert missing_weights(values, sources) == sorted([str(file), str(folder)])
+    file.parent.mkdir()
+    file.write_bytes(b"")
+    assert missing_weights(values, sources) == [str(folder)]
+    folder.mkdir()
+    (folder / "config.json").write_bytes(b"{}")
+    assert missing_weights(values, sources) == []

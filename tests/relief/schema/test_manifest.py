@@ -70,7 +70,7 @@ def test_images_and_what_is_not_known_yet_make_no_difference() -> None:
 
 
 def test_long_values_are_cut() -> None:
-    one, two = (dataclasses.replace(MANIFEST, notes=(letter * 500,)) for letter in "xy")
+    one, two = (dataclasses.replace(MANIFEST, numbers={"n": letter * 500}) for letter in "xy")
     (line,) = differences(one, two)
     assert len(line) < 200
 
@@ -85,3 +85,18 @@ def test_a_newer_format_is_refused() -> None:
     text = json.dumps({**json.loads(MANIFEST.to_json()), "format_version": 2})
     with pytest.raises(UsageError, match="format 2"):
         Manifest.from_json(text)
+
+
+def test_what_the_codebook_decides_is_compared_once_both_know_it() -> None:
+    unknown = dataclasses.replace(MANIFEST, thing_ids=None, groups=None)
+    named = dataclasses.replace(
+        MANIFEST,
+        label_space="oracle_classes",
+        classes="cityscapes19",
+        supervision=("ground truth of val",),
+        thing_ids=(11,),
+        groups=(-1,) * 19,
+    )
+    assert differences(named, unknown) == []
+    clusters = dataclasses.replace(MANIFEST, thing_ids=(11,), groups=(-1,) * 19)
+    assert any("classes=cityscapes19" in line for line in differences(named, clusters))

@@ -1,0 +1,141 @@
+"""Every configuration goes through the parser of its script; no weights, no images."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+import cli
+import evaluate
+import label
+import train
+from relief.models.configured_weights import needed_weights
+from relief.models.refined_segmentation import RefinedSegmentation
+from relief.studies import cache_depth
+
+ROOT = Path(__file__).parents[1]
+
+
+def configs(folder: str) -> list[str]:
+    return sorted(
+        p.relative_to(ROOT).as_posix() for p in (ROOT / "configs" / folder).glob("*.yaml")
+    )
+
+
+def parse_label(*arguments: str) -> label.LabelCLI:
+    return label.LabelCLI(arguments, Path("unused"), run=False, trainer_defaults=cli.QUIET_TRAINER)
+
+
+class TrainRecipe(train.TrainCLI):
+    """Parses only: parts for training need the classes of labels that are not there."""
+
+    def before_instantiate_classes(self):
+        pass
+
+    def instantiate_classes(self):
+        pass
+
+    def _run_subcommand(self, subcommand):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture
+def without_weights(monkeypatch):
+    """Nothing is read when parts are made, so that no weights are needed to try a recipe."""
+    monkeypatch.setattr(cli, "missing_weights", lambda values: [])
+
+
+def test_every_folder_of_configs_is_looked_at():
+    folders = {p.name for p in (ROOT / "configs").iterdir()}
+    assert folders == {"depth", "label", "studies", "sweep", "train"}
+
+
+@pytest.mark.parametrize("config", configs("label"))
+def test_label_recipes(config, without_weights):
+    parsed = parse_label("--config", config)
+    assert parsed.option("limit") is None
+    assert parsed.resolved_yaml()
+
+
+@pytest.mark.parametrize("config", configs("train"))
+def test_train_recipes(config, without_weights):
+    arguments = ["fit", "--config", config]
+    parsed = TrainRecipe(arguments, Path("unused"))
+    assert parsed.config.fit.model.class_path.startswith("lightning_modules.")
+
+
+@pytest.mark.parametrize("config", configs("sweep"))
+def test_sweeps(config, without_weights):
+    name, request = evaluate.parse(["sweep", "--config", config])
+    assert name == "sweep"
+    for arguments in {tuple(source.label_args) for source in request.sources} - {()}:
+        parse_label(*arguments)
+
+
+@pytest.mark.parametrize("config", configs("depth"))
+def test_depth_models(config):
+    options = cache_depth._parser().parse_args(["--depth", config, "--root", "x", "--out", "y"])
+    assert cache_depth._parser().instantiate(options).depth is not None
+
+
+def test_a_depth_tree_takes_the_place_of_the_network(without_weights):
+    parsed = parse_label(
+        *("--config", "configs/label/cityscapes.yaml", "--model.init_args.depth", "null"),
+        *("--data.init_args.depth", "relief.formats.depth_files.FolderDepth"),
+        *("--data.init_args.depth.init_args.root", "CITYSCAPES/depth_spidepth"),
+    )
+    assert parsed.model.depth is None
+    assert parsed.datamodule.depth.root == Path("CITYSCAPES/depth_spidepth")
+
+
+def test_a_refinement_takes_other_numbers_from_the_command_line(without_weights):
+    parsed = parse_label(
+        *("--config", "configs/label/cityscapes_multi_scale.yaml"),
+        *("--model.init_args.segmentation.init_args.keeps_aspect", "false"),
+        "--model.init_args.segmentation.init_args.refiner",
+        "relief.models.refiners.dense_crf.DenseCRF",
+    )
+    segmentation = parsed.model.segmentation
+    assert isinstance(segmentation, RefinedSegmentation)
+    assert segmentation.scales == (0.75, 1.0, 1.5)
+    assert not segmentation.keeps_aspect
+    assert segmentation.refiner.bilateral_sxy_px == 67
+
+
+def test_the_published_pipeline_has_the_published_numbers():
+    values = yaml.safe_load(Path("configs/label/cityscapes_k80.yaml").read_text())
+    model = values["model"]["init_args"]
+    assert model["splitter"]["init_args"] == {"gradient_threshold": 0.2, "min_area_px": 1000}
+    assert model["split_short_side_px"] == 512
+    assert model["codebook"]["init_args"]["k"] == 80
+    assert model["geometry"]["init_args"]["short_side_px"] == 322
+    assert "fitter" not in values
+    fit = yaml.safe_load(Path("configs/label/cityscapes_published_fit.yaml").read_text())
+    assert fit["model"]["init_args"].pop("codebook") != model.pop("codebook")
+    assert fit["model"] == values["model"]
+    assert fit["data"]["init_args"]["fit_split"] == "val"
+    kmeans = fit["fitter"]["init_args"]["kmeans"]["init_args"]
+    assert kmeans == {"k": 80, "batch_size": 10000, "max_iterations": 300, "starts": 3, "seed": 42}
+
+
+@pytest.mark.parametrize("config", configs("label"))
+def test_the_source_of_every_weight_is_known(config):
+    unknown = [n for n, source in needed_weights(Path(config)).items() if source is None]
+    assert unknown in ([], ["relief/samples/weights/cause_tr_sample.safetensors"])
+
+
+def test_missing_weights_stop_with_the_command_to_type(tmp_path, capsys, monkeypatch):
+    config = str(ROOT / "configs" / "label" / "cityscapes_probe27.yaml")
+    monkeypatch.chdir(tmp_path)
+    code = cli.exit_code(label.main, ["--config", config, "--out", str(tmp_path / "out")])
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert code == 2
+    assert len(lines) == 1
+    assert f"`python -m relief.models.weights get --config {config}`" in lines[0]
+    assert "weights/cause/cluster_tr.safetensors" in lines[0]
+    assert not (tmp_path / "out").exists()
