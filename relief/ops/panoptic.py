@@ -51,7 +51,13 @@ def compact_ids(ids: Tensor, num_ids: int) -> tuple[Tensor, Tensor]:
     return lookup.index_select(0, flat).reshape(ids.shape), occurs.nonzero().reshape(-1)
 
 
-def joint_counts(predicted: Tensor, true: Tensor, num_predicted: int, num_true: int) -> Tensor:
+def joint_counts(
+    predicted: Tensor,
+    true: Tensor,
+    num_predicted: int,
+    num_true: int,
+    pixels: Tensor | None = None,
+) -> Tensor:
     """Pixels for each (predicted id, true id).
 
     Args:
@@ -59,6 +65,7 @@ def joint_counts(predicted: Tensor, true: Tensor, num_predicted: int, num_true: 
         true: Ids 0..num_true-1 of the same shape.
         num_predicted: Rows of the result.
         num_true: Columns of the result.
+        pixels: How many pixels each entry stands for, int64; one by default.
 
     Returns:
         (num_predicted, num_true) int64.
@@ -68,7 +75,8 @@ def joint_counts(predicted: Tensor, true: Tensor, num_predicted: int, num_true: 
         code = code.to(torch.int64)
     code = code * num_true
     code += true.reshape(-1)
-    counts = torch.bincount(code, minlength=num_predicted * num_true)
+    weights = None if pixels is None else pixels.to(torch.float64)  # sums are exact below 2^53
+    counts = torch.bincount(code, weights, minlength=num_predicted * num_true).to(torch.int64)
     return counts.reshape(num_predicted, num_true)
 
 
@@ -92,9 +100,15 @@ def segment_table(predicted: Tensor, true: Tensor) -> Tensor:
             f"got {tuple(predicted.shape)} and {tuple(true.shape)}"
         )
         raise ValueError(msg)
-    predicted_ids, predicted_pairs = compact_pairs(predicted)
-    true_ids, true_pairs = compact_pairs(true)
-    return segment_table_of_ids(predicted_ids, true_ids, predicted_pairs, true_pairs)
+    # Segments are regions: along a row, pixel after pixel is the same on both sides. Only where
+    # something changes are the pairs looked at, each with the length of its run.
+    pairs = (predicted.reshape(-1, 2).contiguous(), true.reshape(-1, 2).contiguous())
+    start, length = _runs(*pairs)
+    (predicted_ids, predicted_pairs), (true_ids, true_pairs) = (
+        compact_pairs(side.index_select(0, start)) for side in pairs
+    )
+    counts = joint_counts(predicted_ids, true_ids, len(predicted_pairs), len(true_pairs), length)
+    return _rows(counts, predicted_pairs, true_pairs)
 
 
 def segment_table_of_ids(
@@ -112,6 +126,22 @@ def segment_table_of_ids(
         (N, 5) int64, as `segment_table`.
     """
     counts = joint_counts(predicted, true, len(predicted_pairs), len(true_pairs))
+    return _rows(counts, predicted_pairs, true_pairs)
+
+
+def _rows(counts: Tensor, predicted_pairs: Tensor, true_pairs: Tensor) -> Tensor:
     row, column = counts.nonzero(as_tuple=True)
     pixels = counts[row, column][:, None]
     return torch.cat((predicted_pairs[row], true_pairs[column], pixels), dim=1)
+
+
+def _runs(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """Where either of two (N, 2) lists of pairs changes: (R,) starts and (R,) lengths of runs."""
+    size = len(first)
+    changed = first[1:] != first[:-1]
+    changed |= second[1:] != second[:-1]
+    either = changed.view(torch.int16).reshape(-1) != 0 if size > 1 else changed.new_zeros(0)
+    begin = torch.zeros(min(size, 1), dtype=torch.int64, device=first.device)
+    start = torch.cat((begin, either.nonzero().reshape(-1) + 1))
+    end = torch.cat((start[1:], begin + size))
+    return start, end - start

@@ -75,3 +75,17 @@ def test_ids_and_pairs_agree():
 def test_maps_of_two_sizes_are_refused():
     with pytest.raises(ValueError, match="one size"):
         segment_table(torch.zeros(2, 2, 2).long(), torch.zeros(2, 3, 2).long())
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 2), (1, 1, 2), (1, 2, 2), (3, 1, 2)])
+def test_tiny_and_empty_maps(shape):
+    map_ = torch.ones(shape, dtype=torch.int64)
+    rows = segment_table(map_, map_).tolist()
+    assert rows == ([[1, 1, 1, 1, shape[0] * shape[1]]] if shape[0] else [])
+
+
+def test_a_map_that_is_not_contiguous():
+    generator = torch.Generator().manual_seed(2)
+    planes = torch.randint(-1, 3, (2, 2, 6, 5), generator=generator)
+    pred, true = planes.movedim(1, -1)
+    assert torch.equal(segment_table(pred, true), segment_table(pred.clone(), true.contiguous()))
