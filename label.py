@@ -40,8 +40,8 @@ class LabelCLI(cli.ReliefCLI):
         for base, name, parts in passes:
             parser.add_subclass_arguments(base, name, required=False)
             for part in parts:
-                given, wanted = f"model.{part}", f"{name}.init_args.{part}"
-                parser.link_arguments(given, wanted, apply_on="instantiate")
+                wanted = f"{name}.init_args.{part}"
+                parser.link_arguments(f"model.{part}", wanted, apply_on="instantiate")
 
 
 class LabelJob:
@@ -66,11 +66,10 @@ class LabelJob:
             self.labeler.read_codebook(Path(self.option("codebook")))
         elif not self.labeler.is_ready:
             self.option("fitter").expect()
-        manifest = self.manifest()
         if cli.is_first_process():
-            self.run.claim(manifest, overwrite=self.option("overwrite"))
+            self.run.claim(self.manifest(), overwrite=self.option("overwrite"))
             cli.open_out(self.run.out, self.parsed.resolved_yaml())
-            cli.say_all(manifest.notes)
+            cli.say_all(self.manifest().notes)
         return items
 
     def manifest(self) -> Manifest:
@@ -90,12 +89,12 @@ class LabelJob:
     def label(self, items: Sequence[Item]) -> int:
         """Labels what is not labelled yet; the callbacks write, check, measure and report."""
         first = self.trainer.is_global_zero
-        labelled = self.run.begin(self.manifest()) if first else []
-        done = set(self.trainer.strategy.broadcast(labelled))
+        done = self.run.begin(self.manifest()) if first else set()
+        done = self.trainer.strategy.broadcast(done)
         self.data.begin("label", [item for item in items if item.key not in done])
         self.trainer.predict(self.labeler, datamodule=self.data, return_predictions=False)
-        line = outcome(read_manifest(self.run.out)) if first else None
-        return cli.conclude(line, skip=self.data.on_error == "skip")
+        skip = self.data.on_error == "skip"
+        return cli.conclude(outcome(read_manifest(self.run.out)), skip=skip) if first else 0
 
 
 @stopped_by_signals()

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import BasePredictionWriter
 
+from relief.formats.background_writer import BackgroundWriter
 from relief.formats.coco_panoptic import write_panoptic_json
 from relief.formats.label_run import LabelRun
 from relief.formats.label_store import LabelStore
@@ -26,13 +28,19 @@ class LabelWriter(BasePredictionWriter):
     """Writes `semantic/KEY.png` and `panoptic/KEY.png`; notes the images that failed.
 
     The other passes of a run predict nothing (`None`) and are passed over. When all ranks have
-    labelled their share, rank 0 checks every file, completes the manifest and writes
-    `panoptic.json`.
+    labelled their share, or will never do so, rank 0 checks every file, completes the manifest
+    and writes `panoptic.json`.
+
+    Args:
+        num_threads: Images written at the same time, beside the labelling.
+        most_waiting: Images labelled but not written yet; bounds the memory they hold.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, num_threads: int = 2, most_waiting: int = 4) -> None:
         super().__init__(write_interval="batch")
         self.run: LabelRun | None = None
+        self.num_threads, self.most_waiting = num_threads, most_waiting
+        self._writer: BackgroundWriter | None = None
         self._start = 0.0
 
     def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -40,6 +48,8 @@ class LabelWriter(BasePredictionWriter):
         del pl_module
         labels = trainer.datamodule.current_pass == "label"  # type: ignore[attr-defined]
         self.run = LabelRun(Path(trainer.default_root_dir)) if labels else None
+        if labels:
+            self._writer = BackgroundWriter(self.num_threads, self.most_waiting)
         self._start = time.perf_counter()
 
     def write_on_batch_end(
@@ -52,14 +62,15 @@ class LabelWriter(BasePredictionWriter):
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
-        """Writes one batch."""
+        """Gives one batch to the writing threads."""
         del pl_module, batch_indices, batch, batch_idx, dataloader_idx
-        if prediction is None or self.run is None:
+        if prediction is None or self.run is None or self._writer is None:
             return
         for key, semantic, panoptic in zip(
             prediction["key"], prediction["semantic"], prediction["panoptic"], strict=True
         ):
-            self.run.write(key, semantic.cpu(), panoptic.cpu())
+            maps = (semantic.to(torch.int32).cpu(), panoptic.to(torch.int32).cpu())
+            self._writer.submit(self.run.write, key, *maps)
         for failure in prediction["failures"]:
             self.run.record_failure(failure)
             if trainer.datamodule.on_error == "stop":  # type: ignore[attr-defined]
@@ -68,14 +79,32 @@ class LabelWriter(BasePredictionWriter):
     def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Waits for all ranks; rank 0 completes the store."""
         del pl_module
-        if self.run is None:
+        if self.run is None or self._writer is None:
             return
-        trainer.strategy.barrier("labels")
+        self._writer.finish()
+        self._wait_for_all(trainer)
         if trainer.is_global_zero:
             self.run.complete()
             self._write_json(self.run.out, trainer.datamodule)  # type: ignore[attr-defined]
             seconds = time.perf_counter() - self._start
             log.info("labels: %.1f s", seconds, extra={"step": "labels", "seconds": seconds})
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """What was labelled is written all the same."""
+        del trainer, pl_module, exception
+        if self._writer is not None:
+            self._writer.close()
+
+    def _wait_for_all(self, trainer: pl.Trainer) -> None:
+        """A process that died keeps nobody waiting; its images are missing, and told so."""
+        peers = getattr(trainer.strategy, "peers", None)
+        if peers is None:
+            trainer.strategy.barrier("labels")
+            return
+        for rank, reason in peers.meet(without_the_lost=True).items():
+            log.warning("lost process %d: %s", rank, reason)
 
     def _write_json(self, out: Path, data: Any) -> None:
         store = LabelStore(out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TypedDict
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset, IterableDataset, RandomSampler, Sampler
 
 from relief.formats.depth_files import check_aspect
 from relief.formats.images import read_image
@@ -75,6 +76,32 @@ class ItemDataset(Dataset[Sample]):
         if self.with_targets and item.target is not None:
             sample["target"] = item.target()
         return sample
+
+
+def leave_signals_to_the_run(worker: int) -> None:
+    """For reading processes: a signal to all of them must not end the image at hand."""
+    del worker
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def refuse_disorder(loader: object) -> None:
+    """Each image is read once, by one rank, only with `ShardSampler` over a map-style data set.
+
+    Raises:
+        UsageError: The loader shuffles, has no length, or has a sampler of its own.
+    """
+    sampler = getattr(loader, "sampler", None)
+    if isinstance(sampler, ShardSampler):
+        return
+    if isinstance(getattr(loader, "dataset", None), IterableDataset):
+        got = "an IterableDataset"
+    elif isinstance(sampler, RandomSampler):
+        got = "shuffle=True"
+    else:
+        got = f"the sampler {type(sampler).__name__}"
+    msg = f"label.py needs an ordered, map-style data set; got {got}. Remove it."
+    raise UsageError(msg)
 
 
 class ShardSampler(Sampler[int]):

@@ -9,7 +9,14 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from datamodules.items import Item, ItemDataset, Sample, ShardSampler, collate
+from datamodules.items import (
+    Item,
+    ItemDataset,
+    Sample,
+    ShardSampler,
+    collate,
+    leave_signals_to_the_run,
+)
 from relief.schema.parts import DepthReader
 from relief.schema.selection import evenly_spaced
 
@@ -108,6 +115,7 @@ class LabellingDataModule(pl.LightningDataModule):
             sampler=ShardSampler(len(self._items), rank, world_size),
             num_workers=self.num_workers,
             collate_fn=collate,
+            worker_init_fn=leave_signals_to_the_run,
             pin_memory=torch.cuda.is_available(),
         )
 

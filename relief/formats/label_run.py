@@ -12,6 +12,7 @@ from pathlib import Path
 from torch import Tensor
 
 from relief.formats.atomic import check_writable, remove_temporaries, write_text
+from relief.formats.folder_lock import FolderLock
 from relief.formats.label_store import (
     MANIFEST,
     PANOPTIC,
@@ -19,6 +20,7 @@ from relief.formats.label_store import (
     LabelStore,
     panoptic_path,
     read_manifest,
+    semantic_path,
     write_manifest,
     write_panoptic,
     write_semantic,
@@ -44,6 +46,7 @@ class LabelRun:
 
     def __init__(self, out: Path) -> None:
         self.out = Path(out)
+        self.lock = FolderLock(self.out)
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -59,9 +62,20 @@ class LabelRun:
         """Takes the folder for this configuration; only the first process calls this.
 
         Raises:
-            UsageError: It cannot be written, or holds labels of another configuration. Nothing was
-                written or removed then.
+            UsageError: It cannot be written, another run is writing to it, or it holds labels of
+                another configuration. Nothing was written or removed then.
         """
+        self._refuse_another_configuration(manifest, overwrite)
+        check_writable(self.out)
+        self.lock.acquire()
+        self._refuse_another_configuration(manifest, overwrite)
+        if overwrite:
+            self._remove_labels()
+        remove_temporaries(self.out)
+        if not (self.out / MANIFEST).exists():  # a codebook never lies here without its settings
+            write_manifest(self.out, manifest)
+
+    def _refuse_another_configuration(self, manifest: Manifest, overwrite: bool) -> None:
         if (self.out / MANIFEST).exists() and not overwrite:
             changed = differences(read_manifest(self.out), manifest)
             if changed:
@@ -72,16 +86,22 @@ class LabelRun:
                     "Use another folder or --overwrite true."
                 )
                 raise UsageError(msg)
-        check_writable(self.out)
-        if overwrite:
-            self._remove_labels()
-        remove_temporaries(self.out)
 
-    def begin(self, manifest: Manifest) -> None:
-        """Writes the manifest of the run, every image pending."""
+    def begin(self, manifest: Manifest) -> set[str]:
+        """Writes the manifest of the run, every image pending.
+
+        Returns:
+            The images that are labelled already.
+        """
         images: dict[str, ImageStatus] = dict.fromkeys(manifest.images, "pending")
         write_manifest(self.out, dataclasses.replace(manifest, images=images))
         shutil.rmtree(self.out / FAILED, ignore_errors=True)
+        keys = manifest.keys()
+        done = set(self.labelled(keys))
+        if done:
+            left = len(keys) - len(done)
+            log.info("%d of %d images already labelled, %d to do", len(done), len(keys), left)
+        return done
 
     def write(self, key: str, semantic: Tensor, panoptic: Tensor) -> None:
         """Writes the two label files of an image.
@@ -111,6 +131,11 @@ class LabelRun:
             elif panoptic_path(self.out, key).exists():
                 log.info("re-labelling %s: existing label is not readable", key)
         return done
+
+    def count(self, keys: Sequence[str]) -> int:
+        """How many images have both files; quick, nothing is decoded."""
+        paths = (panoptic_path, semantic_path)
+        return sum(all(path(self.out, key).exists() for path in paths) for key in keys)
 
     def complete(self) -> Manifest:
         """Checks every file and writes the final statuses; only the first process calls this."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
 
 
 class ReliefError(Exception):
@@ -24,6 +25,17 @@ class ReadError(ReliefError):
 class StoppedBySignal(ReliefError):
     """SIGTERM or SIGINT arrived; what was finished is kept. Exit code 128 + `number`."""
 
-    def __init__(self, number: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(number).name}")
+    def __init__(self, number: int, progress: str = "") -> None:
+        name = signal.Signals(number).name
+        text = f"stopped by {name}{progress}. Run the same command again to "
+        super().__init__(f"{text}{'label the rest' if progress else 'go on'}.")
         self.number = number
+
+
+class PeersLost(ReliefError):
+    """Processes of the run died, hang or stopped; `reasons` says why, by rank. Exit code 1."""
+
+    def __init__(self, reasons: Mapping[int, str]) -> None:
+        told = "; ".join(f"process {rank}: {reason}" for rank, reason in sorted(reasons.items()))
+        super().__init__(f"lost {told}. Run the same command again to go on.")
+        self.reasons = reasons

@@ -92,7 +92,9 @@ def test_overwrite_removes_labels_only(tmp_path):
     (run.out / "mine.txt").write_text("keep")
     run.codebook_path.write_bytes(b"old")
     LabelRun(run.out).claim(manifest(k=80), overwrite=True)
-    assert [p.name for p in run.out.iterdir()] == ["mine.txt"]
+    kept = {"mine.txt", "manifest.json", "run.lock"}
+    assert {p.name for p in run.out.iterdir()} == kept
+    assert LabelStore(run.out).manifest.k == 80
 
 
 def test_the_same_configuration_goes_on(tmp_path):
