@@ -13,6 +13,8 @@ from rich.text import Text
 
 from relief.reports.quality_tables import quality_table
 
+_TERMINAL_COLUMNS = 6  # what fits 80 characters; the report has them all
+
 
 def run_summary(
     metrics: Mapping[str, Mapping[str, Any]] | None,
@@ -30,11 +32,11 @@ def run_summary(
     quality = quality_table(metrics)
     if quality is not None:
         table = Table(title="Against ground truth, in percent", title_justify="left")
-        table.add_column("protocol / assignment")
-        for column in quality["columns"]:
+        table.add_column("protocol/assignment", no_wrap=True)
+        for column in quality["columns"][:_TERMINAL_COLUMNS]:
             table.add_column(column, justify="right")
         for row in quality["rows"]:
-            table.add_row(row["name"], *row["cells"])
+            table.add_row(row["name"], *row["cells"][:_TERMINAL_COLUMNS])
         parts.append(table)
     if timings:
         table = Table(title="Time", title_justify="left")
