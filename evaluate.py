@@ -10,17 +10,19 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from jsonargparse import ArgumentParser
 from rich.console import Console
 
 from relief.formats.atomic import write_text
 from relief.reports.class_figure import write_class_figure
 from relief.reports.evaluation_tables import diagnosis_table, score_table, sweep_table
+from relief.reports.study_report import study_table, write_study
 from relief.reports.sweep_report import SweepPage, write_sweep_report
 from relief.studies.diagnose import DiagnoseRequest, diagnose_labels
 from relief.studies.export import ExportRequest, export_labels
+from relief.studies.requests import parse_request
 from relief.studies.score import to_json, write_scores
 from relief.studies.score_runs import ScoreRequest, score_runs
+from relief.studies.study import StudyRequest
 from relief.studies.sweep import missing_labels, run_sweep
 from relief.studies.sweep_csv import write_sweep_csv
 from relief.studies.sweep_findings import findings
@@ -81,38 +83,31 @@ def diagnose(request: DiagnoseRequest) -> int:
     return cli.EXIT_DONE
 
 
+def study(request: StudyRequest) -> int:
+    """One table, ours beside the published."""
+    result = request.study.run()
+    names = write_study(request.folder, result)
+    for table in result.tables:
+        Console().print(study_table(table))
+    cli.say(f"written in {result.seconds:.0f} s: {request.folder}/{', '.join(names)}")
+    return cli.EXIT_DONE
+
+
 COMMANDS: dict[str, tuple[type, Callable[[Any], int]]] = {
     "labels": (ScoreRequest, labels),
     "sweep": (SweepRequest, sweep),
+    "study": (StudyRequest, study),
     "export": (ExportRequest, export),
     "diagnose": (DiagnoseRequest, diagnose),
 }
 
 
-def parse(args: Sequence[str]) -> tuple[str, Any]:
-    """The command and its request."""
-    parser = ArgumentParser(prog="evaluate.py", exit_on_error=False)
-    commands = parser.add_subcommands(dest="command")
-    command_parsers: dict[str, ArgumentParser] = {}
-    for name, (request, _) in COMMANDS.items():
-        command = ArgumentParser(exit_on_error=False)
-        command.add_argument("--config", action="config", help="Options from a YAML file.")
-        command.add_class_arguments(request)
-        command_parsers[name] = command
-        commands.add_subcommand(name, command, help=str(request.__doc__).splitlines()[0])
-    # `labels` takes its folders one by one.
-    appended = ["--labels+" if a == "--labels" and args[0] == "labels" else a for a in args]
-    options = parser.parse_args(appended)
-    name = options.command
-    values = dict(command_parsers[name].instantiate(options[name]).items())
-    values.pop("config", None)
-    return name, COMMANDS[name][0](**values)
-
-
 def main(args: Sequence[str] | None = None) -> int:
     """Runs one of the commands."""
     cli.quiet_libraries()
-    name, request = parse(list(sys.argv[1:] if args is None else args))
+    requests = {name: request for name, (request, _) in COMMANDS.items()}
+    given = list(sys.argv[1:] if args is None else args)
+    name, request = parse_request(requests, given, cli.CONFIGS / "studies")
     return COMMANDS[name][1](request)
 
 

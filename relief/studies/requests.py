@@ -1,0 +1,61 @@
+"""What someone asks of `evaluate.py`, as one request object for each command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser
+
+from relief.schema.errors import UsageError
+
+STUDY = "study"
+
+
+def parse_request(
+    requests: Mapping[str, type], args: Sequence[str], studies: Path
+) -> tuple[str, Any]:
+    """The command and its request.
+
+    Args:
+        requests: A class for each command; its arguments are the options.
+        args: Of the command line. `study NAME` means the configuration of that name.
+        studies: The folder of these.
+
+    Raises:
+        UsageError: There is no such study.
+    """
+    parser = ArgumentParser(prog="evaluate.py", exit_on_error=False)
+    commands = parser.add_subcommands(dest="command")
+    command_parsers: dict[str, ArgumentParser] = {}
+    for name, request in requests.items():
+        command = ArgumentParser(exit_on_error=False)
+        command.add_argument("--config", action="config", help="Options from a YAML file.")
+        command.add_class_arguments(request)
+        command_parsers[name] = command
+        commands.add_subcommand(name, command, help=str(request.__doc__).splitlines()[0])
+    options = parser.parse_args(_completed(args, studies))
+    name = options.command
+    values = dict(command_parsers[name].instantiate(options[name]).items())
+    values.pop("config", None)
+    return name, requests[name](**values)
+
+
+def study_names(studies: Path) -> list[str]:
+    """The studies that have a configuration."""
+    return sorted(path.stem for path in studies.glob("*.yaml"))
+
+
+def _completed(args: Sequence[str], studies: Path) -> list[str]:
+    given = list(args)
+    if given[:1] == ["labels"]:  # takes its folders one by one
+        return ["--labels+" if a == "--labels" else a for a in given]
+    if given[:1] != [STUDY] or len(given) < 2 or given[1].startswith("-"):
+        return given
+    config = studies / f"{given[1]}.yaml"
+    if not config.is_file():
+        known = ", ".join(study_names(studies))
+        msg = f"unknown study: {given[1]}. Use one of {known}."
+        raise UsageError(msg)
+    return [STUDY, "--config", str(config), *given[2:]]
