@@ -75,7 +75,7 @@ def run_sweep(request: SweepRequest) -> SweepResult:
     start = time.perf_counter()
     protocols = [panoptic_protocol(name) for name in request.protocols]
     rules = [assignment_rule(name) for name in request.assignments]
-    shared = _shared(request, protocols)
+    shared = shared_reading(request, protocols)
     sources = [one for one in request.sources if request.path(one.labels).exists()]
     missing = [one for one in request.sources if one not in sources]
     failures = [f"left out {one.name}: no labels in {request.path(one.labels)}" for one in missing]
@@ -187,7 +187,8 @@ def _folder_name(name: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in name)
 
 
-def _shared(request: SweepRequest, protocols: Sequence[PanopticProtocol]) -> SharedReading:
+def shared_reading(request: SweepRequest, protocols: Sequence[PanopticProtocol]) -> SharedReading:
+    """What all sources read alike."""
     return SharedReading(
         truth=CityscapesTree(Path(request.root), request.split),
         space=label_space(request.label_space),

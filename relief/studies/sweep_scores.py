@@ -66,7 +66,7 @@ def score_setting(
         rules: How clusters meet classes.
     """
     sides = {_OWN_SIZE, *(protocol.short_side_px for protocol in protocols)}
-    joined = {side: _joined(source, setting, tables, side) for side in sides}
+    joined = {side: joined_rows(source, setting, tables, side) for side in sides}
     counts = _counts(source, joined[_OWN_SIZE][1])
     before = _counts(source, _before_splitting(setting, tables))
     splits = thing_mask(source.things, source.num_categories).numpy()
@@ -125,7 +125,7 @@ def _counts(source: ScoredSource, table: Ids) -> CategoryCounts:
     return category_counts(table, source.num_categories, classes.categories(), len(classes.ids))
 
 
-def _joined(
+def joined_rows(
     source: ScoredSource, setting: Setting, tables: Sequence[ImageTables], side: int
 ) -> tuple[Ids, Ids]:
     """Image index and joint rows of all images under a setting."""
