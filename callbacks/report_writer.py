@@ -20,7 +20,7 @@ from relief.reports.overlays import write_overlays
 from relief.reports.run_facts import run_facts
 from relief.schema.categories import Category, class_categories, cluster_categories
 from relief.schema.label_spaces import label_space
-from relief.schema.manifest import Manifest
+from relief.schema.manifest import NAMES_BY_HAND, Manifest
 from relief.schema.names import ClusterNames
 
 log = logging.getLogger("relief")
@@ -81,7 +81,7 @@ class ReportWriter(pl.Callback):
             RunDescription(
                 title=out.name,
                 facts=run_facts(manifest),
-                supervision=manifest.supervision,
+                supervision=(*manifest.supervision, *([NAMES_BY_HAND] if self.names else [])),
                 notes=(*manifest.notes, *self._failed(manifest)),
                 ids_name="Classes" if manifest.classes else "Clusters",
             ),
