@@ -74,7 +74,7 @@ def export(request: ExportRequest) -> int:
 def diagnose(request: DiagnoseRequest) -> int:
     """Dead clusters and absorbed classes."""
     found = diagnose_labels(request)
-    Console().print(diagnosis_table(found.iou, found.absorption))
+    Console().print(diagnosis_table(found.iou, found.ground_truth_px, found.absorption))
     cli.say(f"dead clusters: {len(found.dead_clusters)} of {found.num_clusters}")
     missing = ", ".join(found.classes_without_cluster) or "none"
     cli.say(f"classes without cluster under {request.assignment}: {missing}")

@@ -51,17 +51,20 @@ def sweep_table(sections: Sequence[Any]) -> Table:
 
 
 def diagnosis_table(
-    iou: Mapping[str, float], absorption: Mapping[str, Mapping[str, float]]
+    iou: Mapping[str, float],
+    ground_truth_px: Mapping[str, int],
+    absorption: Mapping[str, Mapping[str, float]],
 ) -> Table:
     """Where the pixels of each class went."""
     table = Table(title="Where the pixels of each class went, in percent", title_justify="left")
     table.box = SIMPLE_HEAD
     table.add_column("class")
     table.add_column("IoU", justify="right")
+    table.add_column("pixels", justify="right")
     table.add_column("predicted as")
     for name, shares in absorption.items():
         said = ", ".join(f"{other} {share:.0f}" for other, share in list(shares.items())[:4])
-        table.add_row(name, _number(iou[name]), said)
+        table.add_row(name, _number(iou[name]), _count(ground_truth_px[name]), said)
     return table
 
 
@@ -81,6 +84,10 @@ def _doubt(figures: Mapping[str, Any]) -> str:
         return _number(figures["spread"].get("pq"))
     low, high = figures.get("interval", {}).get("pq", (None, None))
     return f"{_number(low)}–{_number(high)}"
+
+
+def _count(pixels: int) -> str:
+    return f"{pixels / 1e6:.1f} M" if pixels >= 100_000 else str(pixels)
 
 
 def _number(value: float | None) -> str:

@@ -59,6 +59,7 @@ class Diagnosis:
         dead_clusters: Ids that no labelled pixel has.
         classes_without_cluster: Names of classes that no cluster was assigned to.
         iou: Percent by class name, nan for a class that never occurs.
+        ground_truth_px: Pixels by class name.
         absorption: For each class, where its pixels went: percent by class name, largest first,
             those under 1 % left out.
     """
@@ -67,7 +68,21 @@ class Diagnosis:
     dead_clusters: list[int]
     classes_without_cluster: list[str]
     iou: dict[str, float]
+    ground_truth_px: dict[str, int]
     absorption: dict[str, dict[str, float]]
+
+    @property
+    def missed(self) -> dict[str, list[str]]:
+        """For each class with ground truth and IoU 0: the two that absorb most of it."""
+        others = {
+            name: [other for other in shares if other != name]
+            for name, shares in self.absorption.items()
+        }
+        return {
+            name: others[name][:2]
+            for name, iou in self.iou.items()
+            if iou == 0 and self.ground_truth_px[name] > 0
+        }
 
 
 def diagnose_labels(request: DiagnoseRequest) -> Diagnosis:
@@ -95,6 +110,7 @@ def diagnose_labels(request: DiagnoseRequest) -> Diagnosis:
             name for class_id, name in enumerate(space.names) if class_id not in used
         ],
         iou=dict(zip(space.names, iou.tolist(), strict=True)),
+        ground_truth_px=dict(zip(space.names, confusion.sum(axis=1).tolist(), strict=True)),
         absorption={
             name: _shares(row, names) for name, row in zip(space.names, confusion, strict=True)
         },

@@ -37,8 +37,9 @@ def test_scores_of_several_runs_show_the_spread():
 
 def test_absorption_names_the_four_largest():
     shares = {"wall": 70.2, "building": 13.0, "car": 9.0, "sky": 5.0, "road": 2.0}
-    text = printed(diagnosis_table({"fence": 0.0}, {"fence": shares}))
+    text = printed(diagnosis_table({"fence": 0.0}, {"fence": 7_520_000}, {"fence": shares}))
     assert "wall 70, building 13, car 9, sky 5" in text
+    assert "7.5 M" in text
     assert "road" not in text
 
 
