@@ -1,0 +1,28 @@
+"""Seven images, and what a run without faults makes of them."""
+
+import pytest
+
+from tests.conftest import draw_frame
+from tests.label_processes import Run, arguments
+from tests.label_runs import label_bytes
+
+
+@pytest.fixture(scope="session")
+def seven(tmp_path_factory):
+    """Three train and seven val frames of 32x64 with ground truth and depth."""
+    root = tmp_path_factory.mktemp("seven") / "cityscapes"
+    for number in range(3):
+        draw_frame(root, "train", "aachen", number)
+    for number in range(7):
+        draw_frame(root, "val", "bonn", 10 + number)
+    return root
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(seven, tmp_path_factory):
+    """The labels of a run in one go, as bytes by path."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    run = Run(arguments(seven, folder / "out"), folder / "log")
+    code, said = run.finish()
+    assert code == 0, said
+    return label_bytes(folder / "out")
