@@ -1,6 +1,7 @@
 """Every configuration goes through the parser of its script; no weights, no images."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,6 +13,7 @@ import train
 from relief.models.configured_weights import needed_weights
 from relief.models.refined_segmentation import RefinedSegmentation
 from relief.studies import cache_depth
+from relief.studies.requests import parse_request
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,6 +26,13 @@ def configs(folder: str) -> list[str]:
 
 def parse_label(*arguments: str) -> label.LabelCLI:
     return label.LabelCLI(arguments, Path("unused"), run=False, trainer_defaults=cli.QUIET_TRAINER)
+
+
+def parse_evaluate(*arguments: str) -> Any:
+    requests = {name: request for name, (request, _) in evaluate.COMMANDS.items()}
+    name, request = parse_request(requests, arguments, ROOT / "configs" / "studies")
+    assert name == arguments[0]
+    return request
 
 
 class TrainRecipe(train.TrainCLI):
@@ -71,10 +80,18 @@ def test_train_recipes(config, without_weights):
 
 @pytest.mark.parametrize("config", configs("sweep"))
 def test_sweeps(config, without_weights):
-    name, request = evaluate.parse(["sweep", "--config", config])
-    assert name == "sweep"
+    request = parse_evaluate("sweep", "--config", config)
     for arguments in {tuple(source.label_args) for source in request.sources} - {()}:
         parse_label(*arguments)
+
+
+@pytest.mark.parametrize("config", configs("studies"))
+def test_studies(config, without_weights):
+    request = parse_evaluate("study", Path(config).stem)
+    assert request.name == Path(config).stem
+    for row in getattr(request.study, "rows", []):
+        if getattr(row, "label_args", []):
+            parse_label(*row.label_args)
 
 
 @pytest.mark.parametrize("config", configs("depth"))
@@ -123,10 +140,10 @@ def test_the_published_pipeline_has_the_published_numbers():
     assert kmeans == {"k": 80, "batch_size": 10000, "max_iterations": 300, "starts": 3, "seed": 42}
 
 
-@pytest.mark.parametrize("config", configs("label"))
+@pytest.mark.parametrize("config", [*configs("label"), *configs("train"), *configs("depth")])
 def test_the_source_of_every_weight_is_known(config):
-    unknown = [n for n, source in needed_weights(Path(config)).items() if source is None]
-    assert unknown in ([], ["relief/samples/weights/cause_tr_sample.safetensors"])
+    unknown = {n for n, source in needed_weights(Path(config)).items() if source is None}
+    assert {name for name in unknown if name.startswith("weights/")} == set()
 
 
 def test_missing_weights_stop_with_the_command_to_type(tmp_path, capsys, monkeypatch):
