@@ -16,6 +16,9 @@ logger = logging.getLogger("relief.training")
 class LastCheckpoint(ModelCheckpoint):
     """`checkpoints/last.ckpt`, replaced every so many optimizer steps.
 
+    The one before stays as `previous.ckpt`: a machine that dies while it writes leaves one of the
+    two whole.
+
     Args:
         every_n_steps: Optimizer steps between two.
     """
@@ -28,11 +31,17 @@ class LastCheckpoint(ModelCheckpoint):
             enable_version_counter=False,
         )
 
+    def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
+        keep_previous(trainer, Path(filepath))
+        super()._save_checkpoint(trainer, filepath)
+
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The end of the training is saved too, whatever its number."""
         super().on_train_end(trainer, pl_module)
         if trainer.global_step != self._last_global_step_saved:
-            trainer.save_checkpoint(Path(self.dirpath or "") / "last.ckpt")
+            path = Path(self.dirpath or "") / "last.ckpt"
+            keep_previous(trainer, path)
+            trainer.save_checkpoint(path)
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -69,6 +78,12 @@ class BestCheckpoint(ModelCheckpoint):
         super().on_save_checkpoint(trainer, pl_module, checkpoint)
         if self._is_saving:
             checkpoint["selection"] = f"val ground truth ({self.monitor})"
+
+
+def keep_previous(trainer: pl.Trainer, path: Path) -> None:
+    """Renames a checkpoint that is going to be replaced to `previous.ckpt`."""
+    if trainer.is_global_zero and path.exists():
+        path.replace(path.with_name("previous.ckpt"))
 
 
 def keep_checkpoints_in(trainer: pl.Trainer, folder: Path) -> None:

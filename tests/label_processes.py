@@ -4,6 +4,7 @@ Importing Lightning takes seconds: a fork server does it once, and every process
 fork of it that is told its rank as torchrun or SLURM tell it.
 """
 
+import importlib
 import multiprocessing
 import os
 import signal
@@ -15,7 +16,7 @@ from pathlib import Path
 from tests.label_runs import TINY
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["label", "tests.faults.parts"])
+FORKS.set_forkserver_preload(["label", "train", "tests.faults.parts"])
 FAULT = "tests.faults.parts.Fault"
 
 
@@ -68,9 +69,10 @@ class Run:
         world_size: Processes; each is a fork.
         variables: How they are told their rank.
         log: Folder for what each of them prints.
+        script: `label` or `train`.
     """
 
-    def __init__(self, given, log, world_size=1, variables=torchrun_variables):
+    def __init__(self, given, log, world_size=1, variables=torchrun_variables, script="label"):
         port = free_port()
         log.mkdir(parents=True, exist_ok=True)
         if world_size > 1:
@@ -80,6 +82,7 @@ class Run:
             FORKS.Process(
                 target=run_script,
                 args=(
+                    script,
                     given,
                     variables(rank, world_size, port) if world_size > 1 else {},
                     str(self.logs[rank]),
@@ -119,15 +122,15 @@ class Run:
             time.sleep(0.02)
 
 
-def run_script(given, variables, log):
+def run_script(script, given, variables, log):
     """The body of a process."""
     import cli
-    import label
 
+    main = importlib.import_module(script).main
     os.environ |= {"OMP_NUM_THREADS": "1", **variables}
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)
     os.dup2(file, 2)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.argv = ["label.py", *given]
-    sys.exit(cli.exit_code(label.main, given))
+    sys.argv = [f"{script}.py", *given]
+    sys.exit(cli.exit_code(main, given))

@@ -41,7 +41,7 @@ class FolderLock:
         """Takes the folder.
 
         Raises:
-            UsageError: Another run holds it.
+            UsageError: Another run holds it, or the disk is full.
         """
         own = json.dumps({**this_process(), "token": uuid.uuid4().hex})
         while not _create(self.path, own):
@@ -140,6 +140,10 @@ def _create(path: Path, text: str) -> bool:
             file.write(text)
     except FileExistsError:
         return False
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        msg = f"cannot write {path}: {error.strerror or error}. Make room or use another folder."
+        raise UsageError(msg) from error
     return True
 
 

@@ -1,0 +1,45 @@
+"""Fault 20: a training that is killed goes on as if nothing had happened."""
+
+import pytest
+
+from tests.label_processes import Run, fault
+from tests.test_train import recipe, rows  # noqa: F401
+
+pytestmark = pytest.mark.faults
+
+
+def fit(config, out):
+    return ["fit", "--config", str(config), "--out", str(out)]
+
+
+def trained(given, log, world_size=1):
+    return Run(given, log, world_size, script="train").finish(240)
+
+
+@pytest.mark.parametrize("world_size", [1, 2])
+def test_a_killed_training_has_the_same_losses(recipe, tmp_path, world_size):  # noqa: F811
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    ddp = ("--trainer.strategy", "ddp") if world_size > 1 else ()
+    code, said = trained([*fit(recipe[0], whole), *ddp], tmp_path / "a", world_size)
+    assert code == 0, said
+    given = [*fit(recipe[0], out), *ddp, *fault("kill", rank=-1, at=5, in_pass="train")]
+    assert trained(given, tmp_path / "b", world_size)[0] == 128 + 9
+    assert (out / "checkpoints" / "last.ckpt").exists()
+    code, said = trained([*fit(recipe[0], out), *ddp], tmp_path / "c", world_size)
+    assert code == 0, said
+    assert "going on from" in said
+    assert len(rows(whole)) == 6
+    for expected, row in zip(rows(whole), rows(out), strict=True):
+        assert float(row["train/loss"]) == pytest.approx(float(expected["train/loss"]), abs=1e-6)
+
+
+def test_a_cut_last_checkpoint_falls_back_to_the_one_before(recipe, tmp_path):  # noqa: F811
+    out = tmp_path / "out"
+    code, said = trained([*fit(recipe[0], out), "--trainer.max_steps", "4"], tmp_path / "a")
+    assert code == 0, said
+    checkpoint = out / "checkpoints" / "last.ckpt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[: checkpoint.stat().st_size // 2])
+    code, said = trained(fit(recipe[0], out), tmp_path / "b")
+    assert code == 0, said
+    assert "warning: last.ckpt is not readable, resuming from previous.ckpt" in said
+    assert [row["step"] for row in rows(out)] == list("012345")
