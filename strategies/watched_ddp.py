@@ -62,12 +62,13 @@ class WatchedDDP(DDPStrategy):
 
     Args:
         patience_s: A process without progress for so long is given up while others wait for it.
+        stale_s: A process without a sign of life for so long is taken for dead.
         kwargs: As `DDPStrategy`.
     """
 
-    def __init__(self, patience_s: float = 1800.0, **kwargs: Any) -> None:
+    def __init__(self, patience_s: float = 1800.0, stale_s: float = 60.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.patience_s = patience_s
+        self.patience_s, self.stale_s = patience_s, stale_s
         self.peers: Peers | None = None
 
     def _configure_launcher(self) -> None:
@@ -107,7 +108,7 @@ class WatchedDDP(DDPStrategy):
         if store is None:
             store = open_store(rank, world_size, host, port)
         code = self.children.exit_code
-        return Peers(store, rank, world_size, self.patience_s, exit_code=code)
+        return Peers(store, rank, world_size, self.patience_s, self.stale_s, code)
 
     def _watch_the_start(self, joined: threading.Event) -> None:
         """A child that dies before it joins would keep this process waiting for half an hour."""

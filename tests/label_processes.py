@@ -127,6 +127,7 @@ def run_script(script, given, variables, log):
     import cli
 
     main = importlib.import_module(script).main
+    multiprocessing.set_start_method("fork", force=True)  # as in a process of its own
     os.environ |= {"OMP_NUM_THREADS": "1", **variables}
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -210,7 +211,7 @@ def test_lightnings_own_launcher_with_a_lost_child(seven, tmp_path, kind):
     given = arguments(seven, out, "--trainer.devices", "2", *fault(kind, rank=1))
     process = launched([sys.executable], given, log)
     assert process.wait(240) == 1, log.read_text()
-    assert "error: labelled 5 of 7 images; missing: " in log.read_text()
+    assert re.search("error: labelled [45] of 7 images; missing: ", log.read_text())
 
 
 @pytest.mark.faults
