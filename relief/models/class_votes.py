@@ -34,13 +34,17 @@ def vote(features: Tensor, classes: Tensor, centroids: Tensor, num_classes: int)
     Returns:
         (k,) int64, the lowest class of several; -1 for a cluster without features.
     """
-    nearest = torch.cat(
-        [torch.cdist(part, centroids).argmin(dim=1) for part in features.split(65536)]
-    )
     size = len(centroids) * num_classes
+    nearest = nearest_centroid(features, centroids)
     votes = torch.bincount(nearest * num_classes + classes, minlength=size)
     most, winner = votes.view(len(centroids), num_classes).max(dim=1)
     return torch.where(most > 0, winner, torch.full_like(winner, VOID))
+
+
+def nearest_centroid(features: Tensor, centroids: Tensor) -> Tensor:
+    """(N,) int64: the centroid (k, C) of least Euclidean distance to each feature (N, C)."""
+    parts = features.split(65536)
+    return torch.cat([torch.cdist(part, centroids).argmin(dim=1) for part in parts])
 
 
 def groups_of_classes(class_of_cluster: Tensor, space: LabelSpace) -> tuple[Tensor, Tensor]:
