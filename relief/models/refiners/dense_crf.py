@@ -56,7 +56,10 @@ class DenseCRF:
         try:
             self._library = importlib.import_module("pydensecrf.densecrf")
         except ImportError as error:
-            msg = "pydensecrf2 is not installed: dense CRF. Install it (1.1), or use no refiner."
+            msg = (
+                "pydensecrf2 is not installed: dense CRF. "
+                "Install requirements-crf.txt (docs/reproduce.md), or use no refiner."
+            )
             raise UsageError(msg) from error
 
     def refine(self, probabilities: Tensor, image: Tensor) -> Tensor:
