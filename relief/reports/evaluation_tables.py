@@ -68,6 +68,12 @@ def diagnosis_table(
     return table
 
 
+def first_few(lines: Sequence[str], most: int = 5) -> list[str]:
+    """The first lines, and how many more there are."""
+    more = len(lines) - most
+    return [*lines[:most], *([f"and {more} more like these"] if more > 0 else [])]
+
+
 def plain_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     """A table of text; the first column is left-aligned."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)

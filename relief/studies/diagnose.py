@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from relief.formats.atomic import write_text
 from relief.formats.cityscapes import CityscapesTree
 from relief.metrics.panoptic_figures import Classes, fit_assignment
 from relief.metrics.semantic_iou import confusion_matrix, iou_per_class
 from relief.ops.matching import assignment_rule
 from relief.schema.label_spaces import label_space
 from relief.studies.label_sources import STORE, open_labels
-from relief.studies.score import thing_categories
+from relief.studies.score import thing_categories, to_json
 from relief.studies.score_runs import SAMPLE_ROOT, SpaceName
 from relief.studies.scored_images import read_scored_images
 
@@ -115,6 +116,11 @@ def diagnose_labels(request: DiagnoseRequest) -> Diagnosis:
             name: _shares(row, names) for name, row in zip(space.names, confusion, strict=True)
         },
     )
+
+
+def write_diagnosis(out: Path, diagnosis: Diagnosis) -> None:
+    """Writes OUT/diagnosis.json; raises `WriteError`."""
+    write_text(out / "diagnosis.json", to_json(asdict(diagnosis)))
 
 
 def _shares(pixels: np.ndarray, names: list[str]) -> dict[str, float]:

@@ -49,8 +49,8 @@ def study_names(studies: Path) -> list[str]:
 
 def _completed(args: Sequence[str], studies: Path) -> list[str]:
     given = list(args)
-    if given[:1] == ["labels"]:  # takes its folders one by one
-        return ["--labels+" if a == "--labels" else a for a in given]
+    if given[:1] in (["labels"], [STUDY]):  # they take folders one by one
+        given = ["--labels+" if a == "--labels" else a for a in given]
     if given[:1] != [STUDY] or len(given) < 2 or given[1].startswith("-"):
         return given
     config = studies / f"{given[1]}.yaml"

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from relief.schema.errors import UsageError
+
 
 class Spread(NamedTuple):
     """A mean over runs and the standard deviation (n - 1), nan for a single one."""
@@ -60,8 +62,47 @@ class StudyResult:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class StudyData:
+    """What a study is to look at in place of the embedded sample.
+
+    Attributes:
+        labels: Label stores.
+        root: Cityscapes folder; `None` = the sample.
+        depth_root: Tree of depth files; `None` = the study's own.
+        split: Split that is scored.
+        folder: Where tables may be kept for the next run; `None` = the study's own place.
+    """
+
+    labels: Sequence[str] = ()
+    root: str | None = None
+    depth_root: str | None = None
+    split: str = "val"
+    folder: Path | None = None
+
+    @property
+    def on_sample(self) -> bool:
+        """Whether it is the sample."""
+        return self.root is None
+
+
 class Study(ABC):
     """One table of a publication or of our own; configured in `configs/studies/NAME.yaml`."""
+
+    def on(self, data: StudyData) -> Study:
+        """The same study of other data.
+
+        Raises:
+            UsageError: It is of the sample only.
+        """
+        if data.labels or data.root or data.depth_root:
+            msg = "this study makes its own labels of the sample: --labels, --root. Leave them out."
+            raise UsageError(msg)
+        return self
+
+    def label_commands(self) -> list[list[str]]:
+        """Arguments of label.py for labels that must be made first."""
+        return []
 
     @abstractmethod
     def run(self) -> StudyResult:
@@ -80,12 +121,28 @@ class StudyRequest:
     Args:
         study: What to run.
         name: What it is called.
+        labels: Label stores in place of its own of the same k; give it several times.
+        root: Cityscapes folder; the embedded sample without.
+        depth_root: Tree of depth files, where they are not beside that folder.
+        split: Split that is scored.
         out: Folder for table.csv, table.md and figure.svg; outputs/studies/NAME by default.
     """
 
     study: Study
     name: str
+    labels: list[str] | None = None
+    root: str | None = None
+    depth_root: str | None = None
+    split: str = "val"
     out: str | None = None
+
+    @property
+    def prepared(self) -> Study:
+        """The study of the data asked for; raises `UsageError` as `Study.on`."""
+        data = StudyData(
+            tuple(self.labels or ()), self.root, self.depth_root, self.split, self.folder
+        )
+        return self.study.on(data)
 
     @property
     def folder(self) -> Path:

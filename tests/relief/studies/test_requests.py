@@ -46,8 +46,8 @@ def test_a_study_is_its_configuration_and_options_go_before_it():
 
 
 def test_an_unknown_study_is_told_with_the_known_ones():
-    with pytest.raises(UsageError, match=r"unknown study: table_9\. Use one of .*sample_features"):
-        parse("study", "table_9")
+    with pytest.raises(UsageError, match=r"unknown study: table_99\. Use one of .*sample_features"):
+        parse("study", "table_99")
 
 
 def test_every_study_has_its_own_name():

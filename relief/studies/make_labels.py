@@ -1,0 +1,30 @@
+"""Labels that a sweep or a study needs and that nobody made yet."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+
+from relief.schema.errors import UsageError
+
+SCRIPT = "label.py"
+
+
+def make_labels(commands: Sequence[Sequence[str]], say: Callable[[str], None]) -> None:
+    """Runs the labelling script, once for each command.
+
+    Args:
+        commands: Arguments of each run.
+        say: Tells people what is going on, in a line.
+
+    Raises:
+        UsageError: A run did not come to its end.
+    """
+    for command in commands:
+        line = f"python {SCRIPT} {' '.join(command)}"
+        say(f"no labels yet: {line}")
+        code = subprocess.run([sys.executable, SCRIPT, *command], check=False).returncode
+        if code != 0:
+            msg = f"labels could not be made: {line} (exit code {code}). Run it alone."
+            raise UsageError(msg)
