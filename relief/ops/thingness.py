@@ -198,7 +198,7 @@ def front_share(statistics: ClusterStatistics, groups: NDArray[np.int64]) -> NDA
     return np.asarray(np.sqrt(rim / np.maximum(member.T @ statistics.pixels, 1)))
 
 
-def two_class_cut(values: NDArray[np.float64]) -> float:
+def two_class_cut(values: NDArray[np.float64], weights: NDArray[np.float64] | None = None) -> float:
     """The cut between two classes of values that leaves the least spread within them.
 
     Otsu, "A threshold selection method from gray-level histograms", 1979, on the values
@@ -206,17 +206,22 @@ def two_class_cut(values: NDArray[np.float64]) -> float:
 
     Args:
         values: (N,) float64.
+        weights: (N,) above 0; all alike by default.
 
     Returns:
         Halfway between the two values it parts.
     """
-    ordered = np.sort(values)
-    below = np.arange(1, len(ordered))
-    above = len(ordered) - below
-    sums = np.cumsum(ordered)
-    gap = sums[:-1] / below - (sums[-1] - sums[:-1]) / above if len(ordered) else ordered
+    if not len(values):
+        return 0.0
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    weight = np.cumsum(np.ones(len(values)) if weights is None else weights[order])
+    steps = np.diff(weight, prepend=0.0)
+    sums = np.cumsum(steps * ordered)
+    below, above = weight[:-1], weight[-1] - weight[:-1]
+    gap = sums[:-1] / below - (sums[-1] - sums[:-1]) / above
     between = below * above * gap**2 * (np.diff(ordered) > 0)
     if not between.any():
-        return float(ordered[-1]) if len(ordered) else 0.0
+        return float(ordered[-1])
     best = int(between.argmax())
     return float((ordered[best] + ordered[best + 1]) / 2)

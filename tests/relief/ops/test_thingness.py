@@ -128,3 +128,11 @@ def test_two_class_cut__is_the_best_of_all():
     pairs = itertools.pairwise(np.sort(values))
     best = sum(min(pairs, key=lambda pair: spread(sum(pair) / 2))) / 2
     assert two_class_cut(values) == pytest.approx(best)
+
+
+def test_the_cut_counts_weights():
+    values = np.array([0.1, 0.2, 0.3, 0.9])
+    assert two_class_cut(values) == pytest.approx(0.6)
+    # many clusters at 0.1 and 0.2 against many at 0.3: one far out no longer sets the cut
+    heavy = two_class_cut(values, np.array([50.0, 50.0, 100.0, 1.0]))
+    assert heavy == pytest.approx(0.25)
