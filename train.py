@@ -24,7 +24,7 @@ from callbacks.checkpoints import keep_checkpoints_in, newest_checkpoint
 from callbacks.metrics_csv import MetricsCsv
 from datamodules.label_runs import make_labels
 from relief.formats.atomic import write_text
-from relief.schema.errors import StoppedBySignal
+from relief.schema.errors import StoppedBySignal, UsageError
 
 SAMPLE = "train/sample.yaml"
 CHECKPOINTS = "checkpoints"
@@ -51,12 +51,16 @@ class TrainCLI(cli.ReliefCLI):
         if cli.is_first_process():  # the other ranks meet it when the processes join
             for store, arguments in (config.label_runs or {}).items():
                 make_labels(Path(store), arguments)
-        if self.subcommand != "fit" or config.overwrite or config.ckpt_path:
+        fits = self.subcommand == "fit"
+        if config.ckpt_path or (fits and config.overwrite):
             return
-        resumed = newest_checkpoint(self.out / CHECKPOINTS)
-        if resumed is not None:
-            cli.say(f"going on from {resumed}")
-            config.ckpt_path = str(resumed)
+        found = newest_checkpoint(self.out / CHECKPOINTS)
+        if found is not None:
+            cli.say(f"{'going on from' if fits else 'measuring'} {found}")
+            config.ckpt_path = str(found)
+        elif not fits:
+            msg = f"no checkpoint: {self.out / CHECKPOINTS}. Give --ckpt_path FILE or --out DIR."
+            raise UsageError(msg)
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """The trainer, its checkpoints and figures in the output folder."""

@@ -178,9 +178,7 @@ def test_overwrite_starts_anew(recipe, trained, tmp_path):
 
 def test_validate_measures_a_checkpoint_and_leaves_the_log(recipe, trained):
     before = (trained / "metrics.csv").read_text()
-    checkpoint = str(trained / "checkpoints" / "last.ckpt")
-    arguments = ["--config", str(recipe[0]), "--out", str(trained), "--ckpt_path", checkpoint]
-    assert train.main(["validate", *arguments]) == 0
+    assert train.main(["validate", "--config", str(recipe[0]), "--out", str(trained)]) == 0
     figures = json.loads((trained / "validate.json").read_text())
     assert figures["val/pq"] == pytest.approx(float(rows(trained)[-1]["val/pq"]), abs=1e-3)
     assert (trained / "metrics.csv").read_text() == before
@@ -200,6 +198,14 @@ def run(*arguments):
     return subprocess.run(
         [sys.executable, str(script), *arguments], cwd=script.parent, env=environment, check=False
     ).returncode
+
+
+def test_nothing_to_validate_is_told_in_a_line(recipe, tmp_path, capsys):
+    code = cli.exit_code(
+        train.main, ["validate", "--config", str(recipe[0]), "--out", str(tmp_path)]
+    )
+    assert code == 2
+    assert "error: no checkpoint: " in capsys.readouterr().err
 
 
 @pytest.mark.slow
