@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
@@ -123,10 +125,11 @@ class LabelRun:
 
     def labelled(self, keys: Sequence[str]) -> list[str]:
         """Which images are done: both files decode whole. Says which have files that do not."""
-        store = LabelStore(self.out)
         done = []
-        for key in keys:
-            if store.readable(key):
+        with ThreadPoolExecutor(os.cpu_count()) as threads:  # decoding frees the interpreter
+            whole = list(threads.map(LabelStore(self.out).readable, keys))
+        for key, is_whole in zip(keys, whole, strict=True):
+            if is_whole:
                 done.append(key)
             elif panoptic_path(self.out, key).exists():
                 log.info("re-labelling %s: existing label is not readable", key)

@@ -154,8 +154,8 @@ def write_panoptic(out: Path, key: str, panoptic: Tensor, is_thing: Tensor) -> N
 def readable(out: Path, key: str) -> bool:
     """Whether both label files of an image decode whole and agree in size."""
     try:
-        panoptic = read_segment_ids(panoptic_path(out, key))
+        panoptic = read_png(panoptic_path(out, key))
         semantic = read_png(semantic_path(out, key))
     except ReadError:
         return False
-    return panoptic.shape == semantic.shape
+    return panoptic.ndim == 3 and panoptic.shape[:2] == semantic.shape

@@ -2,8 +2,10 @@
 
 import errno
 import os
+import resource
 import signal
 import time
+from pathlib import Path
 
 import pytorch_lightning as pl
 from torch.utils.data import DataLoader
@@ -50,6 +52,17 @@ class Fault(pl.Callback):
             atomic.os = FullDisk()
             return
         os.kill(os.getpid(), signal.SIGKILL if self.kind == "kill" else signal.SIGTERM)
+
+
+class PeakMemory(pl.Callback):
+    """Writes the most megabytes that the process had, at the end of the labels."""
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
+
+    def on_predict_end(self, trainer, pl_module):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        self.path.write_text(f"{peak:.1f}")
 
 
 class FullDisk:

@@ -1,0 +1,81 @@
+"""What reading an image and writing its labels cost a CPU core, beside the networks.
+
+    python -m benchmarks.label_io --image FILE --labels OUT [--repeats 9]
+
+`FILE` is any photograph, `OUT` a label store; its first images are written again, enlarged to the
+size of the photograph, into a temporary folder, flushed to the disk as `label.py` does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from relief.formats.images import read_image
+from relief.formats.label_run import LabelRun
+from relief.formats.label_store import LabelStore, readable, write_manifest
+from relief.ops.resize import resize_nearest
+
+
+def milliseconds(work: Callable[[], object], repeats: int) -> float:
+    """Median processor time of a call after one that warms up; a busy machine changes it little."""
+    work()
+    times = []
+    for _ in range(repeats):
+        start = time.process_time()
+        work()
+        times.append(time.process_time() - start)
+    return 1000 * statistics.median(times)
+
+
+def measure(image: Path, labels: Path, out: Path, repeats: int) -> dict[str, float]:
+    """Milliseconds per image of reading, writing and checking, on one thread."""
+    store = LabelStore(labels)
+    height, width = read_image(image).shape[-2:]
+    maps = []
+    for key in store.keys[:4]:
+        panoptic = store.panoptic(key).permute(2, 0, 1)
+        semantic = resize_nearest(store.semantic(key)[None], (height, width))[0]
+        panoptic = resize_nearest(panoptic, (height, width)).permute(1, 2, 0)
+        maps.append((key, semantic.to(torch.int32), panoptic.to(torch.int32)))
+    write_manifest(out, store.manifest)
+    run = LabelRun(out)
+
+    def write() -> None:
+        for key, semantic, panoptic in maps:
+            run.write(key, semantic, panoptic)
+
+    def check() -> None:
+        for key, _, _ in maps:
+            readable(out, key)
+
+    return {
+        "read": milliseconds(lambda: read_image(image), repeats),
+        "write": milliseconds(write, repeats) / len(maps),
+        "check": milliseconds(check, repeats) / len(maps),
+        "kilobytes": sum(p.stat().st_size for p in out.rglob("*.png")) / len(maps) / 1000,
+    }
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--image", type=Path, required=True)
+    parser.add_argument("--labels", type=Path, required=True)
+    parser.add_argument("--repeats", type=int, default=9)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        figures = measure(given.image, given.labels, Path(folder), given.repeats)
+    for name, value in figures.items():
+        print(f"{name}: {value:.1f}{'' if name == 'kilobytes' else ' ms'} per image")
+
+
+if __name__ == "__main__":
+    main()
