@@ -130,7 +130,7 @@ class PixelLevelStudy(Study):
         for key in with_progress(images.keys, row.name, len(images.keys)):
             predicted, target = self._maps(labels, truth, key, class_of_cluster)
             metric.update(predicted[None], target[None], [key])
-        found = {**metric.compute(), **semantic}
+        found: dict[str, Any] = {**metric.compute(), **semantic}
         return {
             "images": len(images.keys),
             **{name: PERCENT * float(found[name]) for name in FIGURES},

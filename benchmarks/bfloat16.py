@@ -1,0 +1,68 @@
+"""Which share of the labels bfloat16 changes, on the sample and its learned features.
+
+    python -m benchmarks.bfloat16 [--root outputs/sample] [--images 12] [--k 27 80 300]
+
+Codebooks are fitted in float32 on train images; validation images are labelled with them in both.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from relief.formats.cityscapes import CityscapesTree
+from relief.formats.images import read_image
+from relief.models.backbones.cause_tr import CauseTR
+from relief.models.cluster_segmentation import window_features
+from relief.models.codebook_fitters.lloyd import LloydKMeans
+from relief.models.feature_samples import patch_features
+from relief.ops.window_features import WindowFeatures
+from relief.schema.geometry import WindowGeometry
+
+WEIGHTS = "relief/samples/weights/cause_tr_sample.safetensors"
+
+
+def see(network: CauseTR, tree: CityscapesTree, most: int, precision: str) -> list[WindowFeatures]:
+    """The windows of the first images of a split."""
+    network.precision = "bfloat16" if precision == "bfloat16" else "float32"
+    images = [read_image(tree.image_path(key)).float() / 255 for key in tree.keys[:most]]
+    return [window_features(network, image, WindowGeometry()) for image in images]
+
+
+@torch.no_grad()
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--root", type=Path, default=Path("outputs/sample"))
+    parser.add_argument("--weights", default=WEIGHTS)
+    parser.add_argument("--images", type=int, default=12)
+    parser.add_argument("--k", type=int, nargs="+", default=[27, 80, 300])
+    options = parser.parse_args()
+    network = CauseTR(options.weights)
+    network.setup()
+    train, val = (CityscapesTree(options.root, split) for split in ("train", "val"))
+    fit = see(network, train, options.images, "float32")
+    samples = torch.cat([patch_features(windows, network.patch_px) for windows in fit])
+    exact = see(network, val, options.images, "float32")
+    rounded = see(network, val, options.images, "bfloat16")
+    cosine = torch.cat(
+        [
+            torch.nn.functional.cosine_similarity(a.mosaic, b.mosaic, dim=0).flatten()
+            for a, b in zip(exact, rounded, strict=True)
+        ]
+    )
+    print(f"{len(exact)} images, features: cosine {cosine.mean():.6f}, least {cosine.min():.4f}")
+    for k in options.k:
+        unit = torch.nn.functional.normalize(LloydKMeans(k).fit(samples), dim=1)
+        flips = [
+            (a.clusters(unit) != b.clusters(unit)).float().mean().item()
+            for a, b in zip(exact, rounded, strict=True)
+        ]
+        mean, most = 100 * sum(flips) / len(flips), 100 * max(flips)
+        print(f"k={k:<4d} other labels {mean:.3f} %, in one image at most {most:.3f} %")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""The examples of docs/parts.md do what the page says; commands of the pages name what exists."""
+
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import cli
+import label
+from relief.formats.label_store import LabelStore
+from relief.formats.reader import LabelReader
+from relief.schema.label_spaces import CITYSCAPES_19
+from relief.schema.parts import Backbone, DepthModel, DepthReader, KMeansFitter
+from relief.studies.scored_images import read_scored_images
+from tests.label_runs import run_label
+
+ROOT = Path(__file__).parents[1]
+PARTS = (ROOT / "docs" / "parts.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    """All examples of the page as a module that configurations can name."""
+    folder = tmp_path_factory.mktemp("parts")
+    blocks = re.findall(r"```python\n(.*?)```", PARTS, re.DOTALL)
+    assert len(blocks) == 9
+    futures = "from __future__ import annotations\n"
+    (folder / "my_parts.py").write_text(futures + "\n\n".join(blocks), encoding="utf-8")
+    sys.path.insert(0, str(folder))
+    yield importlib.import_module("my_parts")
+    sys.path.remove(str(folder))
+    del sys.modules["my_parts"]
+
+
+def test_examples_fit_the_seams(parts):
+    assert isinstance(parts.MeanColour(), Backbone)
+    assert isinstance(parts.HigherIsFarther(), DepthModel)
+    assert isinstance(parts.HalvedDepth("x"), DepthReader)
+    assert isinstance(parts.DrawnCentroids(3), KMeansFitter)
+
+
+def test_every_part_of_a_labelling_run_can_be_one_of_ours(parts, tiny_cityscapes, tmp_path):
+    out = tmp_path / "out"
+    code = run_label(
+        *(tiny_cityscapes, out, "--model.init_args.backbone", "my_parts.MeanColour"),
+        *("--model.init_args.splitter", "my_parts.OneEach"),
+        *("--data.init_args.depth", "my_parts.HalvedDepth"),
+        *("--data.init_args.depth.init_args.root", str(tiny_cityscapes / "depth")),
+        *("--fitter.init_args.kmeans", "my_parts.DrawnCentroids"),
+        *("--fitter.init_args.kmeans.init_args.k", "5"),
+        *("--thingness.init_args.rule", "my_parts.RareClusters"),
+        *("--thingness.init_args.rule.init_args.most", "0.3"),
+        "--model.init_args.segmentation",
+        "relief.models.refined_segmentation.RefinedSegmentation",
+        *("--model.init_args.segmentation.init_args.refiner", "my_parts.Smoothed"),
+    )
+    assert code == 0
+    store = LabelStore(out)
+    assert store.manifest.k == 5
+    for key in store.keys:
+        panoptic = store.panoptic(key)
+        objects = {tuple(pair) for pair in panoptic[panoptic[..., 1] > 0].unique(dim=0).tolist()}
+        assert len({category for category, _ in objects}) == len(objects)
+    assert any((store.panoptic(key)[..., 1] > 0).any() for key in store.keys)
+
+
+def test_a_depth_model_and_a_folder_of_ours(parts, tiny_cityscapes, tmp_path):
+    out, folder = tmp_path / "out", tiny_cityscapes / "leftImg8bit" / "val" / "bonn"
+    arguments = [
+        *("--config", str(ROOT / "tests" / "configs" / "label" / "tiny.yaml"), "--out", str(out)),
+        *("--data", "my_parts.FlatFolder", "--data.init_args.root", str(folder)),
+        *("--model.init_args.depth", "my_parts.HigherIsFarther"),
+    ]
+    assert cli.exit_code(label.main, arguments) == 0
+    assert LabelStore(out).keys == sorted(path.stem for path in folder.glob("*.png"))
+
+
+def test_a_splitter_numbers_from_one(parts):
+    semantic = torch.tensor([[[3, 3, -1], [1, 0, 5]], [[5, 5, 5], [5, 5, 5]]])
+    things = torch.tensor([False, True, False, True, False, True])
+    instance = parts.OneEach()(semantic, None, things)
+    assert instance.tolist() == [[[2, 2, 0], [1, 0, 3]], [[1, 1, 1], [1, 1, 1]]]
+
+
+def test_a_format_of_ours_is_scored(parts, tmp_path):
+    truth = np.stack([np.repeat([[0, 13]], 4, 0), np.repeat([[0, 2]], 4, 0)], axis=-1)
+    np.save(tmp_path / "a.npy", truth)
+
+    class Truth:
+        def has_target(self, key):
+            return True
+
+        def target(self, key, space):
+            return torch.from_numpy(truth)
+
+    labels: LabelReader = parts.NumpyLabels(str(tmp_path))
+    images = read_scored_images(labels, Truth(), CITYSCAPES_19)
+    assert images.semantic.pixels[0, 0] == images.semantic.pixels[13, 13] == 4
+
+
+@pytest.mark.parametrize("page", ["reproduce.md", "parts.md", "benchmarks.md"])
+def test_pages_name_files_that_exist(page):
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    named = set(re.findall(r"\b(?:configs|relief|tests|benchmarks)/[\w/]+\.(?:yaml|md|py)", text))
+    assert {name for name in named if not (ROOT / name).is_file()} == set()
+    studies = re.findall(r"evaluate\.py study (\w+)", text)
+    assert {
+        name for name in studies if not (ROOT / f"configs/studies/{name}.yaml").is_file()
+    } == set()
