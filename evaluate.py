@@ -20,6 +20,7 @@ from relief.studies.make_labels import make_labels
 from relief.studies.requests import parse_request
 from relief.studies.score import write_scores
 from relief.studies.score_runs import ScoreRequest, score_runs
+from relief.studies.selection import rank_settings
 from relief.studies.study import StudyRequest
 from relief.studies.sweep import missing_labels, run_sweep
 from relief.studies.sweep_csv import write_sweep_csv
@@ -54,9 +55,11 @@ def sweep(request: SweepRequest) -> int:
     headline = result.rows[0]["protocol"], result.rows[0]["assignment"]
     sections = findings(result.rows, *headline)
     notes = tables.first_few(result.failures)
-    page = SweepPage(request.name, *headline, result.images, sections, notes)
+    ranked = [rank for one in sections for rank in rank_settings(one.name, one.rows)]
+    page = SweepPage(request.name, *headline, result.images, sections, notes, ranked)
     write_sweep_report(request.folder / "report.html", page)
     Console().print(tables.sweep_table(sections))
+    Console().print(tables.selection_table(ranked))
     cli.say(f"written in {result.seconds:.0f} s: {request.folder}/sweep.csv, report.html")
     return ended(result.failures)
 

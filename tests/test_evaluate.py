@@ -8,6 +8,7 @@ import evaluate
 from relief.formats.cityscapes import CityscapesLabels, CityscapesTree
 from relief.formats.label_store import LabelStore, semantic_path
 from relief.schema.label_spaces import CITYSCAPES_19
+from relief.studies.published_study import read_sweep
 from relief.studies.score import score_store, to_json
 from tests.relief.studies.tiny import KEYS, draw_store, draw_tree
 
@@ -146,11 +147,11 @@ def test_sweep_leaves_a_table_and_a_page(root, tmp_path, capsys):
 
 @pytest.mark.parametrize("path", sorted(Path("configs/sweep").glob("*.yaml")), ids=str)
 def test_shipped_sweeps_parse(path):
-    _, request = evaluate.parse(["sweep", "--config", str(path)])
+    request = read_sweep(path)
     assert request.sources and request.depths
 
 
 def test_the_shipped_grid_is_the_published_one():
-    _, request = evaluate.parse(["sweep", "--config", "configs/sweep/granularity.yaml"])
+    request = read_sweep(Path("configs/sweep/granularity.yaml"))
     counts = {s.name: sum(len(row.min_areas_px) for row in s.rows) for s in request.sources}
     assert counts == {"k=50": 32, "k=60": 13, "k=80": 19, "27 clusters": 2, "k=300": 1}

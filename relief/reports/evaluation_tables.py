@@ -50,6 +50,24 @@ def sweep_table(sections: Sequence[Any]) -> Table:
     return table
 
 
+def selection_table(ranked: Sequence[Mapping[str, Any]]) -> Table:
+    """How well criteria without ground truth rank settings."""
+    title = "Choosing without ground truth: rank correlation with PQ, and the choice"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, pad_edge=False)
+    for heading in ("criterion", "source"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("correlation", "τ", "area", "PQ", "best PQ"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in ranked:
+        chosen = row["chosen"]
+        tau = chosen["gradient_threshold"]
+        said = ("–" if tau is None else f"{tau:g}", str(chosen["min_area_px"]))
+        figures = (_number(chosen["pq"]), _number(row["best"]))
+        correlation = f"{row['correlation']:+.2f}"
+        table.add_row(row["criterion"], row["source"], correlation, *said, *figures)
+    return table
+
+
 def diagnosis_table(
     iou: Mapping[str, float],
     ground_truth_px: Mapping[str, int],

@@ -93,10 +93,14 @@ class CutTable:
     Attributes:
         rows: (N, 4) component, fallback (0 = none), row of `pairs`, pixels.
         core_area_px: (C + 1,) what the area filter looks at; entry 0 is no component.
+        area_px: (C + 1,) all pixels of each component.
+        edge_px: (C + 1,) those on depth edges.
     """
 
     rows: Ids
     core_area_px: Ids
+    area_px: Ids
+    edge_px: Ids
 
 
 def compare(
@@ -161,8 +165,15 @@ def cut_parts(
     }
 
 
-def cut_table(parts: Partition, comparison: Comparison) -> CutTable:
-    """Counts the pixels of a comparison by component."""
+def cut_table(parts: Partition, comparison: Comparison, edges: Ids) -> CutTable:
+    """Counts the pixels of a comparison by component.
+
+    Args:
+        parts: Of the cut.
+        comparison: Of the image.
+        edges: Flat indices in the box of pixels on depth edges, by a threshold that is the same
+            for all cuts.
+    """
     num_pairs = max(len(comparison.pairs), 1)
     owner = parts.owner.reshape(-1)[comparison.position]
     code = owner * np.int64(num_pairs) + comparison.pair
@@ -182,7 +193,9 @@ def cut_table(parts: Partition, comparison: Comparison) -> CutTable:
         code_of, fallback_of = pairs.T
         doubtful = np.column_stack((code_of // num_pairs, fallback_of, code_of % num_pairs, count))
         rows = np.concatenate((rows, doubtful))
-    return CutTable(rows.astype(np.int64), parts.core_area_px)
+    owner_of_edges = parts.owner.reshape(-1)[edges]
+    edge_px = np.bincount(owner_of_edges, minlength=len(parts.core_area_px))
+    return CutTable(rows.astype(np.int64), parts.core_area_px, parts.area_px, edge_px)
 
 
 def panoptic_rows(table: CutTable, pairs: Ids, min_area_px: int, num_clusters: int) -> Ids:

@@ -47,6 +47,7 @@ from relief.studies.sweep_plan import SweepRequest, SweepSource, settings
 from relief.studies.sweep_scores import ScoredSource, score_setting
 
 TABLES = "tables"
+_IMAGES_A_PROCESS = 60  # a process imports for as long as it needs for so many images
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,8 @@ def _tables(
     works: Sequence[SweepWork], keys: Sequence[str], processes: int | None
 ) -> list[list[ImageTables | str | None]]:
     """For each image, the tables of each source."""
-    count = min(processes or os.cpu_count() or 1, len(keys))
+    worth_starting = max(len(keys) // _IMAGES_A_PROCESS, 1)
+    count = processes or min(os.cpu_count() or 1, worth_starting)
     # A fresh server forks the workers: this process may hold threads, which do not survive a fork.
     context = multiprocessing.get_context("forkserver")
     with ProcessPoolExecutor(count, mp_context=context) if count > 1 else nullcontext() as pool:

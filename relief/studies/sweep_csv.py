@@ -28,6 +28,7 @@ COLUMNS = (
     "true_instances_per_image",
     "matched_things",
     "thing_coverage",
+    "edges_inside",
     "miou",
     "pixel_accuracy",
     "sq_things",

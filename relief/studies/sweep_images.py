@@ -31,6 +31,7 @@ from relief.schema.geometry import scaled_size
 from relief.schema.label_spaces import INSTANCE_DIVISOR, VOID, LabelSpace
 from relief.studies.split_tables import (
     CONNECTED,
+    Box,
     Comparison,
     Cut,
     CutTable,
@@ -39,7 +40,8 @@ from relief.studies.split_tables import (
     cut_table,
 )
 
-_FORMAT = 1
+_FORMAT = 2
+INSIDE_EDGE_THRESHOLD = 0.1
 _MAX_INSTANCE_ID = 34 * INSTANCE_DIVISOR
 CutName = tuple[str, Cut]  # depth source (empty for connected components) and cut
 
@@ -135,6 +137,12 @@ class SweepImage:
             self._gradients[wanted] = gradient_magnitude_cpu(self._depth(depth, size), sigma)
         return self._gradients[wanted]
 
+    def edges(self, size: tuple[int, int]) -> NDArray[np.bool_]:
+        """Depth edges at the threshold of the label-free criterion; none without any depth."""
+        if not self.shared.depths:
+            return np.zeros(size, dtype=np.bool_)
+        return self.gradient(next(iter(self.shared.depths)), 1.0, size) > INSIDE_EDGE_THRESHOLD
+
     def _depth(self, depth: str, size: tuple[int, int]) -> NDArray[Any]:
         if (depth, size) not in self._depths:
             reader = self.shared.depths[depth]
@@ -190,6 +198,7 @@ def make_tables(work: SweepWork, image: SweepImage) -> ImageTables:
         small_ids = resize_nearest(true_ids, target_size).numpy()
         nearest = None if target_size == size else _nearest(size, target_size)
         by_size[target_size] = compare(categories, regions, small_ids, true_pairs, nearest)
+    edges = np.flatnonzero(Box.around(regions).of(image.edges(size)))
     tables: dict[tuple[tuple[int, int], CutName], CutTable] = {}
     for depth in dict.fromkeys(name for name, _ in work.cuts):
         own = tuple(cut for name, cut in work.cuts if name == depth)
@@ -197,7 +206,7 @@ def make_tables(work: SweepWork, image: SweepImage) -> ImageTables:
         gradients = {sigma: image.gradient(depth, sigma, size) for sigma in sigmas}
         for cut, parts in cut_parts(regions, own, gradients).items():
             for target_size, comparison in by_size.items():
-                tables[target_size, (depth, cut)] = cut_table(parts, comparison)
+                tables[target_size, (depth, cut)] = cut_table(parts, comparison, edges)
     sizes = image.target_sizes
     return ImageTables(
         {side: (by_size[sizes[side]].pairs, by_size[sizes[side]].stuff) for side in sizes},
@@ -237,7 +246,8 @@ def _dump(tables: ImageTables, work: SweepWork) -> bytes:
         for index, name in enumerate(work.cuts):
             table = tables.cuts[side, name]
             arrays[f"{side}/{index}/rows"] = table.rows.astype(np.int32)
-            arrays[f"{side}/{index}/areas"] = table.core_area_px.astype(np.int32)
+            areas = (table.core_area_px, table.area_px, table.edge_px)
+            arrays[f"{side}/{index}/areas"] = np.stack(areas).astype(np.int32)
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     return buffer.getvalue()
@@ -256,7 +266,7 @@ def _load(path: Path, work: SweepWork) -> ImageTables | None:
     return ImageTables(
         {side: (arrays[f"{own}/pairs"], arrays[f"{own}/stuff"]) for side, own in sides.items()},
         {
-            (side, name): CutTable(arrays[f"{own}/{i}/rows"], arrays[f"{own}/{i}/areas"])
+            (side, name): CutTable(arrays[f"{own}/{i}/rows"], *arrays[f"{own}/{i}/areas"])
             for side, own in sides.items()
             for i, name in enumerate(work.cuts)
         },

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from relief.metrics.panoptic_figures import Classes, fit_assignment, panoptic_figures
 from relief.metrics.panoptic_statistics import Categories, Ids
@@ -71,6 +72,7 @@ def score_setting(
     before = _counts(source, _before_splitting(setting, tables))
     splits = thing_mask(source.things, source.num_categories).numpy()
     coverage = PERCENT * _thing_coverage(source, joined[_OWN_SIZE][1])
+    edges_inside = PERCENT * _edges_inside(setting, tables)
     for name, panoptic, semantic in _assignments(source, counts.pixels, rules):
         predicted = Categories(source.classes.rows(panoptic), splits)
         confusion = confusion_matrix(before, source.classes.rows(semantic))
@@ -89,6 +91,7 @@ def score_setting(
                 "assignment": name,
                 **{n: v if n in _NOT_PERCENT else PERCENT * v for n, v in averages.items()},
                 "thing_coverage": coverage,
+                "edges_inside": edges_inside,
                 "matched_things": int(figures.totals["tp"][source.classes.is_thing].sum()),
                 "images": len(tables),
             }
@@ -146,6 +149,17 @@ def _thing_coverage(source: ScoredSource, table: Ids) -> float:
     inside = is_thing & (table[:, 1] > 0)
     pixels = table[:, 4]
     return float(pixels[inside].sum() / max(pixels[is_thing].sum(), 1))
+
+
+def _edges_inside(setting: Setting, tables: Sequence[ImageTables]) -> float:
+    """The share of an instance's pixels that are on depth edges, mean over instances."""
+    shares: list[NDArray[np.float64]] = []
+    for one in tables:
+        table = one.cuts[_OWN_SIZE, (setting.depth, setting.cut)]
+        kept = table.core_area_px >= max(setting.min_area_px, 1)
+        shares.append(table.edge_px[kept] / table.area_px[kept])
+    every = np.concatenate(shares)
+    return float(every.mean()) if len(every) else float("nan")
 
 
 def _before_splitting(setting: Setting, tables: Sequence[ImageTables]) -> Ids:

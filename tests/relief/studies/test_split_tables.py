@@ -25,6 +25,7 @@ from relief.studies.split_tables import (
 )
 
 GOLDEN = Path(__file__).parents[2] / "golden"
+NONE = np.zeros(0, np.int64)
 CLASSES = Classes.of(CITYSCAPES_19.things, CITYSCAPES_19.stuffs)
 
 
@@ -46,7 +47,9 @@ def test_golden_figures_come_out_of_one_pass():
             gradient = gradient_magnitude_cpu(arrays[f"{scene}/depth"])
             comparison = compare(semantic, regions, true_ids.numpy(), true_pairs.numpy())
             parts = cut_parts(regions, cuts, {1.0: gradient})
-            scenes.append((comparison, {c: cut_table(p, comparison) for c, p in parts.items()}))
+            scenes.append(
+                (comparison, {c: cut_table(p, comparison, NONE) for c, p in parts.items()})
+            )
     for name, expected in published.items():
         cut, area = setting(name)
         rows, image = [], []
@@ -114,7 +117,7 @@ def test_every_area_filter_is_the_splitter_and_the_composed_map(seed, factor):
             panoptic = compose_panoptic(semantic, instance, 5)
             large = resize_nearest(panoptic.movedim(-1, 0), target.shape[:2]).movedim(0, -1)
             expected = sorted_table(segment_table(large.contiguous(), torch.from_numpy(target)))
-            table = cut_table(parts[key], comparison)
+            table = cut_table(parts[key], comparison, NONE)
             things = panoptic_rows(table, comparison.pairs, area, 5)
             found = sorted_table(
                 np.concatenate((things, np.insert(comparison.stuff, 1, 0, axis=1)))
@@ -140,6 +143,15 @@ def test_an_image_without_things():
     comparison = compare(clusters, clusters, clusters.astype(np.int32), np.array([[0, 0]]))
     parts = cut_parts(clusters, (CONNECTED, Cut(0.1, 1.0, 3)), {1.0: np.zeros((4, 4))})
     for part in parts.values():
-        rows = panoptic_rows(cut_table(part, comparison), comparison.pairs, 1, 3)
+        rows = panoptic_rows(cut_table(part, comparison, NONE), comparison.pairs, 1, 3)
         assert rows.shape == (0, 5)
     assert comparison.stuff.tolist() == [[0, 0, 0, 16]]
+
+
+def test_edges_are_counted_by_component():
+    regions = np.array([[1, 1, 0, 2], [1, 1, 0, 2]])
+    comparison = compare(regions, regions, np.zeros((2, 4), np.int32), np.array([[0, 0]]))
+    parts = cut_parts(regions, (CONNECTED,), {})[CONNECTED]
+    table = cut_table(parts, comparison, np.array([0, 1, 2, 7]))
+    assert table.area_px.tolist() == [0, 4, 2]
+    assert table.edge_px.tolist() == [1, 2, 1]

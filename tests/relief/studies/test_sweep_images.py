@@ -49,7 +49,8 @@ def test_tables_hold_every_pixel_and_come_back_from_the_cache(root, tmp_path):
             assert things[:, 4].sum() + stuff[:, 3].sum() == SIZE[0] * SIZE[1]
     for key, table in made.cuts.items():
         assert np.array_equal(table.rows, read.cuts[key].rows)
-        assert np.array_equal(table.core_area_px, read.cuts[key].core_area_px)
+        for name in ("core_area_px", "area_px", "edge_px"):
+            assert np.array_equal(getattr(table, name), getattr(read.cuts[key], name))
 
 
 def test_the_maps_before_splitting_are_in_the_tables(root):

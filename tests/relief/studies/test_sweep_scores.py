@@ -12,11 +12,12 @@ from relief.studies.sweep_scores import ScoredSource, score_setting
 CLASSES = Classes.of(things=(1,), stuffs=(0,))
 PAIRS = np.array([[1, 1, 1], [1, 1, 2], [1, 0, 0]])  # thing cluster on object 1, 2 and stuff
 STUFF = np.array([[0, 0, 0, 800], [2, 0, 0, 50]])
+AREAS = np.array([0, 100, 40, 10])
 ROWS = np.array([[1, 0, 0, 100], [2, 0, 1, 40], [3, 0, 2, 10]])
 TABLES = [
     ImageTables(
         {0: (PAIRS, STUFF)},
-        {(0, ("", CONNECTED)): CutTable(ROWS, np.array([0, 100, 40, 10]))},
+        {(0, ("", CONNECTED)): CutTable(ROWS, AREAS, AREAS, np.array([7, 10, 0, 10]))},
     )
 ]
 
@@ -28,16 +29,21 @@ def score(area, has_classes=False, protocols=(PANOPTICAPI,)):
 
 
 @pytest.mark.parametrize(
-    ("area", "things", "matched", "instances", "coverage"),
-    [(1, 2 / 2.5, 2, 3, 100), (20, 1, 2, 2, 100 * 140 / 150), (50, 1 / 1.5, 1, 1, 100 * 100 / 150)],
+    ("area", "things", "matched", "instances", "coverage", "edges"),
+    [
+        (1, 2 / 2.5, 2, 3, 100, 110 / 3),
+        (20, 1, 2, 2, 100 * 140 / 150, 5),
+        (50, 1 / 1.5, 1, 1, 100 * 100 / 150, 10),
+    ],
 )
-def test_an_area_filter_by_hand(area, things, matched, instances, coverage):
+def test_an_area_filter_by_hand(area, things, matched, instances, coverage, edges):
     (row,) = score(area)
     assert row["pq_things"] == pytest.approx(100 * things)
     assert row["matched_things"] == matched
     assert row["instances_per_image"] == instances
     assert row["true_instances_per_image"] == 2
     assert row["thing_coverage"] == pytest.approx(coverage)
+    assert row["edges_inside"] == pytest.approx(edges)
     assert row["miou"] == pytest.approx(100 * (850 / 860 + 140 / 150) / 2)
     assert (row["splitter"], row["sigma"], row["assignment"]) == ("connected", None, "majority")
 
