@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from relief.schema.errors import UsageError
 from relief.studies.sample_features import run_sample_features
 from relief.studies.sample_features_plan import SampleFeatures
 from relief.studies.sample_features_summary import Compared, Comparison, compare, summarise
@@ -35,7 +37,17 @@ class FeatureStudy(Study):
         self.comparisons = comparisons
 
     def run(self) -> StudyResult:
-        """Runs all settings; see `run_sample_features` for what is raised."""
+        """Runs all settings.
+
+        Raises:
+            UsageError: There are no scenes.
+            ReadError: An image, its depth or its ground truth cannot be read.
+            WeightsError: A backbone cannot be set up.
+        """
+        root = self.plan.root
+        if not Path(root).is_dir():
+            msg = f"no scenes: {root}. Draw them: python -m relief.samples.draw --root {root}."
+            raise UsageError(msg)
         rows, seconds = run_sample_features(self.plan)
         summary = summarise(rows, list(FIGURES))
         images, seeds = rows[0]["images"], len(self.plan.seeds)

@@ -1,6 +1,9 @@
 import math
 
+import pytest
+
 from relief.reports.study_report import write_study
+from relief.schema.errors import UsageError
 from relief.studies.feature_study import FIGURES, FeatureStudy
 from relief.studies.sample_features_summary import Comparison
 from relief.studies.study import Gain
@@ -36,3 +39,9 @@ def test_a_study_comes_back_as_tables_runs_and_curves(tiny_cityscapes, tmp_path)
     first, other, gain = (compared.rows[0][i] for i in (2, 4, 5))
     assert math.isclose(gain.mean, first.mean - other.mean)
     assert set(write_study(tmp_path, result)) == {"table.csv", "table.md", "figure.svg"}
+
+
+def test_missing_scenes_are_told_with_the_command_that_draws_them(tmp_path):
+    nowhere = FeatureStudy(study(tmp_path / "nowhere"), [])
+    with pytest.raises(UsageError, match=r"no scenes: .*nowhere\. Draw them: python -m"):
+        nowhere.run()
