@@ -29,4 +29,4 @@ def test_protocols_differ_in_all_cases_but_two():
         for case in protocol_cases()
         if math.isclose(*sorted(figures_by_protocol(case).values())[::2])
     ]
-    assert same == ["one car found, exactly", "a car missed: predicted road"]
+    assert same == ["one car, found exactly", "a car missed: predicted road"]
