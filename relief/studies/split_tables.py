@@ -78,12 +78,14 @@ class Comparison:
         pair: (M,) which of `pairs` it is.
         pairs: (J, 3) cluster, true category, true instance.
         stuff: (S, 4) rows of all other pixels: cluster, true category, true instance, pixels.
+        is_own_size: The comparison is where splitting runs: each thing pixel is there once.
     """
 
     position: Ids
     pair: Ids
     pairs: Ids
     stuff: Ids
+    is_own_size: bool
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,7 @@ def compare(
         pair=lookup[of_thing],
         pairs=_cluster_and_truth(codes, true_pairs),
         stuff=np.column_stack((_cluster_and_truth(stuff, true_pairs), stuff_px[stuff])),
+        is_own_size=nearest is None,
     )
 
 
@@ -175,11 +178,10 @@ def cut_table(parts: Partition, comparison: Comparison, edges: Ids) -> CutTable:
             for all cuts.
     """
     num_pairs = max(len(comparison.pairs), 1)
-    owner = parts.owner.reshape(-1)[comparison.position]
-    code = owner * np.int64(num_pairs) + comparison.pair
-    fallback = np.zeros(parts.owner.size, np.int32)
-    fallback[parts.contested] = parts.fallback
-    at_contested = np.flatnonzero(fallback[comparison.position])
+    code = parts.owner.reshape(-1).take(comparison.position).astype(np.int64)
+    code *= num_pairs
+    code += comparison.pair
+    at_contested, taken = _at_contested(parts, comparison)
     size = len(parts.core_area_px) * num_pairs
     pixels = np.bincount(code, minlength=size)
     contested = code[at_contested]
@@ -188,7 +190,6 @@ def cut_table(parts: Partition, comparison: Comparison, edges: Ids) -> CutTable:
     columns = (sure // num_pairs, np.zeros_like(sure), sure % num_pairs, pixels[sure])
     rows = np.column_stack(columns)
     if len(at_contested):
-        taken = fallback[comparison.position[at_contested]]
         pairs, count = np.unique(np.column_stack((contested, taken)), axis=0, return_counts=True)
         code_of, fallback_of = pairs.T
         doubtful = np.column_stack((code_of // num_pairs, fallback_of, code_of % num_pairs, count))
@@ -196,6 +197,19 @@ def cut_table(parts: Partition, comparison: Comparison, edges: Ids) -> CutTable:
     owner_of_edges = parts.owner.reshape(-1)[edges]
     edge_px = np.bincount(owner_of_edges, minlength=len(parts.core_area_px))
     return CutTable(rows.astype(np.int64), parts.core_area_px, parts.area_px, edge_px)
+
+
+def _at_contested(parts: Partition, comparison: Comparison) -> tuple[Ids, Ids]:
+    """Entries of a comparison that are contested pixels, and who gets each as a fallback."""
+    if comparison.is_own_size:  # positions ascend, and each is there once
+        order = np.argsort(parts.contested)
+        entries = np.searchsorted(comparison.position, parts.contested[order])
+        return entries, parts.fallback[order].astype(np.int64)
+    fallback = np.zeros(parts.owner.size, np.int64)
+    fallback[parts.contested] = parts.fallback
+    of_entry = fallback[comparison.position]
+    entries = np.flatnonzero(of_entry)
+    return entries, of_entry[entries]
 
 
 def panoptic_rows(table: CutTable, pairs: Ids, min_area_px: int, num_clusters: int) -> Ids:
