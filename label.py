@@ -12,6 +12,7 @@ from typing import cast
 from pytorch_lightning.cli import LightningArgumentParser
 
 from callbacks.interruption import stopped_by_signals
+from callbacks.watched_run import first_process_first, watch_processes, watched_run
 from datamodules.items import Item, refuse_disorder
 from datamodules.labelling import LabellingDataModule
 from lightning_modules.codebook_fitter import CodebookFitter
@@ -23,7 +24,6 @@ from relief.formats.label_store import read_manifest
 from relief.reports.terminal import print_run_summary
 from relief.schema.determinants import determinants
 from relief.schema.manifest import Manifest
-from strategies.watched_run import first_process_first, watch_processes, watched_run
 
 
 class LabelCLI(cli.ReliefCLI):

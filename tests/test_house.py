@@ -15,7 +15,7 @@ FLOORS: list[set[str]] = [
         "relief.processes",
     },
     {"relief.samples", "relief.studies", "relief.reports"},
-    {"datamodules", "lightning_modules", "callbacks", "strategies"},
+    {"datamodules", "lightning_modules", "callbacks"},
     {"cli"},
     {"label", "train", "evaluate"},
 ]
@@ -25,7 +25,7 @@ SCRIPTS = ("label.py", "train.py", "evaluate.py")
 
 
 def source_files() -> list[Path]:
-    rooms = ("relief", "datamodules", "lightning_modules", "callbacks", "strategies")
+    rooms = ("relief", "datamodules", "lightning_modules", "callbacks")
     files = [file for room in rooms for file in (ROOT / room).rglob("*.py")]
     return sorted(
         [*files, *(ROOT / name for name in (*SCRIPTS, "cli.py") if (ROOT / name).exists())]

@@ -12,7 +12,7 @@ REST = "Run the same command again to label the rest."
 def watched(**limits):
     """The strategy with shorter limits than its own."""
     options = (f"--trainer.strategy.{name}={seconds}" for name, seconds in limits.items())
-    return ("--trainer.strategy=strategies.watched_ddp.WatchedDDP", *options)
+    return ("--trainer.strategy=callbacks.watched_ddp.WatchedDDP", *options)
 
 
 @pytest.mark.parametrize("kind", ["raise", pytest.param("kill", marks=pytest.mark.faults)])

@@ -26,12 +26,18 @@ def test_every_published_table_is_there():
     assert wanted <= set(study_names(STUDIES))
 
 
+def table_texts(table):
+    return [cell.text for row in table.rows for cell in row.cells if cell.text is not None]
+
+
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_shipped_table_finds_all_its_cells_in_both_sweeps(name, monkeypatch):
     monkeypatch.chdir(ROOT)
     study = study_named(name)
     table = study.table
     assert all(len(row.cells) == len(table.columns) for row in table.rows)
+    texts = [table.title, table.note, *table.columns, *table_texts(table)]
+    assert all(isinstance(text, str) for text in texts)
     for data in (StudyData(), StudyData(root="data/cityscapes")):
         sweep = study.on(data).sweep()
         rows = {source.name: source.rows for source in sweep.sources}

@@ -60,14 +60,23 @@ def test_sources_are_those_the_cells_look_at():
     assert table.sources == {"a", "b"}
 
 
-def test_plain_values_become_a_table():
-    cell = {
-        "terms": [{"figure": "pq", "select": {"source": "k=80"}, "factor": 0.5}],
-        "published": 1,
-    }
-    row = {"cells": [cell, {"text": "a"}], "select": {"source": "k=50"}}
-    table = table_from({"title": "t", "columns": ["a", "b"], "rows": [row]})
+TEXT = """
+title: "Table 1: one"
+columns: [a, b]
+rows:
+- select: {source: k=50}
+  cells:
+  - {terms: [{figure: pq, select: {source: k=80}, factor: 0.5}], published: 1}
+  - {text: '0.30'}
+"""
+
+
+def test_text_becomes_a_table():
+    table = table_from(TEXT)
     term = Term("pq", Select("k=80"), 0.5)
-    assert table.rows == [TableRow([Cell([term], published=1), Cell(text="a")], Select("k=50"))]
-    with pytest.raises(UsageError, match="cannot read a published table: t"):
-        table_from({"title": "t", "columns": [], "rows": [{"cells": [{"figure": "pq"}]}]})
+    cells = [Cell([term], published=1), Cell(text="0.30")]
+    assert table.rows == [TableRow(cells, Select("k=50"))]
+    assert table.title == "Table 1: one"
+    for wrong in (TEXT.replace("text:", "txt:"), TEXT.replace("rows:", "lines:"), "a: [", ""):
+        with pytest.raises(UsageError, match="cannot read a published table"):
+            table_from(wrong)

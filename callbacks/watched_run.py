@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 import pytorch_lightning as pl
 
+from callbacks.watched_ddp import WatchedDDP, watch_processes
 from relief.formats.label_run import LabelRun
 from relief.schema.errors import StoppedBySignal
-from strategies.watched_ddp import WatchedDDP, watch_processes
 
 __all__ = ["first_process_first", "watch_processes", "watched_run"]
 
