@@ -34,7 +34,7 @@ judges: .venv/.judges
 	touch $@
 
 test: judges
-	$(BIN)/python -m pytest -m "not slow and not faults" tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not faults" -n auto --maxprocesses 4 tests
 
 test-slow: judges
 	$(BIN)/python -m pytest -m slow tests
