@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from jsonargparse import ArgumentParser
 
@@ -24,8 +23,8 @@ class PublishedStudy(Study):
     """One published table of splitter settings.
 
     Args:
-        table: Its rows, columns and published figures: plain values for `table_from`, because
-            the parser of the command line takes minutes over that many nested fields.
+        table: Its rows, columns and published figures, as YAML text for `table_from`: the parser of
+            the command line takes minutes over that many nested fields.
         cityscapes: Sweep that reads the published data.
         sample: Sweep of the embedded sample, which makes its labels where there are none.
         processes: Processes over images; as many as there are cores by default.
@@ -34,7 +33,7 @@ class PublishedStudy(Study):
 
     def __init__(
         self,
-        table: dict[str, Any] | PublishedTable,
+        table: str | PublishedTable,
         cityscapes: str = "configs/sweep/granularity.yaml",
         sample: str = "configs/sweep/sample_granularity.yaml",
         processes: int | None = None,

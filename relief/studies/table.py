@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import yaml
+
 from relief.schema.errors import UsageError
 from relief.studies.sweep_plan import GRID
 
@@ -109,20 +111,22 @@ class PublishedTable:
         return rows | {select.source for select in terms if select}
 
 
-def table_from(values: Mapping[str, Any]) -> PublishedTable:
-    """A table from plain values, as its file holds them.
+def table_from(text: str) -> PublishedTable:
+    """A table from YAML text.
 
     Raises:
-        UsageError: A name in them is none of the fields above.
+        UsageError: A name in it is none of the fields above.
     """
     try:
+        values = yaml.safe_load(text)
         rows = [
             TableRow([_cell(cell) for cell in row["cells"]], _select(row.get("select")))
             for row in values["rows"]
         ]
         return PublishedTable(**{**values, "rows": rows})
-    except (TypeError, KeyError) as error:
-        msg = f"cannot read a published table: {values.get('title')} ({error}). Correct its file."
+    except (TypeError, KeyError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        msg = f"cannot read a published table: {text[:40]!r} ({reason}). Correct its file."
         raise UsageError(msg) from error
 
 
