@@ -14,7 +14,7 @@ from relief.studies.label_sources import STORE, open_labels
 from relief.studies.study import Study, StudyData, StudyResult, StudyTable
 from relief.studies.sweep import missing_labels, run_sweep
 from relief.studies.sweep_plan import SweepDepth, SweepRequest
-from relief.studies.table import PublishedTable, fill, table_from
+from relief.studies.table import fill, table_from
 
 _PROBE_K = 27  # the published probe has this many centroids
 
@@ -33,13 +33,14 @@ class PublishedStudy(Study):
 
     def __init__(
         self,
-        table: str | PublishedTable,
+        table: str,
         cityscapes: str = "configs/sweep/granularity.yaml",
         sample: str = "configs/sweep/sample_granularity.yaml",
         processes: int | None = None,
         data: StudyData | None = None,
     ) -> None:
-        self.table = table if isinstance(table, PublishedTable) else table_from(table)
+        self.text = table
+        self.table = table_from(table)
         self.cityscapes = cityscapes
         self.sample = sample
         self.processes = processes
@@ -47,7 +48,7 @@ class PublishedStudy(Study):
 
     def on(self, data: StudyData) -> PublishedStudy:
         """The same table on other data."""
-        return PublishedStudy(self.table, self.cityscapes, self.sample, self.processes, data)
+        return PublishedStudy(self.text, self.cityscapes, self.sample, self.processes, data)
 
     def label_commands(self) -> list[list[str]]:
         """Arguments of label.py for the labels that the table needs and that are missing."""

@@ -7,7 +7,6 @@ from relief.schema.errors import UsageError
 from relief.studies.published_study import PublishedStudy
 from relief.studies.requests import parse_request, study_names
 from relief.studies.study import StudyData, StudyRequest
-from relief.studies.table import Cell, PublishedTable, Select, TableRow, Term
 from tests.relief.studies.tiny import draw_store, draw_tree
 
 ROOT = Path(__file__).parents[3]
@@ -63,16 +62,17 @@ def test_the_published_grids_are_complete():
 
 
 def tiny(root, **changes):
-    table = PublishedTable(
-        "Tiny",
-        ["k", "PQ", "CUPS"],
-        [
-            TableRow([Cell(text="7"), Cell([Term("pq")], published=26.7), Cell(published=1.0)],
-                     Select("k=7", 0.1, 10)),
-            TableRow([Cell(text="9"), Cell([Term("pq")], published=25.6), Cell()], Select("k=9")),
-        ],
-        note="A note.", sample_note="On the sample.",
-    )  # fmt: skip
+    table = """
+title: "Tiny: one"
+columns: [k, PQ, CUPS]
+note: A note.
+sample_note: On the sample.
+rows:
+- select: {source: k=7, gradient_threshold: 0.1, min_area_px: 10}
+  cells: [{text: '7'}, {terms: [{figure: pq}], published: 26.7}, {published: 1.0}]
+- select: {source: k=9}
+  cells: [{text: '9'}, {terms: [{figure: pq}], published: 25.6}, {}]
+"""
     sweep = {
         "root": str(root), "split_short_side_px": 48, "processes": 1,
         "depths": [{"name": "drawn", "root": "{root}/depth"}],
