@@ -73,7 +73,7 @@ def test_a_cut_label_is_not_done_and_is_named(tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("relief"), "propagate", True)
     with caplog.at_level("INFO", logger="relief"):
         assert run.labelled(KEYS) == []
-    assert caplog.messages == ["re-labelling a/one: existing label is not readable"]
+    assert set(caplog.messages) == {"re-labelling a/one: existing label is not readable"}
 
 
 def test_another_configuration_is_refused_and_nothing_is_touched(tmp_path):
