@@ -24,7 +24,7 @@ from rich.progress import track
 
 from relief.formats.cityscapes import CityscapesTree
 from relief.formats.depth_files import FolderDepth
-from relief.formats.label_store import MANIFEST, LabelStore
+from relief.formats.label_store import MANIFEST, LabelStore, read_manifest
 from relief.formats.monocular_ups import CENTROIDS, MonocularUpsLabels
 from relief.formats.reader import LabelReader
 from relief.metrics.panoptic_figures import Classes, fit_assignment
@@ -103,12 +103,16 @@ def run_sweep(request: SweepRequest) -> SweepResult:
 
 
 def missing_labels(request: SweepRequest) -> list[SweepSource]:
-    """Sources without labels that label.py can make."""
+    """Sources that label.py can make and did not make, or not to the end."""
     return [
         source
         for source in request.sources
-        if source.label_args and not (request.path(source.labels) / MANIFEST).exists()
+        if source.label_args and not _is_complete(request.path(source.labels))
     ]
+
+
+def _is_complete(folder: Path) -> bool:
+    return (folder / MANIFEST).exists() and not read_manifest(folder).keys("pending")
 
 
 def prepare(

@@ -7,11 +7,12 @@ import torch
 
 from relief.formats.cityscapes import CityscapesTree
 from relief.formats.label_png import write_png
-from relief.formats.label_store import LabelStore, write_panoptic
+from relief.formats.label_store import LabelStore, write_manifest, write_panoptic
 from relief.metrics.panoptic_quality import PanopticQuality
 from relief.ops.panoptic_map import compose_panoptic
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import CITYSCAPES_19, thing_mask
+from relief.schema.manifest import Manifest
 from relief.splitters.connected import ConnectedSplitter
 from relief.splitters.depth_gradient import DepthGradientSplitter
 from relief.studies.score import score_labels
@@ -159,4 +160,9 @@ def test_no_labels_and_no_ground_truth_are_told(root, tmp_path):
     source = SweepSource("x", str(tmp_path / "none"), ROWS, label_args=["--out", "x"])
     asked = SweepRequest([source], [], root=str(root))
     assert missing_labels(asked) == [source]
+    manifest = Manifest(k=7, thing_ids=(), images={"a": "labelled", "b": "pending"})
+    write_manifest(tmp_path / "none", manifest)
+    assert missing_labels(asked) == [source]
+    write_manifest(tmp_path / "none", manifest.with_statuses({"b": "failed"}))
+    assert missing_labels(asked) == []
     assert missing_labels(request(root, tmp_path)) == []
