@@ -25,7 +25,7 @@ def test_what_decides_the_labels_counts():
 
 
 def test_files_are_named_without_their_folder():
-    parts = determinants(config(names="/home/me/names.yaml", sizes=[(1, "x/y.npy")]))
+    parts = determinants(config(names="elsewhere/names.yaml", sizes=[(1, "x/y.npy")]))
     assert parts["data"]["init_args"]["names"] == "names.yaml"
     assert parts["data"]["init_args"]["sizes"] == [[1, "y.npy"]]
 
