@@ -113,7 +113,9 @@ class ThingFinder(pl.LightningModule):
             votes = [part[1] for part in gathered if part[1] is not None]
             decided = (*decided, torch.stack(votes).sum(0) if votes else None)
         things, groups, record, votes = self.trainer.strategy.broadcast(decided)
-        metadata = {**self.codebook.metadata, "things": record, **self._oracle_metadata()}
+        known = self.codebook.metadata
+        notes = list(dict.fromkeys((*known.get("notes", ()), *record.get("notes", ()))))
+        metadata = {**known, "things": record, "notes": notes, **self._oracle_metadata()}
         class_of_cluster = None
         if votes is not None:
             most, winner = votes.max(dim=1)

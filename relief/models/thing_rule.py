@@ -24,6 +24,11 @@ from relief.schema.label_spaces import VOID
 
 Decision = tuple[Tensor, Tensor, dict[str, Any]]
 
+CHOSEN_ON = (
+    "thing rule: its statistic, weights and default merge_fraction were chosen on the ground truth "
+    "of the embedded sample's train images"
+)
+
 
 class ThingRule:
     """Groups alike clusters, then calls those groups things that stand in front of others.
@@ -50,7 +55,7 @@ class ThingRule:
 
         Returns:
             `thing_ids` (k,) bool; `groups` (k,) int64, 0..G-1 for things, -1 for stuff; and the
-            rule with its figures, JSON-able.
+            rule with its figures and `notes` for whoever reads the labels, JSON-able.
         """
         statistics = total(images, len(centroids))
         merged = group_centroids(centroids, self.merge_fraction)
@@ -71,6 +76,7 @@ class ThingRule:
             "cut": cut,
             "values": value[merged.groups].tolist(),
             "images": statistics.images,
+            "notes": [CHOSEN_ON],
         }
         return _decision(is_thing, merged.groups, record)
 
@@ -80,7 +86,7 @@ class PublishedThingRule(ThingRule):
 
     Clusters of large regions are stuff (`covers_ground`); the others are ranked by `split_ratio`,
     without depth by components per image; the first `num_things` are things. The published
-    numbers (8 of 19, 12 of 27) were chosen knowing the ground truth, which the record says.
+    numbers (8 of 19, 12 of 27) were chosen knowing the ground truth.
 
     Args:
         num_things: How many clusters are things.
@@ -119,7 +125,6 @@ class PublishedThingRule(ThingRule):
         record = {
             "rule": "published",
             "num_things": self.num_things,
-            "supervision": "the number of things was chosen knowing the ground truth",
             "region_fraction": self.region_fraction,
             "image_fraction": self.image_fraction,
             "merge_fraction": self.merge_fraction,
@@ -127,6 +132,7 @@ class PublishedThingRule(ThingRule):
             "statistic": "split_ratio" if has_depth else "components_per_image",
             "values": value.tolist(),
             "images": statistics.images,
+            "notes": [f"thing rule: the number of things, {self.num_things}, was given"],
         }
         return _decision(is_thing, groups, record)
 

@@ -16,7 +16,7 @@ from relief.schema.errors import UsageError
 from relief.schema.label_spaces import label_space, thing_mask
 
 FORMAT_VERSION = 1
-NO_SUPERVISION = "none: nothing here depended on ground truth"
+NO_SUPERVISION = "none: no ground truth was read to make these labels"
 NAMES_BY_HAND = "names given by hand"
 
 # A list of numbers that `indent` has spread over lines; no JSON string holds a newline.
@@ -46,7 +46,7 @@ class Manifest:
         weights: SHA-256 of weight files by role.
         thing_ids: Ids that are things; `None` until they are known.
         groups: Group of each id, -1 for stuff; `None` until they are known.
-        supervision: Which ground truth anything here depended on, one sentence each; empty: none.
+        supervision: Which ground truth was read to make this, one sentence each; empty: none.
         notes: What a reader of the labels must know, one sentence each.
         images: Status by image key.
         failures: Why each image that failed did, by key.

@@ -60,7 +60,9 @@ def test_published__first_by_split_ratio_and_says_what_it_knows():
     things, groups, record = one.decide(statistics, CENTROIDS)
     assert things.tolist() == [False, False, True, False, False]
     assert groups.tolist() == [-1, -1, 0, -1, -1]
-    assert "ground truth" in record["supervision"]
+    assert record["notes"] == [
+        f"thing rule: the number of things, {record['num_things']}, was given"
+    ]
     assert json.loads(json.dumps(record)) == record
 
 

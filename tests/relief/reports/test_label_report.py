@@ -113,7 +113,7 @@ def test_what_was_done_and_found(tmp_path: Path) -> None:
     )
     for expected in (
         "toy, val", "Splitting depth gradient above 0.1", "These weights know drawn scenes only.",
-        "Supervision None.", "26.7", "car thing 31.5 70.0 45.0", "50 % of thing pixels",
+        "Supervision None in this run", "26.7", "car thing 31.5 70.0 45.0", "50 % of thing pixels",
         "1.0 instances an image; the ground truth has 1.0.", "b/c", "Depth edges", "Ground truth",
         "As classes", "cluster 1 car thing · group 0",
         "Not seen in the images looked at: cluster 2.",
@@ -126,14 +126,14 @@ def test_without_ground_truth_nothing_is_said_of_quality(tmp_path: Path) -> None
     page = write(tmp_path, Labels("a"), RunDescription("toy"))
     assert "Quality" not in page.text
     assert "Ground truth" not in page.text
-    assert "Supervision None." in page.text
+    assert "Supervision None in this run" in page.text
 
 
 def test_supervision_is_said(tmp_path: Path) -> None:
     run = RunDescription("toy", supervision=["clusters were named by ground truth of val"])
     page = write(tmp_path, Labels("a"), run)
     assert "depended on what people made: clusters were named by ground truth of val" in page.text
-    assert "Supervision None." not in page.text
+    assert "Supervision None in this run" not in page.text
 
 
 def test_keys_and_words_are_escaped(tmp_path: Path) -> None:
