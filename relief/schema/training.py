@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NotRequired, Protocol, TypedDict
+from typing import Any, NotRequired, Protocol, TypedDict
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from relief.schema.batch import Failure
 from relief.schema.label_spaces import VOID
@@ -122,6 +122,52 @@ class Segmenter(Protocol):
 
     def predict(self, image: Tensor, size: tuple[int, int] | None = None) -> SegmenterPrediction:
         """(B, 3, H, W) float32 in [0, 1] -> what is seen, at `size` or that of the images."""
+        ...
+
+
+class ScoredBoxes(TypedDict):
+    """The objects of one image before their masks, by falling score."""
+
+    boxes: Tensor  # (N, 4) float32, as in InstanceTargets
+    classes: Tensor  # (N,) int64 thing class
+    scores: Tensor  # (N,) float32 in [0, 1]
+
+
+class ViewSegmenter(Segmenter, Protocol):
+    """A segmenter whose prediction can be made in steps, so that views are merged in between.
+
+    Without gradients, the mode of the network is left as it is found. Boxes are in px of the images
+    that were encoded.
+    """
+
+    def encode(self, image: Tensor) -> Any:
+        """(B, 3, H, W) float32 in [0, 1] -> what the other steps take of these images."""
+        ...
+
+    def boxes(self, features: Any) -> list[ScoredBoxes]:
+        """The objects of each image, above the score that the network was built with."""
+        ...
+
+    def mask_probabilities(
+        self, features: Any, boxes: Sequence[Tensor], classes: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """Per image (N, 4) boxes of (N,) thing classes -> (N, M, M) float32, over each box."""
+        ...
+
+    def semantic_logits(self, features: Any) -> Tensor:
+        """(B, 1 + number of stuff classes, H, W) float32 at the size of the images."""
+        ...
+
+
+class SemanticThreshold(nn.Module, ABC):
+    """Which pixels of a semantic map count; what it remembers is a buffer.
+
+    Called once per training batch, in the order of the batches.
+    """
+
+    @abstractmethod
+    def forward(self, probabilities: Tensor) -> Tensor:
+        """(B, C, H, W) float32, sums to 1 over C -> (B, H, W) int64, a class or -1 = ignored."""
         ...
 
 

@@ -7,7 +7,7 @@ not: they need packages or binaries that this environment does not have, or unpi
 from __future__ import annotations
 
 from detectron2.config import CfgNode, get_cfg
-from detectron2.layers import Conv2d, ShapeSpec, get_norm
+from detectron2.layers import Conv2d, FrozenBatchNorm2d, ShapeSpec, get_norm
 from detectron2.modeling.backbone import FPN, Backbone, BasicStem, ResNet
 from detectron2.modeling.backbone.fpn import LastLevelMaxPool, build_resnet_fpn_backbone
 from detectron2.modeling.backbone.resnet import BasicBlock
@@ -34,6 +34,7 @@ __all__ = [
     "Conv2d",
     "EventStorage",
     "FastRCNNOutputLayers",
+    "FrozenBatchNorm2d",
     "Instances",
     "LastLevelMaxPool",
     "PanopticFPN",

@@ -1,0 +1,58 @@
+"""What the student is to learn from what the teacher sees."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from relief.ops.panoptic_merge import merge_panoptic
+from relief.schema.label_spaces import VOID
+from relief.schema.training import DetectorClasses, SegmenterPrediction, SemanticThreshold
+
+
+def pseudo_targets(
+    prediction: SegmenterPrediction,
+    classes: DetectorClasses,
+    threshold: SemanticThreshold,
+    score_threshold: float = 0.7,
+    overlap_threshold: float = 0.5,
+) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """The confident part of a prediction in the terms of a `TrainingBatch`.
+
+    Objects are painted by falling score as in the panoptic map. The semantic map is the semantic
+    head's own, objects do not change it (as published).
+
+    Args:
+        prediction: Of the teacher, B images; the softmax of its logits are the probabilities.
+        classes: The classes it was trained for.
+        threshold: Which pixels of the semantic map count.
+        score_threshold: Objects with a lower score are left out.
+        overlap_threshold: ... and those of which more than this share is already painted.
+
+    Returns:
+        `semantic` (B, H, W) int64: 0 = things, j + 1 = stuff j, -1 = not sure; `instance`
+        (B, H, W) int64: 0 = none, n = object n of the image; per image (N,) int64, the thing
+        classes of the objects 1..N.
+    """
+    logits = prediction["semantic_logits"]
+    semantic = threshold(logits.softmax(dim=1))
+    instances, its_classes = [], []
+    for found, detections in zip(logits.argmax(dim=1), prediction["detections"], strict=True):
+        panoptic = merge_panoptic(
+            found,
+            detections,
+            classes,
+            score_threshold=score_threshold,
+            overlap_threshold=overlap_threshold,
+        )
+        instances.append(panoptic[..., 1])
+        its_classes.append(_thing_classes(panoptic, classes))
+    return semantic, torch.stack(instances), its_classes
+
+
+def _thing_classes(panoptic: Tensor, classes: DetectorClasses) -> Tensor:
+    """(N,) int64: the thing classes of the objects 1..N of an (H, W, 2) map."""
+    category, instance = panoptic[..., 0].flatten(), panoptic[..., 1].flatten()
+    of_object = torch.full((int(instance.max()) + 1,), VOID, device=panoptic.device)
+    of_object.scatter_(0, instance, category)
+    return classes.thing_of_category().to(panoptic.device)[of_object[1:]]
