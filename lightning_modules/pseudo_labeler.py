@@ -94,6 +94,7 @@ class PseudoLabeler(Labeler):
             weights=source.weights,
             thing_ids=tuple(codebook.thing_categories.nonzero()[:, 0].tolist()) if known else None,
             groups=self._padded_groups() if known else None,
+            codebook=codebook.sha256() if known else None,
             supervision=(*source.supervision, *codebook.metadata.get("supervision", ())),
             notes=(*source.notes, *codebook.metadata.get("notes", ())),
             images=dict.fromkeys(keys, "pending"),

@@ -4,6 +4,7 @@ import pytest
 from safetensors import safe_open
 
 from relief.formats.label_store import LabelStore
+from relief.models.codebook import Codebook
 from relief.schema.label_spaces import CITYSCAPES_19
 from tests.label_runs import label_bytes, run_label
 
@@ -83,6 +84,19 @@ def test_a_codebook_can_be_given_for_another_split(tiny_cityscapes, tmp_path):
     assert run_label(tiny_cityscapes, tmp_path / "train", *options) == 0
     assert (tmp_path / "train" / "codebook.safetensors").read_bytes() == book.read_bytes()
     assert LabelStore(tmp_path / "train").keys[0].startswith("aachen/")
+
+
+def test_another_codebook_of_as_many_clusters_is_refused(tiny_cityscapes, tmp_path, capsys):
+    run_label(tiny_cityscapes, tmp_path / "a")
+    before = label_bytes(tmp_path / "a")
+    book = Codebook()
+    book.load(tmp_path / "a" / "codebook.safetensors")
+    book.fill(book.centroids + 0.5, book.thing_ids, book.groups, metadata=book.metadata)
+    book.save(tmp_path / "other.safetensors")
+    given = ("--codebook", str(tmp_path / "other.safetensors"))
+    assert run_label(tiny_cityscapes, tmp_path / "a", *given) == 2
+    assert "was made with codebook=" in capsys.readouterr().err
+    assert label_bytes(tmp_path / "a") == before
 
 
 def test_one_bad_image_is_listed_and_the_others_are_labelled(tiny_cityscapes, tmp_path, capsys):

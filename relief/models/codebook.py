@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -135,6 +136,13 @@ class Codebook(nn.Module):
         for name, tensor, dtype in zip(_NAMES, filled, _DTYPES, strict=True):
             setattr(self, name, tensor.detach().to(device=device, dtype=dtype).contiguous())
         self.metadata = dict(metadata or {})
+
+    def sha256(self) -> str:
+        """Of everything in it that decides labels, whatever the file it came from."""
+        digest = hashlib.sha256()
+        for name in _NAMES:
+            digest.update(getattr(self, name).cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     def save(self, path: Path | str) -> None:
         """Writes one file, whole or not at all; the same content gives the same bytes."""

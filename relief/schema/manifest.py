@@ -23,7 +23,15 @@ NAMES_BY_HAND = "names given by hand"
 _NUMBER_LIST = re.compile(r"\[\n[-\d,\s]+\]")
 
 # Known once the codebook is; the parts that lead there are compared all the same.
-_OF_THE_CODEBOOK = ("thing_ids", "groups", "label_space", "classes", "supervision", "notes")
+_OF_THE_CODEBOOK = (
+    "thing_ids",
+    "groups",
+    "codebook",
+    "label_space",
+    "classes",
+    "supervision",
+    "notes",
+)
 
 ImageStatus = Literal["pending", "labelled", "failed"]
 
@@ -46,6 +54,7 @@ class Manifest:
         weights: SHA-256 of weight files by role.
         thing_ids: Ids that are things; `None` until they are known.
         groups: Group of each id, -1 for stuff; `None` until they are known.
+        codebook: SHA-256 of its centroids and decisions; `None` until it is known, or without one.
         supervision: Which ground truth was read to make this, one sentence each; empty: none.
         notes: What a reader of the labels must know, one sentence each.
         images: Status by image key.
@@ -62,6 +71,7 @@ class Manifest:
     weights: Mapping[str, str] = field(default_factory=dict)
     thing_ids: tuple[int, ...] | None = None
     groups: tuple[int, ...] | None = None
+    codebook: str | None = None
     supervision: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     images: Mapping[str, ImageStatus] = field(default_factory=dict)

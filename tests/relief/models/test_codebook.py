@@ -56,6 +56,14 @@ def test_categories__of_classes_each_thing_class_is_a_group(codebook):
     assert codebook.category_groups.tolist() == [-1] * 11 + list(range(8))
 
 
+def test_sha256__of_what_decides_labels(codebook):
+    before = codebook.sha256()
+    codebook.metadata = {"another": "story"}
+    assert codebook.sha256() == before
+    codebook.groups = torch.tensor([0, -1, 1])
+    assert codebook.sha256() != before
+
+
 def test_save__load_is_equal(codebook, tmp_path):
     codebook.save(tmp_path / "new" / "codebook.safetensors")
     loaded = Codebook()
