@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from relief.models.segmenters.detectron2_parts import (
@@ -88,8 +88,29 @@ class DropLossCascade(CascadeROIHeads):
         targets: list[Instances] | None = None,
     ) -> Any:
         """As detectron2's; features in float32, since boxes lose pixels when cast to theirs."""
-        features = {name: level.float() for name, level in features.items()}
-        return super().forward(images, features, proposals, targets)
+        return super().forward(images, _in_float32(features), proposals, targets)
+
+    def find_boxes(
+        self, features: dict[str, Tensor], proposals: list[Instances]
+    ) -> list[Instances]:
+        """The objects of each image without masks: `pred_boxes`, `pred_classes`, `scores`."""
+        return self._forward_box(_in_float32(features), proposals)
+
+    def masks_of_boxes(
+        self,
+        features: dict[str, Tensor],
+        sizes: Sequence[tuple[int, int]],
+        boxes: Sequence[Tensor],
+        classes: Sequence[Tensor],
+    ) -> list[Tensor]:
+        """Per image of a size (N, 4) boxes of (N,) classes -> (N, 28, 28) float32 probabilities."""
+        given = []
+        for size, its_boxes, its_classes in zip(sizes, boxes, classes, strict=True):
+            objects = Instances(size)
+            objects.pred_boxes, objects.pred_classes = Boxes(its_boxes), its_classes
+            given.append(objects)
+        found = self.forward_with_given_boxes(_in_float32(features), given)
+        return [objects.pred_masks[:, 0].float() for objects in found]
 
     def _run_stage(self, features: list[Tensor], proposals: list[Instances], stage: int) -> Any:
         scores, deltas = super()._run_stage(features, proposals, stage)
@@ -126,6 +147,22 @@ class DropLossCascade(CascadeROIHeads):
             stage_losses["loss_cls"] = drop_loss(predictions[0], classes, counted)
             losses |= {f"{name}_stage{stage}": value for name, value in stage_losses.items()}
         return losses
+
+
+def _in_float32(features: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: level.float() for name, level in features.items()}
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """The network in evaluation mode and detectron2 quiet; afterwards its mode as it was."""
+    was_training = network.training
+    network.eval()
+    try:
+        with quiet_detectron2():
+            yield
+    finally:
+        network.train(was_training)
 
 
 @contextmanager

@@ -18,7 +18,14 @@ from detectron2.modeling.poolers import ROIPooler
 from detectron2.modeling.proposal_generator.rpn import RPN, StandardRPNHead
 from detectron2.modeling.roi_heads.cascade_rcnn import CascadeROIHeads
 from detectron2.modeling.roi_heads.fast_rcnn import FastRCNNOutputLayers
-from detectron2.structures import BitMasks, Boxes, Instances, ROIMasks, pairwise_iou
+from detectron2.structures import (
+    BitMasks,
+    Boxes,
+    ImageList,
+    Instances,
+    ROIMasks,
+    pairwise_iou,
+)
 from detectron2.utils.events import EventStorage
 
 __all__ = [
@@ -35,6 +42,7 @@ __all__ = [
     "EventStorage",
     "FastRCNNOutputLayers",
     "FrozenBatchNorm2d",
+    "ImageList",
     "Instances",
     "LastLevelMaxPool",
     "PanopticFPN",

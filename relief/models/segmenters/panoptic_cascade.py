@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from relief.models.segmenters.cascade_heads import DropLossCascade, FloatRPNHead, quiet_detectron2
-from relief.models.segmenters.detectron2_parts import (
-    RPN,
-    Backbone,
-    BitMasks,
-    Boxes,
-    CfgNode,
-    Instances,
-    PanopticFPN,
-    ROIMasks,
-    get_cfg,
-)
-from relief.models.segmenters.semantic_head import SemanticHead
+from relief.models.segmenters.cascade_heads import evaluating, quiet_detectron2
+from relief.models.segmenters.cascade_network import PYRAMID, CascadeFeatures, build_cascade
+from relief.models.segmenters.detectron2_parts import BitMasks, Boxes, Instances, get_cfg
+from relief.models.segmenters.prediction_size import paste_detections, resize_logits
 from relief.ops.instance_targets import instance_targets
 from relief.schema.label_spaces import VOID
-from relief.schema.training import Detections, SegmenterPrediction, TrainingBatch
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-PYRAMID = ("p2", "p3", "p4", "p5")
+from relief.schema.training import ScoredBoxes, SegmenterPrediction, TrainingBatch
 
 
 class PanopticCascade(nn.Module):
@@ -114,7 +100,7 @@ class PanopticCascade(nn.Module):
         model.SEM_SEG_HEAD.CONVS_DIM = semantic_width
         model.SEM_SEG_HEAD.LOSS_WEIGHT = semantic_loss_weight
         model.SEM_SEG_HEAD.IGNORE_VALUE = VOID
-        self.detector = _build(config, backbone)
+        self.detector = build_cascade(config, backbone)
         self.detector.roi_heads.drop_loss_iou = drop_loss_iou
         self.detector.sem_seg_head.loss_stride_px = semantic_loss_stride_px
 
@@ -149,6 +135,45 @@ class PanopticCascade(nn.Module):
         return losses
 
     @torch.no_grad()
+    def encode(self, image: Tensor) -> CascadeFeatures:
+        """(B, 3, H, W) float32 in [0, 1] -> the maps of the pyramid; the image is padded."""
+        with evaluating(self):
+            images = self.detector.preprocess_image([{"image": one} for one in image])
+            return CascadeFeatures(images, self.detector.backbone(images.tensor))
+
+    @torch.no_grad()
+    def boxes(self, features: CascadeFeatures) -> list[ScoredBoxes]:
+        """The objects of each image, in px of the images that were encoded."""
+        with evaluating(self):
+            proposals, _ = self.detector.proposal_generator(*features, None)
+            found = self.detector.roi_heads.find_boxes(features.levels, proposals)
+        return [
+            ScoredBoxes(
+                boxes=one.pred_boxes.tensor.float(),
+                classes=one.pred_classes,
+                scores=one.scores.float(),
+            )
+            for one in found
+        ]
+
+    @torch.no_grad()
+    def mask_probabilities(
+        self, features: CascadeFeatures, boxes: Sequence[Tensor], classes: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """Per image (N, 4) boxes of (N,) thing classes -> (N, 28, 28) float32 over each box."""
+        with evaluating(self):
+            return self.detector.roi_heads.masks_of_boxes(
+                features.levels, features.images.image_sizes, boxes, classes
+            )
+
+    @torch.no_grad()
+    def semantic_logits(self, features: CascadeFeatures) -> Tensor:
+        """(B, 1 + number of stuff classes, H, W) float32, without what was padded."""
+        with evaluating(self):
+            logits, _ = self.detector.sem_seg_head(features.levels, None)
+        height, width = features.images.image_sizes[0]
+        return logits.float()[..., :height, :width]
+
     def predict(self, image: Tensor, size: tuple[int, int] | None = None) -> SegmenterPrediction:
         """Stuff logits and objects, the mode of the network left as it is found.
 
@@ -156,50 +181,18 @@ class PanopticCascade(nn.Module):
             image: (B, 3, H, W) float32 in [0, 1].
             size: (height, width) of masks and logits; the image's unless given.
         """
-        was_training = self.training
-        self.eval()
-        try:
-            with quiet_detectron2():
-                found, logits = self.detector.inference(
-                    [{"image": one} for one in image], do_postprocess=False
-                )
-        finally:
-            self.train(was_training)
-        height, width = image.shape[-2:]
-        size = size or (height, width)
-        logits = logits.float()[..., :height, :width]
-        if size != (height, width):
-            logits = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
-        return SegmenterPrediction(
-            semantic_logits=logits, detections=[_detections(one, size) for one in found]
+        own_size = (image.shape[-2], image.shape[-1])
+        size = size or own_size
+        features = self.encode(image)
+        logits = resize_logits(self.semantic_logits(features), size)
+        found = self.boxes(features)
+        masks = self.mask_probabilities(
+            features, [one["boxes"] for one in found], [one["classes"] for one in found]
         )
-
-
-def _build(config: CfgNode, backbone: nn.Module) -> PanopticFPN:
-    shapes = cast(Backbone, backbone).output_shape()
-    proposal_parts = RPN.from_config(config, shapes)
-    proposal_parts["head"] = FloatRPNHead(
-        config, [shapes[name] for name in config.MODEL.RPN.IN_FEATURES]
-    )
-    return PanopticFPN(
-        backbone=backbone,
-        proposal_generator=RPN(**proposal_parts),
-        roi_heads=DropLossCascade(config, shapes),
-        sem_seg_head=SemanticHead(config, shapes),
-        pixel_mean=IMAGENET_MEAN,
-        pixel_std=IMAGENET_STD,
-    )
-
-
-def _detections(found: Instances, size: tuple[int, int]) -> Detections:
-    boxes = found.pred_boxes.clone()
-    boxes.scale(size[1] / found.image_size[1], size[0] / found.image_size[0])
-    visible = boxes.nonempty()
-    found, boxes = found[visible], boxes[visible]
-    masks = ROIMasks(found.pred_masks[:, 0].float()).to_bitmasks(boxes, *size)
-    return Detections(
-        masks=masks.tensor,
-        boxes=boxes.tensor.float(),
-        classes=found.pred_classes,
-        scores=found.scores.float(),
-    )
+        return SegmenterPrediction(
+            semantic_logits=logits,
+            detections=[
+                paste_detections(one, probabilities, own_size, size)
+                for one, probabilities in zip(found, masks, strict=True)
+            ],
+        )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import Tensor
 
+from relief.models.segmenters.test_time_augmentation import TestTimeAugmentation
 from relief.ops.panoptic_merge import merge_panoptic
 from relief.ops.resize import resize_image
 from relief.schema.geometry import scaled_size
-from relief.schema.training import DetectorClasses, Segmenter
+from relief.schema.training import DetectorClasses, Segmenter, SegmenterPrediction, ViewSegmenter
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,15 @@ class PanopticPredictor:
         score_threshold: Detections with a lower score are left out.
         overlap_threshold: ... and those of which more than this share is already painted.
         stuff_area_px: Stuff with fewer pixels is left void; meant at 1024x2048.
+        views: What the network sees of an image instead of the image alone, as a
+            `ViewSegmenter` can; `short_side_px` is that of their scale 1 unless they say their own.
     """
 
     short_side_px: int | None = None
     score_threshold: float = 0.5
     overlap_threshold: float = 0.5
     stuff_area_px: float = 4096
+    views: TestTimeAugmentation | None = None
 
     def __call__(
         self, network: Segmenter, classes: DetectorClasses, image: Tensor, size: tuple[int, int]
@@ -43,10 +48,7 @@ class PanopticPredictor:
         Returns:
             (B, *size, 2) int64 (category id of the labels, instance).
         """
-        if self.short_side_px is not None:
-            own_size = (image.shape[-2], image.shape[-1])
-            image = resize_image(image, scaled_size(own_size, self.short_side_px))
-        found = network.predict(image, size)
+        found = self._seen(network, image, size)
         maps = [
             merge_panoptic(
                 logits.argmax(dim=0),
@@ -61,3 +63,15 @@ class PanopticPredictor:
             )
         ]
         return torch.stack(maps)
+
+    def _seen(
+        self, network: Segmenter, image: Tensor, size: tuple[int, int]
+    ) -> SegmenterPrediction:
+        if self.views is not None:
+            short_side_px = self.views.short_side_px or self.short_side_px
+            views = replace(self.views, short_side_px=short_side_px)
+            return views(cast(ViewSegmenter, network), image, size)
+        if self.short_side_px is not None:
+            own_size = (image.shape[-2], image.shape[-1])
+            image = resize_image(image, scaled_size(own_size, self.short_side_px))
+        return network.predict(image, size)

@@ -1,0 +1,39 @@
+"""What a network sees of an image, brought to the size that is asked for."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from relief.models.segmenters.detectron2_parts import Boxes, ROIMasks
+from relief.schema.training import Detections, ScoredBoxes
+
+
+def resize_logits(logits: Tensor, size: tuple[int, int]) -> Tensor:
+    """(B, C, h, w) -> (B, C, *size), bilinear; as they are where that is their size."""
+    if tuple(logits.shape[-2:]) == size:
+        return logits
+    return F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
+
+
+def paste_detections(
+    found: ScoredBoxes, probabilities: Tensor, image_size: tuple[int, int], size: tuple[int, int]
+) -> Detections:
+    """Objects with masks of whole images; those whose box is empty are left out.
+
+    Args:
+        found: Objects of one image, boxes in px of `image_size`.
+        probabilities: (N, M, M) float32 in [0, 1], the mask of each object over its box.
+        image_size: (height, width) of the image.
+        size: (height, width) of the masks; pixels with a probability of at least 0.5 are in.
+    """
+    boxes = Boxes(found["boxes"].clone())
+    boxes.scale(size[1] / image_size[1], size[0] / image_size[0])
+    visible = boxes.nonempty()
+    boxes = boxes[visible]
+    return Detections(
+        masks=ROIMasks(probabilities[visible]).to_bitmasks(boxes, *size).tensor,
+        boxes=boxes.tensor,
+        classes=found["classes"][visible],
+        scores=found["scores"][visible],
+    )
