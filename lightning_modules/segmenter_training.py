@@ -1,0 +1,183 @@
+"""What every training of a segmenter shares: steps that can be repeated, and measuring."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torchmetrics import MetricCollection
+
+from relief.metrics.panoptic_quality import MatchedPanopticQuality
+from relief.models.segmenters.panoptic_predictor import PanopticPredictor
+from relief.schema.batch import ImageBatch
+from relief.schema.label_spaces import LabelSpace
+from relief.schema.training import (
+    Augmentation,
+    DetectorClasses,
+    Segmenter,
+    TrainingBatch,
+    TrainingMoment,
+)
+
+LOGGED = ("pq", "pq_things", "pq_stuff", "sq", "rq", "miou")
+SELECTED_BY = "val ground truth"
+
+
+class SegmenterTraining(pl.LightningModule):
+    """Learns from batches and measures networks against ground truth on the way.
+
+    Every random number of a step follows from `seed`, the step and the rank, so that a resumed
+    training goes on as if it had never stopped. Subclasses build `network` in `configure_model`
+    and implement `training_step`; those that measure more than it overwrite `measured`.
+
+    Args:
+        augmentations: Applied to every training batch on its device, in this order.
+        predictor: How outputs become a panoptic map.
+        protocols: Protocols of the panoptic quality; the first one gives `val/pq`.
+        assignment: How clusters meet classes on the validation images.
+        seed: Of initial weights, augmentations and sampling.
+
+    Attributes:
+        network: What is trained.
+        classes: Its classes, known once it is built.
+        evaluation: What the last validation found, ground truth included; kept apart.
+    """
+
+    network: nn.Module
+
+    def __init__(
+        self,
+        augmentations: Sequence[Augmentation],
+        predictor: PanopticPredictor,
+        protocols: Sequence[str],
+        assignment: str,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.augmentations, self.predictor = augmentations, predictor
+        self.protocols, self.assignment, self.seed = tuple(protocols), assignment, seed
+        self.classes = DetectorClasses((), ())
+        self.quality = nn.ModuleDict()
+        self.evaluation: dict[str, Any] = {}
+
+    @property
+    def segmenter(self) -> Segmenter:
+        """The trained network by what it offers."""
+        return cast(Segmenter, self.network)
+
+    @property
+    def measured(self) -> Mapping[str, Segmenter]:
+        """The networks that are measured, by name; the first one gives `val/pq`."""
+        return {"network": self.segmenter}
+
+    @property
+    def provenance(self) -> tuple[Sequence[str], str | None]:
+        """Which ground truth the training depends on, and the label space that named its ids."""
+        data = cast(Any, self.trainer).datamodule
+        return data.supervision, data.label_classes
+
+    def prepare_measuring(self) -> None:
+        """Makes the metrics, once the classes and the networks are there."""
+        space: LabelSpace = cast(Any, self.trainer).datamodule.label_space
+        for name in self.measured:
+            self.quality[name] = MetricCollection(
+                {
+                    protocol: MatchedPanopticQuality(
+                        self.classes.num_categories,
+                        space.things,
+                        space.stuffs,
+                        self.classes.things,
+                        self.assignment,
+                        protocol,
+                    )
+                    for protocol in self.protocols
+                }
+            )
+
+    def begin_step(self, batch_idx: int) -> None:
+        """Sets the random numbers of a step, each of its micro-batches and each rank apart."""
+        accumulated = self.trainer.accumulate_grad_batches
+        number = self.global_step * accumulated + batch_idx % accumulated
+        number = number * self.trainer.world_size + self.global_rank
+        torch.manual_seed(self.seed + number * 1_000_003)
+
+    def learn(self, batch: TrainingBatch) -> Tensor:
+        """The sum of the weighted losses of a batch after its augmentation, all of them logged."""
+        moment = TrainingMoment(step=self.global_step, predict=self.segmenter.predict)
+        with torch.no_grad():
+            for augment in self.augmentations:
+                batch = augment(batch, moment)
+        losses = self.segmenter(batch)
+        total = torch.stack(list(losses.values())).sum()
+        logged = {f"train/{name}": value.detach() for name, value in losses.items()}
+        self.log_dict(
+            {**logged, "train/loss": total.detach()}, batch_size=len(batch["key"]), sync_dist=False
+        )
+        return total
+
+    def validation_step(self, batch: ImageBatch, batch_idx: int) -> dict[str, list[Tensor]]:
+        """Predicts at the size of the ground truth.
+
+        Returns:
+            `panoptic`, the (H, W, 2) maps by the first of the measured networks.
+        """
+        del batch_idx
+        if len(batch["key"]) == 0:
+            return {"panoptic": []}
+        target = batch["target"]
+        size = (target.shape[1], target.shape[2])
+        maps = []
+        for name, network in self.measured.items():
+            maps.append(self.predictor(network, self.classes, batch["image"], size))
+            cast(MetricCollection, self.quality[name]).update(maps[-1], target, batch["key"])
+        return {"panoptic": list(maps[0])}
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs the figures in percent and keeps the assignments apart, for whoever looks.
+
+        `val/pq` is the first measured network's by the first protocol, `val_PROTOCOL/pq` by
+        another; where several networks are measured, each has its `val/NAME_pq`.
+        """
+        assignments: dict[str, dict[str, list[int]]] = {}
+        for name in self.measured:
+            quality = cast(MetricCollection, self.quality[name])
+            found = {
+                protocol: cast(Any, quality[protocol]).compute() for protocol in self.protocols
+            }
+            quality.reset()
+            assignments[name] = {p: figures["assignment"].tolist() for p, figures in found.items()}
+            for protocol, figures in found.items():
+                self._log_figures(name, protocol, figures)
+        first = next(iter(self.measured))
+        self.evaluation = {"selection": SELECTED_BY, "assignment": assignments[first]}
+
+    def _log_figures(self, name: str, protocol: str, figures: Mapping[str, Tensor]) -> None:
+        group = "val" if protocol == self.protocols[0] else f"val_{protocol}"
+        names = list(self.measured)
+        prefixes = [f"{group}/"] if name == names[0] else []
+        prefixes += [f"{group}/{name}_"] if len(names) > 1 else []
+        for prefix in prefixes:
+            self.log_dict({f"{prefix}{kind}": 100 * figures[kind].float() for kind in LOGGED})
+
+    def test_step(self, batch: ImageBatch, batch_idx: int) -> dict[str, list[Tensor]]:
+        """As `validation_step`."""
+        return self.validation_step(batch, batch_idx)
+
+    def on_test_epoch_end(self) -> None:
+        """As `on_validation_epoch_end`."""
+        self.on_validation_epoch_end()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """The classes travel with the weights; what was fitted on ground truth stays apart."""
+        supervision, label_classes = self.provenance
+        checkpoint["classes"] = {"things": self.classes.things, "stuff": self.classes.stuff}
+        checkpoint["supervision"] = list(supervision)
+        checkpoint["label_classes"] = label_classes
+        checkpoint["evaluation"] = self.evaluation
+
+    def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+        """Remembers the evaluation; `configure_model` has built the network by now."""
+        self.evaluation = dict(checkpoint.get("evaluation", {}))
