@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
 from pathlib import Path
-from typing import Any
-
-import pytorch_lightning as pl
-import torch
-from torch.utils.data import DataLoader
 
 from datamodules.label_classes import decide_classes
-from datamodules.labelling import Item, ItemDataset, Sample, ShardSampler, collate
-from datamodules.training_samples import (
-    LabelledImage,
-    LabelledImages,
-    StepBatchSampler,
-    TrainingSample,
-    collate_training,
-)
+from datamodules.training_data import TrainingDataModule
+from datamodules.training_samples import LabelledImages, TrainingImage, collate_training
 from relief.formats.cityscapes import CityscapesTree
 from relief.formats.reader import LabelReader
 from relief.ops.pseudo_targets import InsideShare, ThingStuffRule
-from relief.schema.errors import ReadError, UsageError
-from relief.schema.label_spaces import label_space as find_label_space
+from relief.schema.errors import UsageError
 from relief.schema.training import DetectorClasses
 
 logger = logging.getLogger("relief.training")
 
 
-class PseudoLabels(pl.LightningDataModule):
+class PseudoLabels(TrainingDataModule):
     """`ROOT/leftImg8bit/SPLIT` joined with any labels by key.
 
     Args:
@@ -53,6 +40,8 @@ class PseudoLabels(pl.LightningDataModule):
         images: Name of the folder of images.
     """
 
+    join_samples = staticmethod(collate_training)
+
     def __init__(
         self,
         root: str,
@@ -71,16 +60,14 @@ class PseudoLabels(pl.LightningDataModule):
         keep_in_memory: bool = False,
         images: str = "leftImg8bit",
     ) -> None:
-        super().__init__()
-        self.root, self.labels, self.size = Path(root), labels, size
-        self.split, self.val_split, self.images = split, val_split, images
-        self.label_space = find_label_space(label_space)
+        folder = self.image_root = Path(root)
+        super().__init__(folder, val_split, label_space, batch_size, num_workers, seed, images)
+        self.labels, self.size, self.split = labels, size, split
         self.thing_rule = thing_rule or InsideShare()
         self.ignore_unknown_things, self.keep_empty = ignore_unknown_things, keep_empty
-        self.batch_size, self.num_workers = batch_size, num_workers
-        self.seed, self.limit, self.keep_in_memory = seed, limit, keep_in_memory
+        self.limit, self.keep_in_memory = limit, keep_in_memory
         self.classes = DetectorClasses((), ())
-        self._items: list[LabelledImage] = []
+        self._items: list[TrainingImage] = []
 
     @property
     def supervision(self) -> tuple[str, ...]:
@@ -105,12 +92,12 @@ class PseudoLabels(pl.LightningDataModule):
         """
         if self._items and self.classes.things:
             return
-        tree = CityscapesTree(self.root, self.split, self.images)
+        tree = CityscapesTree(self.image_root, self.split, self.images)
         labelled = set(self.labels.keys)
         keys = [key for key in tree.keys if key in labelled]
         if not keys:
             msg = (
-                f"no image has labels: data.root={self.root}, split {self.split} "
+                f"no image has labels: data.root={self.image_root}, split {self.split} "
                 f"({len(tree.keys)} images, {len(labelled)} labels, e.g. {tree.keys[0]} and "
                 f"{min(labelled, default='nothing')}). Check data.labels and data.split."
             )
@@ -121,22 +108,11 @@ class PseudoLabels(pl.LightningDataModule):
         if stage == "fit" and len(keys) < max(len(tree.keys), len(labelled)):
             told = f"training on {len(keys)} of {len(tree.keys)} images, {len(labelled)} labels"
             logger.info(told)
-        self._items = [LabelledImage(key, tree.image_path(key)) for key in keys[: self.limit]]
+        self._items = [TrainingImage(key, tree.image_path(key)) for key in keys[: self.limit]]
 
-    def train_dataloader(self) -> DataLoader[TrainingSample]:
-        """The batches from the trainer's step to its last; none is drawn twice on a resume."""
-        trainer = self.trainer
-        assert trainer is not None  # Lightning asks for loaders of a trainer's own data only
-        sampler = StepBatchSampler(
-            len(self._items),
-            self.batch_size,
-            num_batches=trainer.max_steps * trainer.accumulate_grad_batches,
-            seed=self.seed,
-            rank=trainer.global_rank,
-            world_size=trainer.world_size,
-            first_batch=trainer.global_step * trainer.accumulate_grad_batches,
-        )
-        dataset = LabelledImages(
+    def training_set(self) -> LabelledImages:
+        """The joined images and labels."""
+        return LabelledImages(
             self._items,
             self.labels,
             self.classes,
@@ -144,55 +120,3 @@ class PseudoLabels(pl.LightningDataModule):
             self.ignore_unknown_things,
             self.keep_in_memory,
         )
-        return DataLoader(
-            dataset,
-            batch_sampler=sampler,
-            num_workers=self.num_workers,
-            collate_fn=collate_training,
-            persistent_workers=self.num_workers > 0,
-            pin_memory=torch.cuda.is_available(),
-        )
-
-    def val_dataloader(self) -> DataLoader[Sample]:
-        """This rank's share of the validation images, each on one rank, with ground truth."""
-        tree = CityscapesTree(self.root, self.val_split, self.images)
-        items = [
-            Item(
-                key=key,
-                image_path=tree.image_path(key),
-                file_name=tree.image_path(key).relative_to(self.root).as_posix(),
-                target=partial(tree.target, key, self.label_space),
-            )
-            for key in tree.keys
-            if tree.has_target(key)
-        ]
-        rank, world_size = 0, 1
-        if self.trainer is not None:
-            rank, world_size = self.trainer.global_rank, self.trainer.world_size
-        return DataLoader(
-            ItemDataset(items, None, with_targets=True),
-            batch_size=1,
-            sampler=ShardSampler(len(items), rank, world_size),
-            num_workers=self.num_workers,
-            collate_fn=collate,
-        )
-
-    def test_dataloader(self) -> DataLoader[Sample]:
-        """As `val_dataloader`: Cityscapes' test split has no public ground truth."""
-        return self.val_dataloader()
-
-    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Stops at the first file that could not be read.
-
-        Raises:
-            ReadError: With the line that says which.
-        """
-        del dataloader_idx
-        for failure in batch.get("failures", []):
-            raise ReadError(failure["reason"])
-        return batch
-
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """uint8 images travel; float32 in [0, 1] arrives."""
-        del dataloader_idx
-        return {**batch, "image": batch["image"].to(torch.float32) / 255}

@@ -1,16 +1,18 @@
-"""Images with what the detector learns from them, read by key, in an order that a step decides."""
+"""Images to train on, with their labels or without, brought to one size."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
+from datamodules.items import Sample
 from relief.formats.images import read_image
 from relief.formats.reader import LabelReader
 from relief.ops.pseudo_targets import DetectorTargets, detector_targets
@@ -19,6 +21,7 @@ from relief.schema.batch import Failure
 from relief.schema.errors import ReadError
 from relief.schema.training import DetectorClasses, TrainingBatch
 
+_Sample = TypeVar("_Sample")
 ASPECT_TOLERANCE = 0.02
 
 
@@ -32,14 +35,46 @@ class TrainingSample(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class LabelledImage:
-    """One image and the key of its labels."""
+class TrainingImage:
+    """One image, and the key of its labels where there are any."""
 
     key: str
     image_path: Path
 
 
-class LabelledImages(Dataset[TrainingSample]):
+class TrainingImages(Dataset[_Sample], ABC):
+    """Images by index, read when they are asked for; a file that cannot be read is a `failure`.
+
+    Args:
+        items: What there is.
+        size: (height, width) to which all are brought.
+        keep_in_memory: Keep what was read, for sets that are small enough.
+    """
+
+    def __init__(
+        self, items: Sequence[TrainingImage], size: tuple[int, int], keep_in_memory: bool = False
+    ) -> None:
+        self.items = items
+        self.size = size
+        self.keep_in_memory = keep_in_memory
+        self._kept: dict[int, _Sample] = {}
+
+    @abstractmethod
+    def read(self, item: TrainingImage) -> _Sample:
+        """One sample; what is wrong with its files is in it."""
+        ...
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> _Sample:
+        sample = self._kept.get(index) or self.read(self.items[index])
+        if self.keep_in_memory:
+            self._kept[index] = sample
+        return sample
+
+
+class LabelledImages(TrainingImages[TrainingSample]):
     """Reads image and labels of the same key and brings both to one size.
 
     Args:
@@ -48,36 +83,25 @@ class LabelledImages(Dataset[TrainingSample]):
         classes: The detector's classes.
         size: (height, width) of image and targets.
         ignore_unknown_things: See `detector_targets`.
-        keep_in_memory: Keep what was read, for sets that are small enough.
+        keep_in_memory: See `TrainingImages`.
     """
 
     def __init__(
         self,
-        items: Sequence[LabelledImage],
+        items: Sequence[TrainingImage],
         labels: LabelReader,
         classes: DetectorClasses,
         size: tuple[int, int],
         ignore_unknown_things: bool,
         keep_in_memory: bool = False,
     ) -> None:
-        self.items = items
+        super().__init__(items, size, keep_in_memory)
         self.labels = labels
         self.classes = classes
-        self.size = size
         self.ignore_unknown_things = ignore_unknown_things
-        self.keep_in_memory = keep_in_memory
-        self._kept: dict[int, TrainingSample] = {}
 
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __getitem__(self, index: int) -> TrainingSample:
-        sample = self._kept.get(index) or self._read(self.items[index])
-        if self.keep_in_memory:
-            self._kept[index] = sample
-        return sample
-
-    def _read(self, item: LabelledImage) -> TrainingSample:
+    def read(self, item: TrainingImage) -> TrainingSample:
+        """Image and targets at `size`, or a failure."""
         try:
             image, panoptic = read_image(item.image_path), self.labels.panoptic(item.key)
             check_same_aspect(item.key, image.shape[-2:], panoptic.shape[:2])
@@ -91,6 +115,28 @@ class LabelledImages(Dataset[TrainingSample]):
                 small, self.classes, ignore_unknown_things=self.ignore_unknown_things
             ),
         }
+
+
+class BareImages(TrainingImages[Sample]):
+    """Reads images that have no labels; the middle of them where their shape is another one."""
+
+    def read(self, item: TrainingImage) -> Sample:
+        """The image at `size`, or a failure."""
+        try:
+            image = read_image(item.image_path)
+        except ReadError as error:
+            return {"failure": {"key": item.key, "reason": str(error)}}
+        part = middle(image, self.size)
+        return {"key": item.key, "image": resize_image(part[None], self.size)[0]}
+
+
+def middle(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """The largest part around the middle of (3, H, W) that has the aspect ratio of `size`."""
+    height, width = image.shape[-2:]
+    part_height = min(height, max(1, round(width * size[0] / size[1])))
+    part_width = min(width, max(1, round(height * size[1] / size[0])))
+    top, left = (height - part_height) // 2, (width - part_width) // 2
+    return image[:, top : top + part_height, left : left + part_width]
 
 
 def check_same_aspect(key: str, image: Sequence[int], labels: Sequence[int]) -> None:
@@ -129,53 +175,3 @@ def collate_training(samples: Sequence[TrainingSample]) -> TrainingBatch:
         "classes": [sample["targets"].classes for sample in readable],
         "key": [sample["key"] for sample in readable],
     }
-
-
-class StepBatchSampler(Sampler[list[int]]):
-    """The batches of a whole training, each decided by its number alone.
-
-    Every pass over the images has an order of its own. All ranks together take the images one
-    after the other, so that no image comes twice before all came once.
-
-    Args:
-        length: Images in all.
-        batch_size: Images per rank and batch.
-        num_batches: Batches of the whole training, per rank.
-        seed: Of the orders.
-        rank: This process.
-        world_size: Processes in all.
-        first_batch: Where a resumed training goes on; the batches before it are not yielded.
-    """
-
-    def __init__(
-        self,
-        length: int,
-        batch_size: int,
-        num_batches: int,
-        seed: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
-        first_batch: int = 0,
-    ) -> None:
-        self.length, self.batch_size, self.num_batches = length, batch_size, num_batches
-        self.seed, self.rank, self.world_size = seed, rank, world_size
-        self.first_batch = first_batch
-
-    def __len__(self) -> int:
-        return self.num_batches
-
-    def __iter__(self) -> Iterator[list[int]]:
-        turn, order = -1, torch.zeros(0, dtype=torch.int64)
-        for batch in range(self.first_batch, self.num_batches):
-            first = (batch * self.world_size + self.rank) * self.batch_size
-            indices = []
-            for position in range(first, first + self.batch_size):
-                if position // self.length != turn:
-                    turn = position // self.length
-                    order = self._order(turn)
-                indices.append(int(order[position % self.length]))
-            yield indices
-
-    def _order(self, turn: int) -> Tensor:
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + turn)
-        return torch.randperm(self.length, generator=generator)

@@ -56,13 +56,17 @@ def read_image(path: Path) -> Tensor:
     return torch.from_numpy(rgb).permute(2, 0, 1).contiguous()
 
 
-def find_images(root: Path) -> dict[str, Path]:
+def find_images(root: Path, option: str = "data.root") -> dict[str, Path]:
     """Finds the .png, .jpg and .jpeg files (in any case) below a folder.
 
     The key of an image is its path below `root` with `/` and without the suffix. Where two files
     would share a key (`a.png` beside `a.jpg`), each of them keeps its suffix in the key; no other
     key changes. Names that begin with a dot are skipped, with all that is below them. Linked
     folders are followed once.
+
+    Args:
+        root: The folder.
+        option: How the message calls it.
 
     Returns:
         Path by key, sorted by key.
@@ -72,12 +76,12 @@ def find_images(root: Path) -> dict[str, Path]:
     """
     root = Path(root)
     if not root.is_dir():
-        msg = f"no such folder: data.root={root}. Check data.root."
+        msg = f"no such folder: {option}={root}. Check {option}."
         raise UsageError(msg)
     names = {path.relative_to(root).as_posix(): path for path in _image_files(root)}
     if not names:
         looked_for = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
-        msg = f"no images found: data.root={root} (looked for {looked_for}). Check data.root."
+        msg = f"no images found: {option}={root} (looked for {looked_for}). Check {option}."
         raise UsageError(msg)
     return dict(sorted((key, names[name]) for name, key in _distinct_keys(names).items()))
 

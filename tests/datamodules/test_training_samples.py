@@ -1,38 +1,10 @@
-from collections import Counter
-
+import cv2
+import numpy as np
 import pytest
+import torch
 
-from datamodules.training_samples import StepBatchSampler, check_same_aspect
+from datamodules.training_samples import BareImages, TrainingImage, check_same_aspect, middle
 from relief.schema.errors import ReadError
-
-
-def test_every_image_comes_once_before_any_comes_twice():
-    sampler = StepBatchSampler(length=10, batch_size=4, num_batches=5, seed=1)
-    batches = list(sampler)
-    assert len(batches) == len(sampler) == 5
-    flat = [index for batch in batches for index in batch]
-    assert Counter(flat[:10]) == Counter(flat[10:]) == Counter(range(10))
-    assert flat[:10] != flat[10:]
-    assert flat[:10] != list(range(10))
-
-
-def test_a_resumed_sampler_goes_on_where_it_was():
-    whole = list(StepBatchSampler(7, 3, num_batches=9, seed=2))
-    resumed = StepBatchSampler(7, 3, num_batches=9, seed=2, first_batch=4)
-    assert list(resumed) == whole[4:]
-    assert len(resumed) == 9  # Lightning counts from the start
-
-
-def test_ranks_share_the_images():
-    one = [i for batch in StepBatchSampler(8, 4, num_batches=4, seed=3) for i in batch]
-    two = [list(StepBatchSampler(8, 2, 4, seed=3, rank=rank, world_size=2)) for rank in (0, 1)]
-    together = [i for first, second in zip(*two, strict=True) for i in (*first, *second)]
-    assert together == one
-
-
-def test_more_in_a_batch_than_there_are():
-    (batch,) = StepBatchSampler(2, 5, num_batches=1, seed=0)
-    assert Counter(batch[:2]) == Counter(batch[2:4]) == Counter((0, 1))
 
 
 def test_labels_of_another_resolution_are_fine_of_another_shape_not():
@@ -40,3 +12,30 @@ def test_labels_of_another_resolution_are_fine_of_another_shape_not():
     check_same_aspect("a", (1024, 2048), (322, 644))
     with pytest.raises(ReadError, match=r"another shape than their image: a \(640x640, image"):
         check_same_aspect("a", (1024, 2048), (640, 640))
+
+
+def test_the_middle_of_an_image_of_another_shape():
+    columns = torch.arange(12).expand(3, 4, 12)
+    assert middle(columns, (4, 8))[0, 0].tolist() == [2, 3, 4, 5, 6, 7, 8, 9]
+    rows = torch.arange(8)[:, None].expand(3, 8, 4)
+    assert middle(rows, (20, 40))[0, :, 0].tolist() == [3, 4]
+    assert middle(rows, (16, 8)).shape == (3, 8, 4)
+    assert middle(torch.zeros(3, 1, 90), (50, 1)).shape == (3, 1, 1)
+
+
+def test_images_without_labels_have_one_size_and_are_not_stretched(tmp_path):
+    image = np.zeros((40, 100, 3), np.uint8)
+    image[:, 10:90] = 200
+    cv2.imwrite(str(tmp_path / "a.png"), image)
+    (tmp_path / "b.png").write_bytes(b"no image")
+    items = [TrainingImage(name, tmp_path / f"{name}.png") for name in "ab"]
+    images = BareImages(items, (20, 40), keep_in_memory=True)
+    assert len(images) == 2
+    sample = images[0]
+    assert sample["key"] == "a"
+    assert sample["image"].shape == (3, 20, 40)
+    assert sample["image"].dtype == torch.uint8
+    assert (sample["image"] == 200).all()
+    assert images[0] is sample
+    assert images[1]["failure"]["key"] == "b"
+    assert images[1]["failure"]["reason"].startswith("cannot read image: ")

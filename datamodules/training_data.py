@@ -1,0 +1,126 @@
+"""What every DataModule for training shares: batches by step, and images that are measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from datamodules.items import Item, ItemDataset, Sample, ShardSampler, collate
+from datamodules.step_batches import StepBatchSampler
+from relief.formats.cityscapes import CityscapesTree
+from relief.schema.errors import ReadError
+from relief.schema.label_spaces import label_space as find_label_space
+
+
+class TrainingDataModule(pl.LightningDataModule):
+    """Training batches that the step decides, and validation images with their ground truth.
+
+    Subclasses say what is trained on (`training_set`) and how its samples become a batch
+    (`join_samples`).
+
+    Args:
+        root: The folder that holds `leftImg8bit` and `gtFine`; `None` where nothing is measured.
+        val_split: What is measured on, with its ground truth.
+        label_space: `cityscapes19` or `cityscapes27`, for measuring only.
+        batch_size: Training images per batch and rank.
+        num_workers: Reading processes per rank; 0 reads in the main process.
+        seed: Of the order of the images.
+        images: Name of the folder of the validation images.
+    """
+
+    join_samples: Callable[[Sequence[Any]], Any]  # static: reading processes get it alone
+
+    def __init__(
+        self,
+        root: Path | None,
+        val_split: str,
+        label_space: str,
+        batch_size: int,
+        num_workers: int,
+        seed: int,
+        images: str = "leftImg8bit",
+    ) -> None:
+        super().__init__()
+        self.root, self.val_split, self.images = root, val_split, images
+        self.label_space = find_label_space(label_space)
+        self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
+
+    def training_set(self) -> Dataset[Any]:
+        """What is trained on, by index; it has a length."""
+        raise NotImplementedError
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """The batches from the trainer's step to its last; none is drawn twice on a resume."""
+        trainer = self.trainer
+        assert trainer is not None  # Lightning asks for loaders of a trainer's own data only
+        dataset: Any = self.training_set()
+        sampler = StepBatchSampler(
+            len(dataset),
+            self.batch_size,
+            num_batches=trainer.max_steps * trainer.accumulate_grad_batches,
+            seed=self.seed,
+            rank=trainer.global_rank,
+            world_size=trainer.world_size,
+            first_batch=trainer.global_step * trainer.accumulate_grad_batches,
+        )
+        return DataLoader(
+            dataset,
+            batch_sampler=sampler,
+            num_workers=self.num_workers,
+            collate_fn=self.join_samples,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def val_dataloader(self) -> Any:
+        """This rank's share of the validation images, each on one rank, with ground truth."""
+        if self.root is None:
+            return []
+        tree = CityscapesTree(self.root, self.val_split, self.images)
+        items = [
+            Item(
+                key=key,
+                image_path=tree.image_path(key),
+                file_name=tree.image_path(key).relative_to(self.root).as_posix(),
+                target=partial(tree.target, key, self.label_space),
+            )
+            for key in tree.keys
+            if tree.has_target(key)
+        ]
+        rank, world_size = 0, 1
+        if self.trainer is not None:
+            rank, world_size = self.trainer.global_rank, self.trainer.world_size
+        loader: DataLoader[Sample] = DataLoader(
+            ItemDataset(items, None, with_targets=True),
+            batch_size=1,
+            sampler=ShardSampler(len(items), rank, world_size),
+            num_workers=self.num_workers,
+            collate_fn=collate,
+        )
+        return loader
+
+    def test_dataloader(self) -> Any:
+        """As `val_dataloader`: Cityscapes' test split has no public ground truth."""
+        return self.val_dataloader()
+
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Stops at the first file that could not be read.
+
+        Raises:
+            ReadError: With the line that says which.
+        """
+        del dataloader_idx
+        for failure in batch.get("failures", []):
+            raise ReadError(failure["reason"])
+        return batch
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """uint8 images travel; float32 in [0, 1] arrives."""
+        del dataloader_idx
+        return {**batch, "image": batch["image"].to(torch.float32) / 255}

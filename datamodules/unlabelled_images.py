@@ -1,0 +1,82 @@
+"""Images without labels for self-training; ground truth beside images, for measuring only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from datamodules.items import collate
+from datamodules.training_data import TrainingDataModule
+from datamodules.training_samples import BareImages, TrainingImage
+from relief.formats.cityscapes import CityscapesTree
+from relief.formats.images import find_images
+from relief.schema.errors import UsageError
+
+
+class UnlabelledImages(TrainingDataModule):
+    """`ROOT/IMAGES/SPLIT` of a Cityscapes tree, or any folder of photographs; no labels are read.
+
+    Images of another shape than `size` lose their borders, nothing is stretched.
+
+    Args:
+        root: The folder that holds `IMAGES`, and `leftImg8bit` and `gtFine` for the validation;
+            may be left empty with `folder`, then nothing is measured.
+        folder: Train on the images in it and below it instead of `ROOT/IMAGES/SPLIT`.
+        size: (height, width) to which images are brought for training.
+        split: What is trained on.
+        images: Name of the folder of training images; `leftImg8bit_sequence` for all frames.
+        val_split: What is measured on, with its ground truth.
+        label_space: `cityscapes19` or `cityscapes27`, for measuring only.
+        batch_size: Training images per batch and rank.
+        num_workers: Reading processes per rank; 0 reads in the main process.
+        seed: Of the order of the images.
+        limit: Train on the first so many by key only.
+        keep_in_memory: Read each training image once per process; for small sets.
+    """
+
+    join_samples = staticmethod(collate)
+
+    def __init__(
+        self,
+        root: str = "",
+        folder: str | None = None,
+        size: tuple[int, int] = (1024, 2048),
+        split: str = "train",
+        images: str = "leftImg8bit",
+        val_split: str = "val",
+        label_space: str = "cityscapes19",
+        batch_size: int = 16,
+        num_workers: int = 4,
+        seed: int = 0,
+        limit: int | None = None,
+        keep_in_memory: bool = False,
+    ) -> None:
+        measured = Path(root) if root else None
+        super().__init__(measured, val_split, label_space, batch_size, num_workers, seed)
+        self.folder = Path(folder) if folder else None
+        self.size, self.split, self.training_images = size, split, images
+        self.limit, self.keep_in_memory = limit, keep_in_memory
+        self._items: Sequence[TrainingImage] = ()
+
+    def setup(self, stage: str) -> None:
+        """Finds the training images.
+
+        Raises:
+            UsageError: There are none; the message says where and for what was looked.
+        """
+        if stage == "fit" and not self._items:
+            self._items = self._find()[: self.limit]
+
+    def _find(self) -> list[TrainingImage]:
+        if self.folder is not None:
+            found = find_images(self.folder, "data.folder")
+            return [TrainingImage(key, path) for key, path in found.items()]
+        if self.root is None:
+            msg = "no images given: data.root is empty. Add --data.init_args.root DIR."
+            raise UsageError(msg)
+        tree = CityscapesTree(self.root, self.split, self.training_images)
+        return [TrainingImage(key, tree.image_path(key)) for key in tree.keys]
+
+    def training_set(self) -> BareImages:
+        """The images at one size."""
+        return BareImages(self._items, self.size, self.keep_in_memory)

@@ -1,0 +1,32 @@
+from collections import Counter
+
+from datamodules.step_batches import StepBatchSampler
+
+
+def test_every_image_comes_once_before_any_comes_twice():
+    sampler = StepBatchSampler(length=10, batch_size=4, num_batches=5, seed=1)
+    batches = list(sampler)
+    assert len(batches) == len(sampler) == 5
+    flat = [index for batch in batches for index in batch]
+    assert Counter(flat[:10]) == Counter(flat[10:]) == Counter(range(10))
+    assert flat[:10] != flat[10:]
+    assert flat[:10] != list(range(10))
+
+
+def test_a_resumed_sampler_goes_on_where_it_was():
+    whole = list(StepBatchSampler(7, 3, num_batches=9, seed=2))
+    resumed = StepBatchSampler(7, 3, num_batches=9, seed=2, first_batch=4)
+    assert list(resumed) == whole[4:]
+    assert len(resumed) == 9  # Lightning counts from the start
+
+
+def test_ranks_share_the_images():
+    one = [i for batch in StepBatchSampler(8, 4, num_batches=4, seed=3) for i in batch]
+    two = [list(StepBatchSampler(8, 2, 4, seed=3, rank=rank, world_size=2)) for rank in (0, 1)]
+    together = [i for first, second in zip(*two, strict=True) for i in (*first, *second)]
+    assert together == one
+
+
+def test_more_in_a_batch_than_there_are():
+    (batch,) = StepBatchSampler(2, 5, num_batches=1, seed=0)
+    assert Counter(batch[:2]) == Counter(batch[2:4]) == Counter((0, 1))
