@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from relief.models.weight_files import fill, sha256_of
 from relief.schema.errors import WeightsError
 from relief.schema.training import DetectorClasses
 
-NETWORK = "network."
+Which = Literal["teacher", "student"]
+METADATA_KEY = "segmenter"  # of an exported file
+_NETWORK, _TEACHER = "network.", "teacher."
+_COUNTER = "num_batches_tracked"
 
 
 @dataclass(frozen=True)
 class SegmenterCheckpoint:
-    """What a training wrote, as far as others use it.
+    """One network that a training wrote, as far as others use it.
 
     Attributes:
         path: The file.
@@ -42,44 +47,76 @@ class SegmenterCheckpoint:
     def build(self, make_network: Callable[[int, int], nn.Module]) -> nn.Module:
         """The network with its weights, in evaluation mode.
 
+        Batch norms that were frozen have no counters of batches; they start from 0.
+
         Raises:
             WeightsError: The checkpoint is of another network.
         """
         network = make_network(self.classes.num_things, self.classes.num_stuff)
-        fill(network, self.weights, source=self.path)
+        counters = {
+            name: torch.zeros_like(value)
+            for name, value in network.state_dict().items()
+            if name.endswith(_COUNTER)
+        }
+        fill(network, {**counters, **self.weights}, source=self.path)
         return network.eval()
 
 
-def read_segmenter(path: Path) -> SegmenterCheckpoint:
-    """Reads a checkpoint of `train.py`; nothing it holds is run.
+def read_segmenter(path: Path, which: Which | None = None) -> SegmenterCheckpoint:
+    """Reads a checkpoint of `train.py`, or an exported network; nothing it holds is run.
+
+    Args:
+        path: `last.ckpt` of any training, or a `.safetensors` file of
+            `relief.models.segmenters.export`.
+        which: The teacher or the student of a self-training; the teacher unless given. Other files
+            hold one network, which is the one.
 
     Raises:
-        WeightsError: It is missing, damaged, holds code, or is no such checkpoint.
+        WeightsError: It is missing, damaged, holds code, or is no such file.
     """
     path = Path(path)
     if not path.is_file():
-        msg = f"no checkpoint: {path}. Give the last.ckpt of a `train.py fit` run."
-        raise WeightsError(msg)
-    try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        classes = DetectorClasses(
-            tuple(content["classes"]["things"]), tuple(content["classes"]["stuff"])
+        msg = (
+            f"no checkpoint: {path}. Train one (`python train.py` for the sample), or give the "
+            "last.ckpt of a `train.py fit` run."
         )
-        state: dict[str, Tensor] = content["state_dict"]
-    except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
+        raise WeightsError(msg)
+    read = _read_export if path.suffix == ".safetensors" else _read_training
+    try:
+        told, weights = read(path, which)
+        things, stuff = told["classes"]["things"], told["classes"]["stuff"]
+        classes = DetectorClasses(tuple(things), tuple(stuff))
+        sentences = tuple(told.get("supervision", ()))
+    except (
+        *(OSError, RuntimeError, EOFError, KeyError, TypeError, AttributeError, ValueError),
+        *(pickle.UnpicklingError, SafetensorError),
+    ) as error:
         msg = f"cannot read checkpoint: {path}. Give the last.ckpt of a `train.py fit` run."
         raise WeightsError(msg) from error
-    selection = content.get("selection")
+    selection = told.get("selection")
     chosen = (f"network: chosen among checkpoints by {selection}",) if selection else ()
     return SegmenterCheckpoint(
         path=path,
         sha256=sha256_of(path),
         classes=classes,
-        label_classes=content.get("label_classes"),
-        weights={
-            name.removeprefix(NETWORK): value
-            for name, value in state.items()
-            if name.startswith(NETWORK)
-        },
-        supervision=(*content.get("supervision", ()), *chosen),
+        label_classes=told.get("label_classes"),
+        weights=weights,
+        supervision=(*sentences, *(one for one in chosen if one not in sentences)),
     )
+
+
+def _read_training(path: Path, which: Which | None) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    state: dict[str, Tensor] = content["state_dict"]
+    has_teacher = any(name.startswith(_TEACHER) for name in state)
+    prefix = _TEACHER if has_teacher and which != "student" else _NETWORK
+    return content, {
+        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
+    }
+
+
+def _read_export(path: Path, which: Which | None) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    del which
+    with safe_open(path, framework="pt") as file:
+        told: dict[str, Any] = json.loads((file.metadata() or {})[METADATA_KEY])
+        return told, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

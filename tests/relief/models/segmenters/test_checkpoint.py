@@ -33,6 +33,33 @@ def test_what_others_use_of_a_checkpoint(tmp_path):
     assert not network.training
 
 
+def test_teacher_and_student(tmp_path):
+    weight, counter = {"weight": torch.ones(3, 2)}, torch.tensor(3)
+    state = {f"network.{name}": value for name, value in weight.items()}
+    state |= {f"teacher.{name}": 2 * value for name, value in weight.items()}
+    path = written(tmp_path / "last.ckpt", state_dict=state | {"threshold.prior": counter})
+    for which, value in ((None, 2), ("teacher", 2), ("student", 1)):
+        assert list(read_segmenter(path, which).weights) == ["weight"]
+        assert (read_segmenter(path, which).weights["weight"] == value).all()
+
+
+def test_a_training_of_one_network_is_no_choice(tmp_path):
+    path = written(tmp_path / "last.ckpt")
+    for which in (None, "teacher", "student"):
+        assert read_segmenter(path, which).weights.keys() == {"weight", "bias"}
+
+
+def test_frozen_batch_norms_have_lost_their_counters(tmp_path):
+    state = nn.BatchNorm1d(3).state_dict() | {"running_mean": torch.ones(3)}
+    del state["num_batches_tracked"]
+    path = written(
+        tmp_path / "last.ckpt", state_dict={f"network.{name}": v for name, v in state.items()}
+    )
+    network = read_segmenter(path).build(lambda things, stuff: nn.BatchNorm1d(stuff))
+    assert torch.equal(network.running_mean, torch.ones(3))
+    assert network.num_batches_tracked == 0
+
+
 def test_another_network(tmp_path):
     found = read_segmenter(written(tmp_path / "last.ckpt"))
     with pytest.raises(WeightsError, match=r"cannot load weights: .*last\.ckpt"):
