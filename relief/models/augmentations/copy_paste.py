@@ -40,7 +40,8 @@ class CopyPaste(Augmentation):
         scale: Range of the factor on the object's size.
         flip_probability: Of mirroring an object.
         min_side_px: Objects are only taken when both sides of their box are longer.
-        start_up_steps: Optimizer steps with labelled objects.
+        start_up_steps: Optimizer steps with labelled objects; `None`: all of them, as where the
+            labels are what a teacher found.
         score_threshold: Detections are only taken above this score.
         novelty_iou: ... and when their box overlaps every labelled one by less than this.
     """
@@ -51,7 +52,7 @@ class CopyPaste(Augmentation):
         scale: tuple[float, float] = (0.25, 1.5),
         flip_probability: float = 0.5,
         min_side_px: int = 32,
-        start_up_steps: int = 1000,
+        start_up_steps: int | None = 1000,
         score_threshold: float = 0.75,
         novelty_iou: float = 0.5,
     ) -> None:
@@ -65,7 +66,7 @@ class CopyPaste(Augmentation):
 
     def __call__(self, batch: TrainingBatch, moment: TrainingMoment) -> TrainingBatch:
         """The batch with objects pasted; without objects to paste it is the one given."""
-        if moment.step < self.start_up_steps:
+        if self.start_up_steps is None or moment.step < self.start_up_steps:
             objects = labelled_objects(batch, self.min_side_px)
         else:
             found = moment.predict(batch["image"])

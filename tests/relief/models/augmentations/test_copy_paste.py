@@ -128,6 +128,15 @@ def test_after_the_start_up_the_network_gives_the_objects():
             assert shade == pytest.approx(CLASS_SHADE[thing_class], abs=0.02)
 
 
+def test_without_an_end_of_the_start_up_the_network_is_never_asked():
+    paste = CopyPaste(min_side_px=8, start_up_steps=None)
+    torch.manual_seed(0)
+    late = paste(batch(), TrainingMoment(step=10**6, predict=NEVER.predict))
+    torch.manual_seed(0)
+    assert torch.equal(late["image"], CopyPaste(min_side_px=8)(batch(), NEVER)["image"])
+    assert not torch.equal(late["image"], batch()["image"])
+
+
 def test_the_same_random_numbers_paste_the_same():
     paste = CopyPaste(min_side_px=8)
     results = []

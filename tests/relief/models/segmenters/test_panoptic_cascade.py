@@ -165,6 +165,42 @@ def test_prediction_has_the_size_of_the_image_and_keeps_the_mode():
         assert found["classes"].max() < NUM_THINGS
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_the_prediction_is_made_of_steps_that_keep_the_mode(training):
+    network = small(score_threshold=0.0).train(training)
+    image = torch.rand(2, 3, 70, 100)
+    expected = network.predict(image)
+    features = network.encode(image)
+    found = network.boxes(features)
+    masks = network.mask_probabilities(
+        features, [one["boxes"] for one in found], [one["classes"] for one in found]
+    )
+    assert network.training == training
+    assert torch.equal(network.semantic_logits(features), expected["semantic_logits"])
+    for one, its_masks, objects in zip(found, masks, expected["detections"], strict=True):
+        for name in ("boxes", "classes", "scores"):
+            assert torch.equal(one[name], objects[name])
+        assert its_masks.shape == (len(one["scores"]), 28, 28)
+        assert not its_masks.requires_grad
+        assert 0 <= its_masks.min() < its_masks.max() <= 1
+
+
+def test_masks_are_those_of_the_boxes_and_classes_asked_for():
+    network = small().eval()
+    features = network.encode(torch.rand(2, 3, 64, 96))
+    box = torch.tensor([[8.0, 8.0, 40.0, 40.0]])
+    here, there = (torch.tensor([n]) for n in (0, 3))
+    nothing, none = box[:0], here[:0]
+    first, second = network.mask_probabilities(features, [box, nothing], [here, none])
+    assert first.shape == (1, 28, 28)
+    assert second.shape == (0, 28, 28)
+    (both, _) = network.mask_probabilities(
+        features, [box.repeat(2, 1), nothing], [torch.cat((there, here)), none]
+    )
+    torch.testing.assert_close(both[1], first[0])
+    assert not torch.equal(both[0], first[0])
+
+
 def test_the_sample_network_has_about_four_million_parameters():
     network = PanopticCascade(
         20, 30, backbone=SmallResNetPyramid(), anchor_sizes_px=(12, 24, 48, 96, 160),

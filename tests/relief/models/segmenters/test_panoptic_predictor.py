@@ -1,6 +1,7 @@
 import torch
 
 from relief.models.segmenters.panoptic_predictor import PanopticPredictor
+from relief.models.segmenters.test_time_augmentation import TestTimeAugmentation as Views
 from relief.schema.training import Detections, DetectorClasses, SegmenterPrediction
 
 CLASSES = DetectorClasses(things=(7,), stuff=(3, 5))
@@ -40,3 +41,39 @@ def test_the_thresholds_are_passed_on():
     limit_px = 33 * (1024 * 2048) / (32 * 64)  # one pixel more than there are of stuff 1
     small = PanopticPredictor(stuff_area_px=limit_px)(Seen(), CLASSES, image, (32, 64))
     assert small[..., 0].unique().tolist() == [-1, 3, 7]
+
+
+class SeenInSteps(Seen):
+    """The same in steps, and all sizes that it was shown."""
+
+    def __init__(self):
+        self.sizes = []
+
+    def encode(self, image):
+        self.sizes.append(tuple(image.shape))
+        return self.predict(image, image.shape[-2:])
+
+    def boxes(self, features):
+        height, width = features["semantic_logits"].shape[-2:]
+        top = torch.tensor([[0.0, 0.0, width, height / 4]])
+        return [{**found, "boxes": top} for found in features["detections"]]
+
+    def mask_probabilities(self, features, boxes, classes):
+        return [torch.ones(len(its_boxes), 28, 28) for its_boxes in boxes]
+
+    def semantic_logits(self, features):
+        return features["semantic_logits"]
+
+
+def test_several_views_take_the_place_of_the_image():
+    image, seen = torch.rand(1, 3, 64, 128), SeenInSteps()
+    views = Views(scales=(0.5, 1.0), score_threshold=0.5)
+    maps = PanopticPredictor(short_side_px=32, views=views)(seen, CLASSES, image, (32, 64))
+    assert seen.sizes == [(2, 3, 16, 32), (2, 3, 32, 64)]
+    assert (maps[0, :8] == torch.tensor([7, 1])).all()
+    assert maps[0, 8:, :, 0].unique().tolist() == [3, 5]
+    seen.sizes.clear()
+    views = Views(scales=(1.0,), flip=False, short_side_px=16)  # their own short side counts
+    PanopticPredictor(short_side_px=32, views=views)(seen, CLASSES, image, (32, 64))
+    PanopticPredictor(views=Views(scales=(1.0,)))(seen, CLASSES, image, (32, 64))
+    assert seen.sizes == [(1, 3, 16, 32), (2, 3, 64, 128)]
