@@ -13,8 +13,9 @@ def test_our_heads_are_on_the_backbone_and_images_are_normalised():
     config.MODEL.RPN.IN_FEATURES = [*PYRAMID, "p6"]
     config.MODEL.ROI_HEADS.IN_FEATURES = list(PYRAMID)
     config.MODEL.ROI_BOX_HEAD.NAME = "FastRCNNConvFCHead"
+    config.MODEL.ROI_BOX_HEAD.NUM_FC = 1
     config.MODEL.ROI_BOX_HEAD.CLS_AGNOSTIC_BBOX_REG = True
-    backbone = SmallResNetPyramid(widths=(32, 32, 32, 32), width=16)
+    backbone = SmallResNetPyramid(widths=(32, 32, 32, 32), width=32)
     network = build_cascade(config, backbone)
     assert network.backbone is backbone
     assert type(network.proposal_generator.rpn_head) is FloatRPNHead
