@@ -1,0 +1,192 @@
+"""Stage 3: a trained detector goes on learning from its own confident predictions."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from lightning_modules.segmenter_training import SegmenterTraining
+from relief.models.parameter_groups import decay_groups
+from relief.models.segmenters.checkpoint import SegmenterCheckpoint, Which, read_segmenter
+from relief.models.segmenters.panoptic_predictor import PanopticPredictor
+from relief.models.segmenters.test_time_augmentation import TestTimeAugmentation
+from relief.models.self_training.exponential_average import update_average
+from relief.models.self_training.freezing import freeze_all_but, freeze_batch_norms
+from relief.models.self_training.pseudo_targets import pseudo_targets
+from relief.models.self_training.rounds import Rounds
+from relief.models.self_training.semantic_thresholds import ShareOfMaximum
+from relief.schema.batch import ImageBatch
+from relief.schema.errors import WeightsError
+from relief.schema.training import (
+    Augmentation,
+    Segmenter,
+    SemanticThreshold,
+    TrainingBatch,
+    ViewSegmenter,
+)
+
+TEACHER = "teacher."
+
+
+class SelfTrainer(SegmenterTraining):
+    """A student learns what its teacher, its own moving average, is sure of.
+
+    Both begin as the network of a checkpoint. The teacher sees whole images as they are, in
+    several views; the student sees them after the augmentations. Only the heads are trained; what
+    is frozen gets no gradient, and batch norms keep their statistics. `val/pq` is the teacher's,
+    the one that is worth using; the student's is `val/student_pq`.
+
+    Args:
+        network: Makes the network for (number of thing classes, number of stuff classes); the
+            same as in the training that made the checkpoint.
+        checkpoint: `last.ckpt` of a Stage 2 or Stage 3, or an exported network; not read where a
+            training is resumed.
+        which: Of a Stage-3 checkpoint, the network to begin with; its teacher unless given.
+        views: What the teacher sees of an image.
+        semantic_threshold: Which pixels of the teacher's semantic map count;
+            `ShareOfMaximum()` unless given.
+        rounds: When the teacher is renewed, and how sure it has to be of its objects.
+        augmentations: Applied to what the student sees, in this order.
+        predictor: How outputs become a panoptic map, for measuring.
+        decay: Of the teacher, per optimizer step.
+        learning_rate: Of AdamW, constant.
+        weight_decay: Of AdamW.
+        trained: Parameters with one of these in their name are trained, ...
+        frozen: ... unless one of these is in it too.
+        protocols: Protocols of the panoptic quality; the first one gives `val/pq`.
+        assignment: How clusters meet classes on the validation images.
+        seed: Of augmentations and sampling.
+    """
+
+    teacher: nn.Module
+
+    def __init__(
+        self,
+        network: Callable[[int, int], nn.Module],
+        checkpoint: Path,
+        which: Which | None = None,
+        views: TestTimeAugmentation = TestTimeAugmentation(),  # noqa: B008  # frozen
+        semantic_threshold: SemanticThreshold | None = None,
+        rounds: Rounds = Rounds(),  # noqa: B008  # frozen
+        augmentations: Sequence[Augmentation] = (),
+        predictor: PanopticPredictor = PanopticPredictor(),  # noqa: B008  # frozen
+        decay: float = 0.999,
+        learning_rate: float = 1e-5,
+        weight_decay: float = 1e-5,
+        trained: Sequence[str] = ("head",),
+        frozen: Sequence[str] = ("norm",),
+        protocols: Sequence[str] = ("panopticapi", "cups"),
+        assignment: str = "majority",
+        seed: int = 0,
+    ) -> None:
+        super().__init__(augmentations, predictor, protocols, assignment, seed)
+        self.make_network, self.checkpoint, self.which = network, Path(checkpoint), which
+        self.views, self.rounds, self.decay = views, rounds, decay
+        self.semantic_threshold = semantic_threshold or ShareOfMaximum()
+        self.learning_rate, self.weight_decay = learning_rate, weight_decay
+        self.trained, self.frozen = tuple(trained), tuple(frozen)
+
+    @cached_property
+    def start(self) -> SegmenterCheckpoint:
+        """What both networks begin as: the checkpoint to resume, else the one that was given.
+
+        Raises:
+            WeightsError: It is missing, damaged, or no checkpoint.
+        """
+        resumed = self.trainer.ckpt_path
+        return read_segmenter(Path(resumed or self.checkpoint), None if resumed else self.which)
+
+    @property
+    def measured(self) -> Mapping[str, Segmenter]:
+        """Both networks."""
+        return {"teacher": cast(Segmenter, self.teacher), "student": self.segmenter}
+
+    @property
+    def provenance(self) -> tuple[Sequence[str], str | None]:
+        """What the network depended on that all began with; the images bring no labels."""
+        return self.start.supervision, self.start.label_classes
+
+    def prepare_data(self) -> None:
+        """Finds a checkpoint that cannot be read before anything else is done."""
+        _ = self.start
+
+    def configure_model(self) -> None:
+        """Builds student and teacher, once.
+
+        Raises:
+            WeightsError: The checkpoint cannot be read, or is of another network.
+        """
+        if hasattr(self, "network"):
+            return
+        self.classes = self.start.classes
+        self.network = self.start.build(self.make_network)
+        self.start = replace(self.start, weights={})  # not kept twice
+        freeze_batch_norms(self.network)
+        freeze_all_but(self.network, self.trained, self.frozen)
+        self.teacher = copy.deepcopy(self.network).requires_grad_(False)
+        self.network.train()  # the teacher stays in evaluation mode
+        self.prepare_measuring()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW over what is trained; the teacher follows every step that it really makes."""
+        groups = decay_groups(self.network, self.weight_decay)
+        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate)
+        optimizer.register_step_post_hook(self._follow)
+        return optimizer
+
+    def _follow(self, *_: Any) -> None:
+        update_average(self.teacher, self.network, self.decay)
+
+    def on_train_batch_start(self, batch: ImageBatch, batch_idx: int) -> None:
+        """Begins a round where one is due."""
+        del batch, batch_idx
+        if self.rounds.refreshes_at(self.global_step):
+            update_average(self.teacher, self.network, 0.0)
+
+    def training_step(self, batch: ImageBatch, batch_idx: int) -> Tensor:
+        """The sum of the weighted losses against what the teacher sees in the clean images."""
+        self.begin_step(batch_idx)
+        return self.learn(self.targets(batch))
+
+    @torch.no_grad()
+    def targets(self, batch: ImageBatch) -> TrainingBatch:
+        """The images with what the teacher is sure of at this step."""
+        score = self.rounds.score_at(self.global_step)
+        seen = self.views(cast(ViewSegmenter, self.teacher), batch["image"])
+        semantic, instance, classes = pseudo_targets(
+            seen, self.classes, self.semantic_threshold, score
+        )
+        told: dict[str, Any] = {
+            "train/teacher_objects": sum(map(len, classes)) / len(classes),
+            "train/teacher_pixels": (semantic >= 0).float().mean(),
+            "train/teacher_score": score,
+        }
+        self.log_dict(told, batch_size=len(classes), sync_dist=False)
+        return TrainingBatch(
+            image=batch["image"],
+            semantic=semantic,
+            instance=instance,
+            classes=classes,
+            key=batch["key"],
+        )
+
+    def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+        """Refuses a checkpoint of another stage, which cannot be gone on from.
+
+        Raises:
+            WeightsError: With the option that takes it.
+        """
+        if not any(name.startswith(TEACHER) for name in checkpoint["state_dict"]):
+            msg = (
+                f"no checkpoint of a self-training: {self.trainer.ckpt_path}. "
+                "Begin with it: --model.init_args.checkpoint FILE."
+            )
+            raise WeightsError(msg)
+        super().on_load_checkpoint(checkpoint)
