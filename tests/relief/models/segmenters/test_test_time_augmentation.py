@@ -164,7 +164,7 @@ def test_boxes_are_merged_per_class():
         ((49, 10, 69, 30), 0, 0.9),  # 11..31 upright: the first one again, surer
         ((50, 10, 70, 30), 1, 0.85),  # the same place, another class
         ((0, 0, 10, 10), 1, 0.71),
-        ((20, 0, 30, 10), 1, 0.69),  # too doubtful
+        ((20, 20, 30, 30), 1, 0.69),  # too doubtful
     ]
     network = Scripted([plain, mirrored])
     (found,) = Views(scales=(1.0,))(network, IMAGE)["detections"]
@@ -188,6 +188,16 @@ def test_every_view_is_asked_for_the_masks_of_all_boxes_where_it_sees_them():
     assert found["boxes"].tolist() == [[4, 16, 20, 32]]
     assert found["masks"][0, 16:32, 4:20].all()
     assert found["masks"].sum() == 16 * 16
+
+
+def test_sides_are_scaled_each_by_its_own_rounded_factor():
+    """33x97 px at half the size are 16x47 px: not the same factor along both sides."""
+    network = Scripted([[((0, 0, 47, 16), 0, 0.9)]])
+    (found,) = Views(scales=(0.5,), flip=False)(network, torch.zeros(1, 3, 33, 97))["detections"]
+    assert network.sizes == [(1, (16, 47))]
+    torch.testing.assert_close(found["boxes"], torch.tensor([[0.0, 0.0, 97.0, 33.0]]))
+    torch.testing.assert_close(network.asked[0], torch.tensor([[0.0, 0.0, 47.0, 16.0]]))
+    assert found["masks"].all()
 
 
 @pytest.mark.parametrize(("second", "there"), [(0.11, True), (0.09, False)])

@@ -86,14 +86,13 @@ def test_the_maximum_is_that_of_pixels_where_the_class_is_the_most_probable():
     assert classes_of(threshold, *pixels) == [0, 1]  # 0.3 > 0.75 * 0.3, but not 0.75 * 0.5
 
 
-def test_a_class_not_yet_seen_counts_with_beta():
-    threshold = ClassAdaptiveThreshold(share=1.0, floor=0.0, beta=1e-3, momentum=0.5)
-    nothing = torch.zeros(1, 2, 1, 1)
-    nothing[:, 0] = 1.0
-    threshold(nothing)
-    assert threshold.prior.tolist() == [1.0, 0.0]
-    threshold(nothing)
-    assert threshold.prior.tolist() == [1.0, 0.0]  # waits; it does not decay
+def test_a_class_waits_with_the_prior_beta_until_it_is_seen():
+    threshold = ClassAdaptiveThreshold(share=1.0, floor=0.0)
+    # Too little of class 1 to count as seen: 1 - 1/e of its maximum is needed, 0.632e-9.
+    assert classes_of(threshold, (0.0, 1e-9), (0.0, 0.64e-9), (0.0, 0.62e-9)) == [1, 1, -1]
+    assert threshold.prior.tolist() == [0.0, 0.0]  # it does not decay either
+    threshold(row((0.5, 0.5)))
+    assert threshold.prior.tolist() == [0.5, 0.5]
 
 
 def test_the_state_goes_through_a_state_dict():
