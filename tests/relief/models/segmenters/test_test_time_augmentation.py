@@ -1,7 +1,14 @@
+import copy
+from functools import partial
+
 import pytest
 import torch
+from detectron2.config import get_cfg
+from detectron2.modeling import GeneralizedRCNNWithTTA
+from detectron2.modeling.meta_arch.rcnn import GeneralizedRCNN
 from scipy import ndimage
 
+from relief.models.segmenters.cascade_heads import quiet_detectron2
 from relief.models.segmenters.panoptic_cascade import PanopticCascade
 from relief.models.segmenters.resnet_pyramid import SmallResNetPyramid
 from relief.models.segmenters.test_time_augmentation import TestTimeAugmentation as Views
@@ -283,3 +290,35 @@ def test_all_views_of_a_real_network(cascade):
     assert len(objects["scores"]) == 100
     assert (objects["scores"].diff() <= 0).all()
     assert objects["masks"].shape == (100, 35, 50)
+
+
+def detectron2_views(cascade):
+    """detectron2's own views of a copy of the network, for images in 8-bit levels."""
+    config = get_cfg()
+    config.MODEL.MASK_ON = True
+    config.MODEL.ROI_HEADS.NUM_CLASSES = 4
+    config.TEST.AUG.MIN_SIZES, config.TEST.AUG.FLIP = (35, 53, 70), True
+    detector = copy.deepcopy(cascade).detector
+    detector.inference = partial(GeneralizedRCNN.inference, detector)
+    detector.pixel_mean = detector.pixel_mean * 255
+    detector.pixel_std = detector.pixel_std * 255
+    return GeneralizedRCNNWithTTA(config, detector, batch_size=1).eval()
+
+
+def test_objects_are_those_of_detectron2(cascade):
+    torch.manual_seed(1)
+    levels = torch.randint(0, 256, (3, 70, 100), dtype=torch.uint8)
+    with torch.no_grad(), quiet_detectron2():
+        (seen,) = detectron2_views(cascade)([{"image": levels, "height": 70, "width": 100}])
+    expected = seen["instances"]
+    views = Views(scales=(0.5, 0.757, 1.0), score_threshold=0.0)  # 0.757 * 70 is 53
+    (found,) = views(cascade, levels[None] / 255)["detections"]
+    assert len(found["scores"]) == 100
+    far = (found["boxes"][:, None] - expected.pred_boxes.tensor).abs().amax(dim=-1)
+    far[found["classes"][:, None] != expected.pred_classes] = float("inf")
+    nearest, twin = far.min(dim=1)  # near ties of the score come in another order
+    assert sorted(twin.tolist()) == list(range(100))
+    assert nearest.max() < 0.02  # px
+    torch.testing.assert_close(found["scores"], expected.scores[twin], atol=1e-4, rtol=0)
+    assert (found["masks"] == expected.pred_masks[twin]).float().mean() > 0.9999
+    assert found["masks"].float().mean() > 0.01
