@@ -15,6 +15,7 @@ from relief.ops.thingness import (
     ClusterStatistics,
     components_per_image,
     covers_ground,
+    free_standing,
     front_share,
     split_ratio,
     total,
@@ -43,6 +44,8 @@ class ThingRule:
         merge_fraction: How alike the clusters of a group are; see `group_centroids`.
     """
 
+    statistic = staticmethod(front_share)
+
     def __init__(self, merge_fraction: float = 0.3) -> None:
         self.merge_fraction = merge_fraction
 
@@ -60,7 +63,7 @@ class ThingRule:
         statistics = total(images, len(centroids))
         merged = group_centroids(centroids, self.merge_fraction)
         if statistics.in_front.any():
-            name, value = "front_share", front_share(statistics, merged.groups)
+            name, value = self.statistic.__name__, self.statistic(statistics, merged.groups)
         else:
             name = "components_per_image"
             value = _mean_of_members(components_per_image(statistics), statistics, merged.groups)
@@ -79,6 +82,19 @@ class ThingRule:
             "notes": [CHOSEN_ON],
         }
         return _decision(is_thing, merged.groups, record)
+
+
+class FreeStandingRule(ThingRule):
+    """`ThingRule` by `free_standing`: fewer and surer things, for a detector that learns them.
+
+    A detector has to find each thing as one object; where parts of houses and trees count as
+    things it leaves holes, which labels that are only measured do not show.
+
+    Args:
+        merge_fraction: As `ThingRule`.
+    """
+
+    statistic = staticmethod(free_standing)
 
 
 class PublishedThingRule(ThingRule):

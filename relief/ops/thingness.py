@@ -192,10 +192,36 @@ def front_share(statistics: ClusterStatistics, groups: NDArray[np.int64]) -> NDA
     Returns:
         (G,) float64; 0 for groups never seen.
     """
+    rim, _ = _rims(statistics, groups)
+    pixels = np.bincount(groups, statistics.pixels)
+    return np.asarray(np.sqrt(rim / np.maximum(pixels, 1)))
+
+
+def free_standing(statistics: ClusterStatistics, groups: NDArray[np.int64]) -> NDArray[np.float64]:
+    """`front_share` times the share of a group's rim at which it is the nearer side.
+
+    A house stands in front of the sky, and much stands in front of the house; before an object
+    there is little.
+
+    Args:
+        statistics: Of the images seen.
+        groups: (k,) group of each cluster, 0..G-1.
+
+    Returns:
+        (G,) float64; 0 for groups never seen.
+    """
+    near, far = _rims(statistics, groups)
+    return front_share(statistics, groups) * near / np.maximum(near + far, 1)
+
+
+def _rims(
+    statistics: ClusterStatistics, groups: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(G,) edge pixels with another group at the far side, and at the near side."""
     member = np.eye(int(groups.max()) + 1, dtype=np.int64)[groups]
     in_front = member.T @ statistics.in_front @ member
-    rim = in_front.sum(axis=1) - np.diagonal(in_front)
-    return np.asarray(np.sqrt(rim / np.maximum(member.T @ statistics.pixels, 1)))
+    inside = np.diagonal(in_front)
+    return in_front.sum(axis=1) - inside, in_front.sum(axis=0) - inside
 
 
 def two_class_cut(values: NDArray[np.float64], weights: NDArray[np.float64] | None = None) -> float:

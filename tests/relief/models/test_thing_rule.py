@@ -2,7 +2,7 @@ import json
 
 import torch
 
-from relief.models.thing_rule import PublishedThingRule, ThingRule
+from relief.models.thing_rule import FreeStandingRule, PublishedThingRule, ThingRule
 from relief.ops.thingness import ClusterStatistics, cluster_statistics
 
 
@@ -33,6 +33,20 @@ def test_decide__what_stands_in_front_in_groups():
     assert json.loads(json.dumps(record)) == record
     assert record["statistic"] == "front_share"
     assert record["values"][0] == record["values"][1] < record["cut"] < min(record["values"][2:])
+
+
+def test_free_standing__what_has_things_before_it_is_none():
+    semantic, depth = street()
+    semantic[:, :64], depth[:, :64] = 0, 1.0
+    semantic[20:60, 10:50], depth[20:60, 10:50] = 3, 0.6  # a house, ...
+    for left in (11, 21, 31, 41):  # ... and people before it
+        semantic[32:52, left : left + 6], depth[32:52, left : left + 6] = 2, 0.2
+    statistics = [cluster_statistics(semantic, depth, 5)]
+    house_too, _, _ = ThingRule(merge_fraction=0).decide(statistics, torch.eye(5))
+    assert house_too.tolist() == [False, False, True, True, True]
+    things, _, record = FreeStandingRule(merge_fraction=0).decide(statistics, torch.eye(5))
+    assert record["statistic"] == "free_standing"
+    assert things.tolist() == [False, False, True, False, True]
 
 
 def test_decide__without_depth_by_components_per_image():

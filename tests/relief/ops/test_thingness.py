@@ -9,6 +9,7 @@ from relief.ops.thingness import (
     cluster_statistics,
     components_per_image,
     covers_ground,
+    free_standing,
     front_share,
     split_ratio,
     total,
@@ -103,6 +104,10 @@ def test_front_share__edges_inside_a_group_do_not_count():
         front_share(statistics, np.array([0, 1, 2])), np.sqrt([80 / 100, 26 / 300, 0])
     )
     np.testing.assert_allclose(front_share(statistics, np.array([0, 0, 1])), np.sqrt([36 / 400, 0]))
+    np.testing.assert_allclose(
+        free_standing(statistics, np.array([0, 1, 2])),
+        [0.8 * np.sqrt(80 / 100), 26 / 76 * np.sqrt(26 / 300), 0],
+    )
 
 
 @pytest.mark.parametrize(
