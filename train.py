@@ -20,7 +20,7 @@ from pytorch_lightning.cli import LightningArgumentParser
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from callbacks.checkpoints import keep_checkpoints_in, newest_checkpoint
+from callbacks.checkpoints import keep_checkpoints_in, newest_checkpoint, refuse_other_settings
 from callbacks.metrics_csv import MetricsCsv
 from datamodules.label_runs import make_labels
 from relief.formats.atomic import write_text
@@ -56,6 +56,8 @@ class TrainCLI(cli.ReliefCLI):
             return
         found = newest_checkpoint(self.out / CHECKPOINTS)
         if found is not None:
+            if fits:
+                refuse_other_settings(self.out / RUN, self.plain_config()["fit"], found)
             cli.say(f"{'going on from' if fits else 'measuring'} {found}")
             config.ckpt_path = str(found)
         elif not fits:
@@ -66,6 +68,8 @@ class TrainCLI(cli.ReliefCLI):
         """The trainer, its checkpoints and figures in the output folder."""
         trainer = super().instantiate_trainer(**kwargs)
         keep_checkpoints_in(trainer, self.out / CHECKPOINTS)
+        asked = self.config_init[self.subcommand]
+        trainer.ckpt_path, asked.ckpt_path = asked.ckpt_path, None  # known when networks are built
         if self.subcommand == "fit":
             trainer.loggers = [
                 MetricsCsv(self.out / "metrics.csv"),

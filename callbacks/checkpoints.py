@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+import yaml
 from pytorch_lightning.callbacks import ModelCheckpoint
+
+from relief.schema.errors import UsageError
+from relief.schema.training_settings import training_differences
 
 logger = logging.getLogger("relief.training")
 
@@ -118,6 +123,30 @@ def newest_checkpoint(folder: Path) -> Path | None:
     if unreadable:
         logger.warning("warning: %s is not readable, starting anew", unreadable[0].name)
     return None
+
+
+def refuse_other_settings(run: Path, settings: Mapping[str, Any], checkpoint: Path) -> None:
+    """Stops a training that is to go on with other settings than it began with.
+
+    Args:
+        run: `run.yaml` of the folder; where there is none, nothing is compared.
+        settings: The resolved configuration of `fit` now.
+        checkpoint: What it would go on from.
+
+    Raises:
+        UsageError: Something that decides the result differs.
+    """
+    if not run.is_file():
+        return
+    begun = yaml.safe_load(run.read_text(encoding="utf-8")) or {}
+    changed = training_differences(begun.get("fit", {}), settings)
+    if changed:
+        more = f" ({len(changed) - 1} more differences)" if len(changed) > 1 else ""
+        msg = (
+            f"{run.parent} was begun with {changed[0]}{more}. Use another folder or "
+            f"--overwrite true, or go on all the same with --ckpt_path {checkpoint}."
+        )
+        raise UsageError(msg)
 
 
 def is_readable(path: Path) -> bool:

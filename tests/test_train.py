@@ -176,6 +176,33 @@ def test_overwrite_starts_anew(recipe, trained, tmp_path):
     assert weights(tmp_path)["global_step"] == 1
 
 
+def test_other_settings_are_refused_before_anything_is_changed(recipe, trained, capsys):
+    before = {p: p.stat().st_mtime_ns for p in trained.rglob("*") if p.is_file()}
+    command = ["fit", "--config", str(recipe[0]), "--out", str(trained)]
+    other = [*command, "--model.init_args.learning_rate", "0.5", "--data.init_args.batch_size", "3"]
+    assert cli.exit_code(train.main, other) == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1
+    assert said[0].startswith(
+        f"error: {trained} was begun with model.init_args.learning_rate=0.002, this run has 0.5 "
+        "(1 more differences)."
+    )
+    assert {p: p.stat().st_mtime_ns for p in trained.rglob("*") if p.is_file()} == before
+
+
+def test_what_decides_nothing_may_change(recipe, tmp_path):
+    command = ["fit", "--config", str(recipe[0]), "--out", str(tmp_path)]
+    command += ["--trainer.val_check_interval", "9"]
+    assert train.main([*command, "--trainer.max_steps", "1"]) == 0
+    more = ["--trainer.max_steps", "2", "--trainer.log_every_n_steps", "2"]
+    more += ["--model.init_args.predictor.short_side_px", "32"]
+    assert train.main([*command, *more, "--data.init_args.keep_in_memory", "true"]) == 0
+    command += ["--ckpt_path", str(tmp_path / "checkpoints" / "last.ckpt")]
+    command += ["--trainer.max_steps", "3"]
+    assert train.main([*command, "--model.init_args.weight_decay", "0.5"]) == 0
+    assert rows(tmp_path)[-1]["step"] == "2"
+
+
 def test_validate_measures_a_checkpoint_and_leaves_the_log(recipe, trained):
     before = (trained / "metrics.csv").read_text()
     assert train.main(["validate", "--config", str(recipe[0]), "--out", str(trained)]) == 0

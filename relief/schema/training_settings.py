@@ -1,0 +1,68 @@
+"""Which settings of a training decide its result: a resumed one must have the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+# Where things lie, how fast they are read, and what is only measured: other values, same weights.
+FREE = frozenset(
+    {
+        *("root", "num_workers", "keep_in_memory"),
+        *("predictor", "protocols", "assignment", "label_space", "val_split"),
+    }
+)
+ROLES = ("model", "data")
+# Of the trainer. How long it trains, how often it measures and what it writes is free. The number
+# of processes is not: it decides which images a step sees, and its random numbers.
+TRAINER = (
+    *("devices", "num_nodes", "precision", "sync_batchnorm"),
+    *("accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm"),
+)
+
+
+def training_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What another configuration changed of what decides the weights, for people.
+
+    Settings that only one of them knows are not compared: another version may have more of them,
+    and where another part is chosen its class says so.
+
+    Args:
+        before: A resolved configuration of `train.py fit`, nested plain values.
+        after: Another one.
+
+    Returns:
+        Such as `model.init_args.seed=0, this run has 1`.
+    """
+    return [
+        f"{name}={_shown(old)}, this run has {_shown(new)}"
+        for name, old, new in _changes(_deciding(before), _deciding(after), "")
+    ]
+
+
+def _deciding(config: Mapping[str, Any]) -> dict[str, Any]:
+    trainer = config.get("trainer") or {}
+    parts: dict[str, Any] = {role: config[role] for role in ROLES if role in config}
+    return parts | {"trainer": {name: trainer[name] for name in TRAINER if name in trainer}}
+
+
+def _changes(old: Any, new: Any, name: str) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in old:
+            if key in new and key not in FREE:
+                yield from _changes(old[key], new[key], f"{name}.{key}" if name else str(key))
+    elif _is_list(old) and _is_list(new) and len(old) == len(new):
+        for number, pair in enumerate(zip(old, new, strict=True)):
+            yield from _changes(*pair, f"{name}.{number}")
+    elif old != new:
+        yield name, old, new
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _shown(value: Any, max_characters: int = 60) -> str:
+    text = json.dumps(value).strip('"')
+    return text if len(text) <= max_characters else text[: max_characters - 3] + "..."

@@ -1,0 +1,67 @@
+import copy
+
+import pytest
+
+from relief.schema.training_settings import training_differences
+
+CONFIG = {
+    "trainer": {"max_steps": 8, "precision": "32", "devices": 1, "gradient_clip_val": None},
+    "model": {
+        "class_path": "A",
+        "init_args": {
+            "seed": 0, "augmentations": [{"class_path": "Flip", "init_args": {"p": 0.5}}],
+            "predictor": {"short_side_px": 192}, "drop": None,
+        },
+    },
+    "data": {"class_path": "D", "init_args": {"root": "x", "size": [64, 128], "batch_size": 2}},
+    "label_runs": {"out": []},
+}  # fmt: skip
+
+
+def changed(path, value):
+    config = copy.deepcopy(CONFIG)
+    *parents, last = path.split(".")
+    inner = config
+    for name in parents:
+        inner = inner[int(name)] if isinstance(inner, list) else inner[name]
+    inner[last] = value
+    return training_differences(CONFIG, config)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "line"),
+    [
+        ("model.init_args.seed", 1, "model.init_args.seed=0, this run has 1"),
+        ("model.init_args.drop", 0.4, "model.init_args.drop=null, this run has 0.4"),
+        ("model.init_args.drop", {"class_path": "B"}, 'drop=null, this run has {"class_path": "B"'),
+        ("model.class_path", "B", "model.class_path=A, this run has B"),
+        ("model.init_args.augmentations.0.init_args.p", 0.1, "augmentations.0.init_args.p=0.5, "),
+        ("model.init_args.augmentations", [], "model.init_args.augmentations="),
+        ("data.init_args.size", [32, 64], "data.init_args.size.0=64, this run has 32"),
+        ("data.init_args.batch_size", 4, "data.init_args.batch_size=2, this run has 4"),
+        ("trainer.precision", "bf16", "trainer.precision=32, this run has bf16"),
+        ("trainer.devices", 2, "trainer.devices=1, this run has 2"),
+        ("trainer.gradient_clip_val", 1.0, "trainer.gradient_clip_val=null, this run has 1.0"),
+    ],
+)
+def test_what_decides_the_weights(path, value, line):
+    assert line in changed(path, value)[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("trainer.max_steps", 9),
+        ("trainer.callbacks", []),
+        ("model.init_args.predictor", {"short_side_px": 512}),
+        ("data.init_args.root", "y"),
+        ("label_runs", {}),
+        ("model.init_args.new", 3),
+    ],
+)
+def test_what_does_not(path, value):
+    assert changed(path, value) == []
+
+
+def test_the_same_is_the_same():
+    assert training_differences(CONFIG, copy.deepcopy(CONFIG)) == []
