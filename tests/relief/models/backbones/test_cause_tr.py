@@ -92,6 +92,16 @@ def test_features_of_the_mirror_image_are_mirrored(network, golden):
     torch.testing.assert_close(mirrored.flip(-1), network(image), atol=1e-5, rtol=0)
 
 
+def test_without_the_mirror_image(network, golden):
+    image = golden["crop_u8"] / 255
+    mean = network(image)
+    network.mirrored = False
+    one, other = network(image), network(image.flip(-1)).flip(-1)
+    network.mirrored = True
+    assert not torch.equal(one, mean)
+    torch.testing.assert_close((one + other) / 2, mean)
+
+
 def test_bfloat16_stays_close_and_returns_float32(state_dicts, golden):
     network = CauseTR.from_state_dicts(*state_dicts, num_heads=3)
     network.precision = "bfloat16"
