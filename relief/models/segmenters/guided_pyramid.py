@@ -35,6 +35,7 @@ class GuidedPyramid(Backbone):
         self._features = (features.eval(),)  # in a tuple: neither saved, averaged nor trained
         shapes = self.pyramid.output_shape()
         self._out_features = list(shapes)
+        self.register_load_state_dict_post_hook(_read_features)
         dim = cast(FeatureSource, features).dim
         self.guides = nn.ModuleDict(
             {
@@ -88,7 +89,6 @@ class GuidedPyramid(Backbone):
     @torch.no_grad()
     def _seen(self, image: Tensor) -> Tensor:
         """(B, dim, h, w) features of normalised images."""
-        self.features.setup()  # without effect but for a network that comes from a checkpoint
         self._features[0].to(image.device)
         patch_px = self.features.patch_px
         height, width = scaled_size((image.shape[-2], image.shape[-1]), self.short_side_px)
@@ -102,3 +102,8 @@ class GuidedPyramid(Backbone):
             antialias=True,
         )
         return self.features(resized.clamp(0.0, 1.0))
+
+
+def _read_features(pyramid: nn.Module, _: object) -> None:
+    """Trained weights do not hold the features, so theirs are read beside them."""
+    cast(GuidedPyramid, pyramid).features.setup()

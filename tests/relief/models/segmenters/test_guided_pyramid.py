@@ -77,3 +77,14 @@ def test_setup_reads_both(guided):
     guided.setup()
     assert guided.features.setups == 1
     assert not guided._features[0].training
+
+
+def test_trained_weights_bring_the_features(guided):
+    again = GuidedPyramid(
+        SmallResNetPyramid(widths=(32, 64, 96, 128), width=32), Patches(), short_side_px=56
+    )
+    network = nn.Sequential(again)
+    network.load_state_dict(nn.Sequential(guided).state_dict())
+    assert again.features.setups == 1
+    image = torch.rand(1, 3, 64, 128)
+    torch.testing.assert_close(again(image)["p2"], guided(image)["p2"])
