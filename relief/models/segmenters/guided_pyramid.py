@@ -11,7 +11,6 @@ from torch.nn import functional as F
 
 from relief.models.backbones.cause_tr import IMAGE_MEAN, IMAGE_STD
 from relief.models.segmenters.detectron2_parts import Backbone, Conv2d, ShapeSpec, get_norm
-from relief.schema.geometry import scaled_size
 from relief.schema.parts import Backbone as FeatureSource
 
 
@@ -25,13 +24,14 @@ class GuidedPyramid(Backbone):
     Args:
         pyramid: A detectron2 backbone with maps p2..p6 of one width, a multiple of 32.
         features: Any backbone of `label.py`; it stays as it is, without gradients.
-        short_side_px: The features see the image with about this short side.
+        magnification: The features see the image so many times as large; a number and not a size,
+            so that a crop is seen at the scale of the whole.
     """
 
-    def __init__(self, pyramid: nn.Module, features: nn.Module, short_side_px: int = 322) -> None:
+    def __init__(self, pyramid: nn.Module, features: nn.Module, magnification: float = 1.0) -> None:
         super().__init__()
         self.pyramid = cast(Backbone, pyramid)
-        self.short_side_px = short_side_px
+        self.magnification = magnification
         self._features = (features.eval(),)  # in a tuple: neither saved, averaged nor trained
         shapes = self.pyramid.output_shape()
         self._out_features = list(shapes)
@@ -91,8 +91,9 @@ class GuidedPyramid(Backbone):
         """(B, dim, h, w) features of normalised images."""
         self._features[0].to(image.device)
         patch_px = self.features.patch_px
-        height, width = scaled_size((image.shape[-2], image.shape[-1]), self.short_side_px)
-        rows, columns = (max(1, round(side / patch_px)) for side in (height, width))
+        rows, columns = (
+            max(1, round(side * self.magnification / patch_px)) for side in image.shape[-2:]
+        )
         mean, std = (image.new_tensor(v).view(1, 3, 1, 1) for v in (IMAGE_MEAN, IMAGE_STD))
         resized = F.interpolate(
             image * std + mean,

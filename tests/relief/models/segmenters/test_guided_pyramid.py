@@ -37,7 +37,7 @@ def normalised(image):
 def guided():
     torch.manual_seed(0)
     return GuidedPyramid(
-        SmallResNetPyramid(widths=(32, 64, 96, 128), width=32), Patches(), short_side_px=56
+        SmallResNetPyramid(widths=(32, 64, 96, 128), width=32), Patches(), magnification=0.875
     )
 
 
@@ -81,7 +81,7 @@ def test_setup_reads_both(guided):
 
 def test_trained_weights_bring_the_features(guided):
     again = GuidedPyramid(
-        SmallResNetPyramid(widths=(32, 64, 96, 128), width=32), Patches(), short_side_px=56
+        SmallResNetPyramid(widths=(32, 64, 96, 128), width=32), Patches(), magnification=0.875
     )
     network = nn.Sequential(again)
     network.load_state_dict(nn.Sequential(guided).state_dict())
