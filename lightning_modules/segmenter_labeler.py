@@ -9,7 +9,7 @@ from typing import Any, cast
 from torch import Tensor, nn
 
 from lightning_modules.labeler import Labeler
-from relief.models.segmenters.checkpoint import SegmenterCheckpoint, read_segmenter
+from relief.models.segmenters.checkpoint import SegmenterCheckpoint, Which, read_segmenter
 from relief.models.segmenters.panoptic_predictor import PanopticPredictor
 from relief.schema.manifest import Manifest
 from relief.schema.training import Segmenter
@@ -21,8 +21,10 @@ class SegmenterLabeler(Labeler):
     Args:
         network: Makes the network for (number of thing classes, number of stuff classes); the
             same as in training.
-        checkpoint: What training wrote, such as `OUT/checkpoints/last.ckpt`.
+        checkpoint: What training wrote, such as `OUT/checkpoints/last.ckpt`, or an exported
+            network.
         predictor: How outputs become a panoptic map.
+        which: Of a self-training, the network that labels; its teacher unless given.
     """
 
     network: nn.Module
@@ -32,9 +34,11 @@ class SegmenterLabeler(Labeler):
         network: Callable[[int, int], nn.Module],
         checkpoint: Path,
         predictor: PanopticPredictor = PanopticPredictor(),  # noqa: B008  # frozen
+        which: Which | None = None,
     ) -> None:
         super().__init__()
         self.make_network, self.checkpoint, self.predictor = network, checkpoint, predictor
+        self.which = which
         self._trained: SegmenterCheckpoint | None = None
 
     @property
@@ -45,7 +49,7 @@ class SegmenterLabeler(Labeler):
             WeightsError: It cannot be read.
         """
         if self._trained is None:
-            self._trained = read_segmenter(self.checkpoint)
+            self._trained = read_segmenter(self.checkpoint, self.which)
         return self._trained
 
     def networks(self) -> Mapping[str, nn.Module]:

@@ -4,6 +4,7 @@ import pytest
 
 from tests.label_processes import Run, fault
 from tests.test_train import recipe, rows  # noqa: F401
+from tests.test_train_stage3 import assert_equal_states, stage3, start, weights  # noqa: F401
 
 pytestmark = pytest.mark.faults
 
@@ -43,3 +44,22 @@ def test_a_cut_last_checkpoint_falls_back_to_the_one_before(recipe, tmp_path):  
     assert code == 0, said
     assert "warning: last.ckpt is not readable, resuming from previous.ckpt" in said
     assert [row["step"] for row in rows(out)] == list("012345")
+
+
+@pytest.mark.parametrize("world_size", [1, 2])
+def test_a_killed_self_training_ends_with_the_same_weights(stage3, tmp_path, world_size):  # noqa: F811
+    """Killed in the second round, after the checkpoint of the step before."""
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    ddp = ("--trainer.strategy", "ddp") if world_size > 1 else ()
+    code, said = trained([*stage3.fit, "--out", str(whole), *ddp], tmp_path / "a", world_size)
+    assert code == 0, said
+    given = [*stage3.fit, "--out", str(out), *ddp]
+    killed = [*given, *fault("kill", rank=-1, at=3, in_pass="train")]
+    assert trained(killed, tmp_path / "b", world_size)[0] == 128 + 9
+    assert weights(out)["global_step"] == 3
+    code, said = trained(given, tmp_path / "c", world_size)
+    assert code == 0, said
+    assert "going on from" in said
+    assert_equal_states(weights(out), weights(whole))
+    for expected, row in zip(rows(whole), rows(out), strict=True):
+        assert float(row["train/loss"]) == pytest.approx(float(expected["train/loss"]), abs=1e-6)

@@ -36,8 +36,8 @@ def checkpoint(path, **changes):
     return path
 
 
-def labeler(path):
-    made = SegmenterLabeler(Painter, path, PanopticPredictor(short_side_px=16))
+def labeler(path, which=None):
+    made = SegmenterLabeler(Painter, path, PanopticPredictor(short_side_px=16), which)
     made.load_weights()
     return made
 
@@ -53,6 +53,13 @@ def test_labels_have_the_ids_of_the_labels_it_was_trained_on(tmp_path):
         assert (panoptic[:, :32] == torch.tensor([3, 1])).all()
         assert (panoptic[:, 32:] == torch.tensor([2, 0])).all()
         assert torch.equal(semantic, panoptic[..., 0])
+
+
+def test_of_a_self_training_the_teacher_labels_unless_told_otherwise(tmp_path):
+    state = {"network.weight": torch.ones(2, 3), "teacher.weight": torch.zeros(2, 3)}
+    path = checkpoint(tmp_path / "last.ckpt", state_dict=state)
+    for which, value in ((None, 0), ("teacher", 0), ("student", 1)):
+        assert (labeler(path, which).network.weight == value).all()
 
 
 def test_the_manifest_names_the_checkpoint_and_its_supervision(tmp_path):
