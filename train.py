@@ -78,7 +78,9 @@ class TrainCLI(cli.ReliefCLI):
         return trainer
 
     def before_fit(self) -> None:
-        """Keeps the configuration beside what it makes."""
+        """Finds what is missing, then keeps the configuration beside what it makes."""
+        if self.trainer.ckpt_path is None:
+            self.model.find_start()
         if cli.is_first_process():
             cli.open_out(self.out, self.resolved_yaml())
 
@@ -102,11 +104,8 @@ def main(args: Sequence[str] | None = None) -> int:
     else:
         arguments = [*subcommand, *cli.with_default_config(options, SAMPLE)]
     try:
-        TrainCLI(
-            arguments,
-            cli.default_out("train", options),
-            trainer_defaults={"use_distributed_sampler": False},
-        )
+        out, defaults = cli.default_out("train", options), {"use_distributed_sampler": False}
+        TrainCLI(arguments, out, trainer_defaults=defaults)
     except SIGTERMException:
         raise StoppedBySignal(signal.SIGTERM) from None
     except SystemExit as error:

@@ -79,6 +79,9 @@ class SegmenterTraining(pl.LightningModule):
         data = cast(Any, self.trainer).datamodule
         return data.supervision, data.label_classes
 
+    def find_start(self) -> None:
+        """Looks for what the training begins with: called in every process before anything else."""
+
     def prepare_measuring(self) -> None:
         """Makes the metrics, once the classes and the networks are there."""
         space: LabelSpace = cast(Any, self.trainer).datamodule.label_space

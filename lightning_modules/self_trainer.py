@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -92,16 +91,7 @@ class SelfTrainer(SegmenterTraining):
         self.semantic_threshold = semantic_threshold or ShareOfMaximum()
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.trained, self.frozen = tuple(trained), tuple(frozen)
-
-    @cached_property
-    def start(self) -> SegmenterCheckpoint:
-        """What both networks begin as: the checkpoint to resume, else the one that was given.
-
-        Raises:
-            WeightsError: It is missing, damaged, or no checkpoint.
-        """
-        resumed = self.trainer.ckpt_path
-        return read_segmenter(Path(resumed or self.checkpoint), None if resumed else self.which)
+        self._start: SegmenterCheckpoint | None = None
 
     @property
     def measured(self) -> Mapping[str, Segmenter]:
@@ -111,23 +101,33 @@ class SelfTrainer(SegmenterTraining):
     @property
     def provenance(self) -> tuple[Sequence[str], str | None]:
         """What the network depended on that all began with; the images bring no labels."""
-        return self.start.supervision, self.start.label_classes
+        start = cast(SegmenterCheckpoint, self._start)
+        return start.supervision, start.label_classes
 
-    def prepare_data(self) -> None:
-        """Finds a checkpoint that cannot be read before anything else is done."""
-        _ = self.start
+    def find_start(self) -> None:
+        """Reads the checkpoint that both networks begin as.
+
+        Raises:
+            WeightsError: It is missing, damaged, or no checkpoint.
+        """
+        self._start = read_segmenter(self.checkpoint, self.which)
 
     def configure_model(self) -> None:
-        """Builds student and teacher, once.
+        """Builds student and teacher, once; a training that is resumed needs no other checkpoint.
 
         Raises:
             WeightsError: The checkpoint cannot be read, or is of another network.
         """
         if hasattr(self, "network"):
             return
-        self.classes = self.start.classes
-        self.network = self.start.build(self.make_network)
-        self.start = replace(self.start, weights={})  # not kept twice
+        if self.trainer.ckpt_path is not None:
+            self._start = read_segmenter(Path(self.trainer.ckpt_path))
+        elif self._start is None:
+            self.find_start()
+        start = cast(SegmenterCheckpoint, self._start)
+        self._start = replace(start, weights={})  # not kept twice
+        self.classes = start.classes
+        self.network = start.build(self.make_network)
         freeze_batch_norms(self.network)
         freeze_all_but(self.network, self.trained, self.frozen)
         self.teacher = copy.deepcopy(self.network).requires_grad_(False)

@@ -246,6 +246,15 @@ def test_without_stage_2_the_sample_says_what_to_type(tmp_path, capsys, monkeypa
     assert "`python train.py`" in said[0]
 
 
+def test_any_folder_of_photographs_is_learned_from_and_nothing_measured(stage3, recipe, tmp_path):  # noqa: F811
+    given = ["--data.init_args.root", "", "--data.init_args.folder", str(recipe[1] / "leftImg8bit")]
+    given += ["--trainer.max_steps", "1", "--trainer.val_check_interval", "1"]
+    given += ["--trainer.callbacks+=callbacks.checkpoints.BestCheckpoint"]
+    assert train.main([*stage3.fit, *given, "--out", str(tmp_path)]) == 0
+    assert weights(tmp_path)["global_step"] == 1
+    assert not any(name.startswith("val") for name in rows(tmp_path)[0])
+
+
 @pytest.mark.slow
 def test_two_processes_learn_alike_and_resume(stage3, tmp_path):
     """Plain `ddp`: every parameter that is not frozen takes part in every step."""
