@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from pathlib import Path
 
@@ -29,6 +30,8 @@ class PseudoLabels(TrainingDataModule):
         label_space: `cityscapes19` or `cityscapes27`, for measuring only.
         thing_rule: Decides what is a thing where the labels do not say; `InsideShare()` unless
             given.
+        things_apart: The semantic head learns thing classes apart; published detectors let them
+            share one class.
         ignore_unknown_things: Thing pixels without an instance are ignored; else they train the
             semantic head as things (both published).
         keep_empty: Keep images without any instance.
@@ -51,6 +54,7 @@ class PseudoLabels(TrainingDataModule):
         val_split: str = "val",
         label_space: str = "cityscapes19",
         thing_rule: ThingStuffRule | None = None,
+        things_apart: bool = False,
         ignore_unknown_things: bool = False,
         keep_empty: bool = True,
         batch_size: int = 16,
@@ -63,7 +67,7 @@ class PseudoLabels(TrainingDataModule):
         folder = self.image_root = Path(root)
         super().__init__(folder, val_split, label_space, batch_size, num_workers, seed, images)
         self.labels, self.size, self.split = labels, size, split
-        self.thing_rule = thing_rule or InsideShare()
+        self.thing_rule, self.things_apart = thing_rule or InsideShare(), things_apart
         self.ignore_unknown_things, self.keep_empty = ignore_unknown_things, keep_empty
         self.limit, self.keep_in_memory = limit, keep_in_memory
         self.classes = DetectorClasses((), ())
@@ -102,9 +106,10 @@ class PseudoLabels(TrainingDataModule):
                 f"{min(labelled, default='nothing')}). Check data.labels and data.split."
             )
             raise UsageError(msg)
-        keys, self.classes = decide_classes(
+        keys, classes = decide_classes(
             keys, self.labels, self.thing_rule, keep_empty=self.keep_empty
         )
+        self.classes = dataclasses.replace(classes, apart=self.things_apart)
         if stage == "fit" and len(keys) < max(len(tree.keys), len(labelled)):
             told = f"training on {len(keys)} of {len(tree.keys)} images, {len(labelled)} labels"
             logger.info(told)

@@ -56,7 +56,7 @@ class PanopticSegmenter(SegmenterTraining):
         self.classes = cast(Any, self.trainer).datamodule.classes
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
-            self.network = self.make_network(self.classes.num_things, self.classes.num_stuff)
+            self.network = self.make_network(self.classes.num_things, self.classes.num_regions)
         if self.trainer.ckpt_path is None:
             self.segmenter.setup()
         self.prepare_measuring()

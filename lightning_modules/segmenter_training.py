@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -109,7 +110,7 @@ class SegmenterTraining(pl.LightningModule):
 
     def learn(self, batch: TrainingBatch) -> Tensor:
         """The sum of the weighted losses of a batch after its augmentation, all of them logged."""
-        moment = TrainingMoment(step=self.global_step, predict=self.segmenter.predict)
+        moment = TrainingMoment(self.global_step, self.segmenter.predict, self.classes)
         with torch.no_grad():
             for augment in self.augmentations:
                 batch = augment(batch, moment)
@@ -176,7 +177,7 @@ class SegmenterTraining(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """The classes travel with the weights; what was fitted on ground truth stays apart."""
         supervision, label_classes = self.provenance
-        checkpoint["classes"] = {"things": self.classes.things, "stuff": self.classes.stuff}
+        checkpoint["classes"] = dataclasses.asdict(self.classes)
         checkpoint["supervision"] = list(supervision)
         checkpoint["label_classes"] = label_classes
         checkpoint["evaluation"] = self.evaluation

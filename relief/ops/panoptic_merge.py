@@ -26,7 +26,7 @@ def merge_panoptic(
     The rule of panopticapi's and detectron2's combination; the area limit follows the image.
 
     Args:
-        semantic: (H, W) int64, 0 = things, j + 1 = stuff class j.
+        semantic: (H, W) int64, 0 = things, j + 1 = stuff class j, then regions of things.
         detections: Objects of the same image.
         classes: Turns the detector's classes into category ids.
         score_threshold: Detections with a lower score are left out.
@@ -34,8 +34,8 @@ def merge_panoptic(
         stuff_area_px: Stuff with fewer pixels is left void; meant at 1024x2048, scaled to (H, W).
 
     Returns:
-        (H, W, 2) int64 (category id, instance): objects have instances 1, 2, ..., stuff has 0,
-        the rest is (-1, 0).
+        (H, W, 2) int64 (category id, instance): objects have instances 1, 2, ..., stuff has 0
+        and so have regions of things where they are told apart; the rest is (-1, 0).
     """
     device = semantic.device
     category = torch.full_like(semantic, VOID)
@@ -53,9 +53,9 @@ def merge_panoptic(
         number += 1
         instance[free] = number
         category[free] = things[detections["classes"][index]]
-    stuff = torch.tensor((VOID, *classes.stuff), dtype=torch.int64, device=device)
+    of_region = classes.category_of_region().to(device)
     region = torch.where(instance == 0, semantic, THING_REGION)
-    area_of_region = torch.bincount(region.flatten(), minlength=len(stuff))
-    stuff[area_of_region < stuff_area_px * semantic.numel() / STUFF_AREA_AT_PX] = VOID
-    category = torch.where(instance == 0, stuff[region], category)
+    area_of_region = torch.bincount(region.flatten(), minlength=len(of_region))
+    of_region[area_of_region < stuff_area_px * semantic.numel() / STUFF_AREA_AT_PX] = VOID
+    category = torch.where(instance == 0, of_region[region], category)
     return torch.stack((category, instance), dim=-1)

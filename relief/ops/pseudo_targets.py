@@ -143,7 +143,9 @@ def detector_targets(
     number = torch.where(is_object, is_object.cumsum(0), 0)[numbered]
     semantic = semantic_of[category]
     semantic = torch.where((numbered > 0) & (number == 0), VOID, semantic)
-    semantic = torch.where(number > 0, THING_REGION, semantic)
+    region_of_object = classes.region_of_thing().to(device)[thing[is_object]]
+    region = torch.cat((region_of_object.new_tensor([THING_REGION]), region_of_object))[number]
+    semantic = torch.where(number > 0, region, semantic)
     if ignore_unknown_things:
-        semantic = torch.where((semantic == THING_REGION) & (number == 0), VOID, semantic)
+        semantic = torch.where((thing_of[category] >= 0) & (number == 0), VOID, semantic)
     return DetectorTargets(semantic, number, thing[is_object])

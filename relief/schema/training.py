@@ -22,15 +22,19 @@ class DetectorClasses:
     """Which category ids of the labels are things and which are stuff, in the detector's order.
 
     The detector's thing class t is the category `things[t]`; the semantic head's class 0 is the
-    region of all things, its class j + 1 the category `stuff[j]`.
+    region of all things, its class j + 1 the category `stuff[j]`. Where things are `apart`, the
+    classes after those of the stuff are the regions of single thing classes, and 0 stays unused.
 
     Attributes:
         things: Category ids that come as single objects.
         stuff: Category ids that are regions.
+        apart: Whether the semantic head tells thing classes apart. Published detectors do not: what
+            it sees as a thing and nobody finds as an object is a hole then.
     """
 
     things: tuple[int, ...]
     stuff: tuple[int, ...]
+    apart: bool = False
 
     @property
     def num_things(self) -> int:
@@ -41,6 +45,11 @@ class DetectorClasses:
     def num_stuff(self) -> int:
         """How many stuff classes the semantic head has beside the shared thing class."""
         return len(self.stuff)
+
+    @property
+    def num_regions(self) -> int:
+        """How many classes the semantic head has beside class 0."""
+        return self.num_stuff + (self.num_things if self.apart else 0)
 
     @property
     def num_categories(self) -> int:
@@ -55,8 +64,18 @@ class DetectorClasses:
         """int64 (num_categories,): the semantic head's class of a category, -1 = in neither set."""
         lookup = torch.full((self.num_categories,), VOID, dtype=torch.int64)
         lookup[list(self.stuff)] = torch.arange(1, self.num_stuff + 1)
-        lookup[list(self.things)] = THING_REGION
+        lookup[list(self.things)] = self.region_of_thing()
         return lookup
+
+    def region_of_thing(self) -> Tensor:
+        """int64 (num_things,): the semantic head's class of each thing class."""
+        if self.apart:
+            return 1 + self.num_stuff + torch.arange(self.num_things)
+        return torch.full((self.num_things,), THING_REGION, dtype=torch.int64)
+
+    def category_of_region(self) -> Tensor:
+        """int64 (1 + num_regions,): the category of each class of the semantic head, -1 for 0."""
+        return torch.tensor((VOID, *self.stuff, *(self.things if self.apart else ())))
 
 
 def _positions(ids: Sequence[int], size: int) -> Tensor:
@@ -73,7 +92,9 @@ class TrainingBatch(TypedDict):
     """
 
     image: Tensor  # (B, 3, H, W) uint8 on the CPU; float32 in [0, 1] on the device; RGB
-    semantic: Tensor  # (B, H, W) int64: 0 = things, j + 1 = stuff j, -1 = ignored
+    semantic: (
+        Tensor  # (B, H, W) int64 class of the semantic head (0 = things), -1 = ignored
+    )
     instance: Tensor  # (B, H, W) int64: 0 = none, n = object n of the image
     classes: list[Tensor]  # per image (N,) int64 thing class of the objects 1..N
     key: list[str]
@@ -178,10 +199,12 @@ class TrainingMoment:
     Attributes:
         step: Optimizer steps done so far.
         predict: The running network on images (B, 3, H, W) float32 in [0, 1].
+        classes: Of the training; `None` where all things share a region.
     """
 
     step: int
     predict: Callable[[Tensor], SegmenterPrediction]
+    classes: DetectorClasses | None = None
 
 
 class Augmentation(ABC):

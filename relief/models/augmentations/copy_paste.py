@@ -13,6 +13,7 @@ from relief.ops.instance_targets import instance_targets, tidy_instances
 from relief.schema.training import (
     THING_REGION,
     Augmentation,
+    DetectorClasses,
     SegmenterPrediction,
     TrainingBatch,
     TrainingMoment,
@@ -85,7 +86,7 @@ class CopyPaste(Augmentation):
         for index in range(len(pasted["image"])):
             for _ in range(int(torch.randint(1, self.max_objects + 1, ()))):
                 chosen = objects[int(torch.randint(len(objects), ()))]
-                self._paste(pasted, index, self._transform(chosen))
+                self._paste(pasted, index, self._transform(chosen), moment.classes)
         return tidy_instances(pasted)
 
     def _transform(self, chosen: PasteObject) -> PasteObject:
@@ -100,7 +101,13 @@ class CopyPaste(Augmentation):
             image, mask = image.flip(-1), mask.flip(-1)
         return PasteObject(image, mask > 0, chosen.thing_class)
 
-    def _paste(self, batch: TrainingBatch, index: int, chosen: PasteObject) -> None:
+    def _paste(
+        self,
+        batch: TrainingBatch,
+        index: int,
+        chosen: PasteObject,
+        told: DetectorClasses | None,
+    ) -> None:
         size = batch["image"].shape[-2:]
         room = [whole - part for whole, part in zip(size, chosen.mask.shape, strict=True)]
         top, left = (int(torch.randint(min(0, r), max(0, r) + 1, ())) for r in room)
@@ -111,7 +118,8 @@ class CopyPaste(Augmentation):
         batch["classes"][index] = torch.cat((classes, classes.new_tensor([chosen.thing_class])))
         region = batch["image"][index, :, rows, columns]
         region.copy_(torch.where(mask, chosen.image[:, rows_in, columns_in], region))
-        batch["semantic"][index, rows, columns].masked_fill_(mask, THING_REGION)
+        own = THING_REGION if told is None else int(told.region_of_thing()[chosen.thing_class])
+        batch["semantic"][index, rows, columns].masked_fill_(mask, own)
         batch["instance"][index, rows, columns].masked_fill_(mask, len(classes) + 1)
 
 

@@ -52,7 +52,7 @@ class SegmenterCheckpoint:
         Raises:
             WeightsError: The checkpoint is of another network.
         """
-        network = make_network(self.classes.num_things, self.classes.num_stuff)
+        network = make_network(self.classes.num_things, self.classes.num_regions)
         counters = {
             name: torch.zeros_like(value)
             for name, value in network.state_dict().items()
@@ -84,8 +84,9 @@ def read_segmenter(path: Path, which: Which | None = None) -> SegmenterCheckpoin
     read = _read_export if path.suffix == ".safetensors" else _read_training
     try:
         told, weights = read(path, which)
-        things, stuff = told["classes"]["things"], told["classes"]["stuff"]
-        classes = DetectorClasses(tuple(things), tuple(stuff))
+        known = told["classes"]
+        things, stuff = tuple(known["things"]), tuple(known["stuff"])
+        classes = DetectorClasses(things, stuff, bool(known.get("apart", False)))
         sentences = tuple(told.get("supervision", ()))
     except (
         *(OSError, RuntimeError, EOFError, KeyError, TypeError, AttributeError, ValueError),

@@ -7,6 +7,7 @@ python -m relief.models.segmenters.export --checkpoint last.ckpt --which student
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 from collections.abc import Sequence
@@ -45,7 +46,7 @@ def export(trained: SegmenterCheckpoint, out: Path) -> None:
         raise UsageError(msg)
     told = {
         "version": FORMAT_VERSION,
-        "classes": {"things": trained.classes.things, "stuff": trained.classes.stuff},
+        "classes": dataclasses.asdict(trained.classes),
         "label_classes": trained.label_classes,
         "supervision": trained.supervision,
     }

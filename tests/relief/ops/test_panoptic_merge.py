@@ -35,6 +35,17 @@ def test_the_higher_score_is_painted_first_and_stuff_fills_the_rest():
     assert merged[..., 1].tolist() == [[2] * 3 + [1] * 5] * 2 + [[0] * 8] * 2
 
 
+def test_things_told_apart_leave_no_hole_where_no_object_was_found():
+    classes = DetectorClasses(CLASSES.things, CLASSES.stuff, apart=True)
+    semantic = torch.tensor([[1, 2, 3, 4], [0, 3, 3, 4]])
+    found = block(slice(0, 1), slice(2, 4), (2, 4))[None]
+    one = {**detections([], [], []), "masks": found, "classes": torch.tensor([1]),
+           "scores": torch.tensor([0.9])}  # fmt: skip
+    merged = merge_panoptic(semantic, one, classes, stuff_area_px=0)
+    assert merged[..., 0].tolist() == [[5, 20, 10, 10], [-1, 30, 30, 10]]
+    assert merged[..., 1].tolist() == [[0, 0, 1, 1], [0, 0, 0, 0]]
+
+
 def test_low_scores_and_covered_objects_are_left_out():
     semantic = torch.full((4, 8), 2)
     big, inside = block(slice(0, 3), slice(0, 6)), block(slice(0, 2), slice(0, 7))

@@ -27,6 +27,16 @@ def test_things_share_a_class_and_stuff_comes_after_it():
     assert targets.classes.tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("ignore, loose", [(False, 3), (True, -1)])
+def test_things_told_apart_have_the_region_of_their_object(ignore, loose):
+    apart = DetectorClasses(CLASSES.things, CLASSES.stuff, apart=True)
+    labels = panoptic([[0, 2, 3, 3, 1, 1, -1]], [[0, 0, 1, 1, 1, 0, 0]])
+    targets = detector_targets(labels, apart, ignore_unknown_things=ignore)
+    assert targets.semantic.tolist() == [[1, 2, 4, 4, 4, loose, -1]]
+    assert targets.instance.tolist() == [[0, 0, 1, 1, 1, 0, 0]]
+    assert targets.classes.tolist() == [1]
+
+
 def test_the_class_of_an_instance_is_that_of_most_of_its_known_pixels():
     labels = panoptic([[3, 3, 3, 1, 1, -1, -1, -1, -1]], [[7, 7, 7, 7, 7, 7, 7, 7, 0]])
     targets = detector_targets(labels, CLASSES)

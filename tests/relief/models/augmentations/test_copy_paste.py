@@ -3,7 +3,13 @@ import torch
 
 from relief.models.augmentations.copy_paste import CopyPaste, labelled_objects, novel_objects
 from relief.ops.instance_targets import instance_targets
-from relief.schema.training import THING_REGION, Detections, SegmenterPrediction, TrainingMoment
+from relief.schema.training import (
+    THING_REGION,
+    Detections,
+    DetectorClasses,
+    SegmenterPrediction,
+    TrainingMoment,
+)
 
 CLASS_SHADE = {2: 0.4, 5: 0.7, 9: 1.0}
 NEVER = TrainingMoment(step=0, predict=lambda image: pytest.fail("the network was asked"))
@@ -28,21 +34,38 @@ def batch():
     }  # fmt: skip
 
 
-def assert_consistent(pasted):
-    """Every object shows the shade of its class, and its semantic target is the things'."""
+def assert_consistent(pasted, told=None):
+    """Every object shows the shade of its class and has the semantic class of its own."""
     for index in range(2):
         instance, classes = pasted["instance"][index], pasted["classes"][index]
         assert instance[instance > 0].unique().tolist() == list(range(1, len(classes) + 1))
-        assert (pasted["semantic"][index][instance > 0] == THING_REGION).all()
+        if told is None:
+            assert (pasted["semantic"][index][instance > 0] == THING_REGION).all()
         targets = instance_targets(instance, classes)
         assert len(targets["masks"]) == len(classes)
         for mask, box, thing_class in zip(*list(targets.values()), strict=True):
+            if told is not None:
+                own = told.region_of_thing()[thing_class]
+                assert (pasted["semantic"][index][mask] == own).all()
             shade = torch.tensor(CLASS_SHADE[int(thing_class)])
             inner = pasted["image"][index, 0][mask]
             assert inner.median() == pytest.approx(shade.item(), abs=0.02)
             rows, columns = torch.nonzero(mask, as_tuple=True)
             expected = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
             assert box.tolist() == [int(side) for side in expected]
+
+
+def test_things_told_apart_keep_their_region():
+    told = DetectorClasses(things=tuple(range(10, 20)), stuff=(0, 1, 2, 3), apart=True)
+    given = batch()
+    for index, classes in enumerate(given["classes"]):
+        for number, thing_class in enumerate(classes.tolist(), start=1):
+            region = told.region_of_thing()[thing_class]
+            given["semantic"][index][given["instance"][index] == number] = region
+    moment = TrainingMoment(step=0, predict=NEVER.predict, classes=told)
+    for seed in range(5):
+        torch.manual_seed(seed)
+        assert_consistent(CopyPaste(min_side_px=8, start_up_steps=1)(given, moment), told)
 
 
 def test_every_object_has_the_class_of_its_pixels():
