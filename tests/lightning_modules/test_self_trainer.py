@@ -267,7 +267,7 @@ def test_classes_and_provenance_travel_on(stage2):
     model = self_trainer(stage2, semantic_threshold=ClassAdaptiveThreshold())
     fit(model, 2)
     checkpoint = saved(model)
-    assert checkpoint["classes"] == CLASSES
+    assert checkpoint["classes"] == {**CLASSES, "apart": False}
     assert checkpoint["label_classes"] == "cityscapes19"
     assert checkpoint["supervision"] == [
         "labels: by hand",

@@ -33,6 +33,13 @@ def test_what_others_use_of_a_checkpoint(tmp_path):
     assert not network.training
 
 
+def test_things_told_apart_have_regions_of_their_own(tmp_path):
+    classes = {"things": (4, 1), "stuff": (0, 2, 3), "apart": True}
+    weights = {"network.weight": torch.ones(5, 2), "network.bias": torch.zeros(5)}
+    path = written(tmp_path / "last.ckpt", classes=classes, state_dict=weights)
+    assert read_segmenter(path).build(lambda things, regions: nn.Linear(things, regions))
+
+
 def test_teacher_and_student(tmp_path):
     weight, counter = {"weight": torch.ones(3, 2)}, torch.tensor(3)
     state = {f"network.{name}": value for name, value in weight.items()}

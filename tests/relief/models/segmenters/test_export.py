@@ -15,14 +15,14 @@ from relief.schema.training import DetectorClasses
 @pytest.fixture
 def checkpoint(tmp_path):
     """A self-training: the student is all ones, the teacher all twos."""
-    shapes = {"weight": (3, 2), "bias": (3,)}
+    shapes = {"weight": (5, 2), "bias": (5,)}
     content = {
         "state_dict": {
             f"{network}.{name}": torch.full(shape, value)
             for network, value in (("network", 1.0), ("teacher", 2.0))
             for name, shape in shapes.items()
         },
-        "classes": {"things": (4, 1), "stuff": (0, 2, 3)},
+        "classes": {"things": (4, 1), "stuff": (0, 2, 3), "apart": True},
         "label_classes": "cityscapes19",
         "supervision": ["labels: ground truth"],
         "selection": "val ground truth (val/pq)",
@@ -37,7 +37,7 @@ def test_what_is_exported_reads_back(checkpoint, tmp_path, which, value):
     assert main(["--checkpoint", str(checkpoint), "--which", which, "--out", str(out)]) == 0
     assert load_file(out).keys() == {"weight", "bias"}
     read, original = read_segmenter(out), read_segmenter(checkpoint, which)
-    assert read.classes == original.classes == DetectorClasses((4, 1), (0, 2, 3))
+    assert read.classes == original.classes == DetectorClasses((4, 1), (0, 2, 3), apart=True)
     assert read.label_classes == "cityscapes19"
     assert read.supervision == original.supervision
     assert len(read.supervision) == 2
