@@ -45,6 +45,7 @@ class ThingRule:
     """
 
     statistic = staticmethod(front_share)
+    note = CHOSEN_ON
 
     def __init__(self, merge_fraction: float = 0.3) -> None:
         self.merge_fraction = merge_fraction
@@ -79,7 +80,7 @@ class ThingRule:
             "cut": cut,
             "values": value[merged.groups].tolist(),
             "images": statistics.images,
-            "notes": [CHOSEN_ON],
+            "notes": [self.note],
         }
         return _decision(is_thing, merged.groups, record)
 
@@ -95,6 +96,7 @@ class FreeStandingRule(ThingRule):
     """
 
     statistic = staticmethod(free_standing)
+    note = CHOSEN_ON.replace("train images", "train and val images")
 
 
 class PublishedThingRule(ThingRule):

@@ -46,6 +46,7 @@ def test_free_standing__what_has_things_before_it_is_none():
     assert house_too.tolist() == [False, False, True, True, True]
     things, _, record = FreeStandingRule(merge_fraction=0).decide(statistics, torch.eye(5))
     assert record["statistic"] == "free_standing"
+    assert record["notes"][0].endswith("train and val images")
     assert things.tolist() == [False, False, True, False, True]
 
 
