@@ -92,9 +92,7 @@ class TrainingBatch(TypedDict):
     """
 
     image: Tensor  # (B, 3, H, W) uint8 on the CPU; float32 in [0, 1] on the device; RGB
-    semantic: (
-        Tensor  # (B, H, W) int64 class of the semantic head (0 = things), -1 = ignored
-    )
+    semantic: Tensor  # (B, H, W) int64 class of the semantic head (0 = things), -1 = ignored
     instance: Tensor  # (B, H, W) int64: 0 = none, n = object n of the image
     classes: list[Tensor]  # per image (N,) int64 thing class of the objects 1..N
     key: list[str]
