@@ -290,6 +290,6 @@ def test_four_images_are_learned_by_heart(tmp_path):
         "fit", "--config", str(config), "--out", str(tmp_path / "out"),
         "--data.init_args.root", str(root), "--data.init_args.labels.init_args.root", str(root),
         "--trainer.max_steps", "200", "--trainer.val_check_interval", "200",
-        "--model.init_args.augmentations", "[]",
+        "--model.init_args.augmentations", "[]", "--data.init_args.batch_size", "4",
     ) == 0  # fmt: skip
     assert float(rows(tmp_path / "out")[-1]["val/pq"]) >= 75
