@@ -40,6 +40,16 @@ class LastCheckpoint(ModelCheckpoint):
         keep_previous(trainer, Path(filepath))
         super()._save_checkpoint(trainer, filepath)
 
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Keeps the step of the log that of the optimizer.
+
+        Lightning counts it apart; after some checkpoints it goes on one too high.
+        """
+        super().on_train_batch_start(trainer, pl_module, batch, batch_idx)
+        trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
+
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The end of the training is saved too, whatever its number."""
         super().on_train_end(trainer, pl_module)
