@@ -73,8 +73,7 @@ def joint_counts(
     code = predicted.reshape(-1)
     if num_predicted * num_true >= _INT32_END:
         code = code.to(torch.int64)
-    code = code * num_true
-    code += true.reshape(-1)
+    code = torch.add(true.reshape(-1), code, alpha=num_true)
     weights = None if pixels is None else pixels.to(torch.float64)  # sums are exact below 2^53
     counts = torch.bincount(code, weights, minlength=num_predicted * num_true).to(torch.int64)
     return counts.reshape(num_predicted, num_true)
