@@ -61,7 +61,9 @@ class SegmenterLabeler(Labeler):
 
         Raises:
             WeightsError: The checkpoint cannot be read or is of another network.
+            UsageError: The predictor cannot make maps of its classes.
         """
+        self.predictor.check(self.trained.classes)
         if not hasattr(self, "network"):
             self.network = self.trained.build(self.make_network)
 

@@ -84,7 +84,12 @@ class SegmenterTraining(pl.LightningModule):
         """Looks for what the training begins with: called in every process before anything else."""
 
     def prepare_measuring(self) -> None:
-        """Makes the metrics, once the classes and the networks are there."""
+        """Makes the metrics, once the classes and the networks are there.
+
+        Raises:
+            UsageError: The predictor cannot make maps of these classes.
+        """
+        self.predictor.check(self.classes)
         space: LabelSpace = cast(Any, self.trainer).datamodule.label_space
         for name in self.measured:
             self.quality[name] = MetricCollection(

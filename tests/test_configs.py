@@ -71,6 +71,27 @@ def test_label_recipes(config, without_weights):
     assert parsed.resolved_yaml()
 
 
+def network_and_predictor(config: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What decides whether a checkpoint fits; losses and what they skip do not."""
+    init = yaml.safe_load((ROOT / config).read_text())["model"]["init_args"]
+    network = init["network"]["init_args"]
+    for loss in ("drop_loss_iou", "semantic_loss_stride_px"):
+        network.pop(loss, None)
+    return network, init["predictor"]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "configs/train/sample_ground_truth.yaml",
+        "configs/train/sample_stage3.yaml",
+        "configs/label/sample_detector.yaml",
+    ],
+)
+def test_recipes_that_take_the_checkpoint_of_the_sample_have_its_network(config):
+    assert network_and_predictor(config) == network_and_predictor("configs/train/sample.yaml")
+
+
 @pytest.mark.parametrize("config", configs("train"))
 def test_train_recipes(config, without_weights):
     arguments = ["fit", "--config", config]

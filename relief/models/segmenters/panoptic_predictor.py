@@ -10,9 +10,16 @@ from torch import Tensor
 
 from relief.models.segmenters.test_time_augmentation import TestTimeAugmentation
 from relief.ops.panoptic_merge import merge_panoptic
+from relief.ops.region_merge import merge_regions, require_things_apart
 from relief.ops.resize import resize_image
 from relief.schema.geometry import scaled_size
-from relief.schema.training import DetectorClasses, Segmenter, SegmenterPrediction, ViewSegmenter
+from relief.schema.training import (
+    Detections,
+    DetectorClasses,
+    Segmenter,
+    SegmenterPrediction,
+    ViewSegmenter,
+)
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,9 @@ class PanopticPredictor:
         score_threshold: Detections with a lower score are left out.
         overlap_threshold: ... and those of which more than this share is already painted.
         stuff_area_px: Stuff with fewer pixels is left void; meant at 1024x2048.
+        things_from_regions: Objects are the thing regions of the semantic head, which detections
+            only part (`relief.ops.region_merge`); asks for classes with things apart. `False`:
+            objects are the detections, as published.
         views: What the network sees of an image instead of the image alone, as a
             `ViewSegmenter` can; `short_side_px` is that of their scale 1 unless they say their own.
     """
@@ -32,7 +42,17 @@ class PanopticPredictor:
     score_threshold: float = 0.5
     overlap_threshold: float = 0.5
     stuff_area_px: float = 4096
+    things_from_regions: bool = False
     views: TestTimeAugmentation | None = None
+
+    def check(self, classes: DetectorClasses) -> None:
+        """Refuses classes that a map cannot be made of, before any work.
+
+        Raises:
+            UsageError: Objects are to come from regions and things are not told apart.
+        """
+        if self.things_from_regions:
+            require_things_apart(classes)
 
     def __call__(
         self, network: Segmenter, classes: DetectorClasses, image: Tensor, size: tuple[int, int]
@@ -49,20 +69,27 @@ class PanopticPredictor:
             (B, *size, 2) int64 (category id of the labels, instance).
         """
         found = self._seen(network, image, size)
-        maps = [
-            merge_panoptic(
-                logits.argmax(dim=0),
+        pairs = zip(found["semantic_logits"].argmax(dim=1), found["detections"], strict=True)
+        return torch.stack([self._merged(*pair, classes) for pair in pairs])
+
+    def _merged(self, semantic: Tensor, detections: Detections, classes: DetectorClasses) -> Tensor:
+        if self.things_from_regions:
+            return merge_regions(
+                semantic,
                 detections,
                 classes,
                 score_threshold=self.score_threshold,
                 overlap_threshold=self.overlap_threshold,
-                stuff_area_px=self.stuff_area_px,
+                area_px=self.stuff_area_px,
             )
-            for logits, detections in zip(
-                found["semantic_logits"], found["detections"], strict=True
-            )
-        ]
-        return torch.stack(maps)
+        return merge_panoptic(
+            semantic,
+            detections,
+            classes,
+            score_threshold=self.score_threshold,
+            overlap_threshold=self.overlap_threshold,
+            stuff_area_px=self.stuff_area_px,
+        )
 
     def _seen(
         self, network: Segmenter, image: Tensor, size: tuple[int, int]

@@ -1,7 +1,9 @@
+import pytest
 import torch
 
 from relief.models.segmenters.panoptic_predictor import PanopticPredictor
 from relief.models.segmenters.test_time_augmentation import TestTimeAugmentation as Views
+from relief.schema.errors import UsageError
 from relief.schema.training import Detections, DetectorClasses, SegmenterPrediction
 
 CLASSES = DetectorClasses(things=(7,), stuff=(3, 5))
@@ -41,6 +43,19 @@ def test_the_thresholds_are_passed_on():
     limit_px = 33 * (1024 * 2048) / (32 * 64)  # one pixel more than there are of stuff 1
     small = PanopticPredictor(stuff_area_px=limit_px)(Seen(), CLASSES, image, (32, 64))
     assert small[..., 0].unique().tolist() == [-1, 3, 7]
+
+
+def test_objects_come_from_regions_where_asked_for():
+    image = torch.rand(1, 3, 64, 128)
+    apart = DetectorClasses(things=(7,), stuff=(3,), apart=True)  # class 2 is the region of things
+    predictor = PanopticPredictor(things_from_regions=True, stuff_area_px=4096)
+    (seen,) = predictor(Seen(), apart, image, (64, 128))
+    assert seen[..., 0].tolist() == [[3] * 128] * 60 + [[3] * 120 + [7] * 8] * 4
+    assert (seen[..., 1] == 1).sum() == 4 * 8
+    predictor.check(apart)
+    with pytest.raises(UsageError, match="things_apart"):
+        predictor.check(CLASSES)
+    PanopticPredictor().check(CLASSES)
 
 
 class SeenInSteps(Seen):
