@@ -102,10 +102,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.out) as name:
         weights_bytes = get_weights(Path(name))
         runs = label_at_both_geometries(Path(name), options.root.resolve(), options.split)
-    print(f"weights {weights_bytes / 2**30:.2f} GB, {torch.get_num_threads()} threads")
+    print(f"weights {weights_bytes / 2**30:.2f} GiB, {torch.get_num_threads()} threads")
     for geometry, run in runs.items():
         above = (run.peak_bytes - weights_bytes) / 2**30
-        print(f"{geometry:12s}exit {run.code}{run.seconds:9.1f} s{above:8.2f} GB above the weights")
+        print(f"{geometry:12s}exit {run.code}{run.seconds:9.1f} s{above:8.2f} GiB above the weights")
 
 
 if __name__ == "__main__":

@@ -160,8 +160,9 @@ class SelfTrainer(SegmenterTraining):
         """The images with what the teacher is sure of at this step."""
         score = self.rounds.score_at(self.global_step)
         seen = self.views(cast(ViewSegmenter, self.teacher), batch["image"])
+        predictor = replace(self.predictor, score_threshold=score)
         semantic, instance, classes = pseudo_targets(
-            seen, self.classes, self.semantic_threshold, score
+            seen, self.classes, self.semantic_threshold, predictor
         )
         told: dict[str, Any] = {
             "train/teacher_objects": sum(map(len, classes)) / len(classes),

@@ -70,9 +70,19 @@ class PanopticPredictor:
         """
         found = self._seen(network, image, size)
         pairs = zip(found["semantic_logits"].argmax(dim=1), found["detections"], strict=True)
-        return torch.stack([self._merged(*pair, classes) for pair in pairs])
+        return torch.stack([self.merge(*pair, classes) for pair in pairs])
 
-    def _merged(self, semantic: Tensor, detections: Detections, classes: DetectorClasses) -> Tensor:
+    def merge(self, semantic: Tensor, detections: Detections, classes: DetectorClasses) -> Tensor:
+        """One map of what was seen of one image.
+
+        Args:
+            semantic: (H, W) int64 classes of the semantic head.
+            detections: Objects of the image.
+            classes: The classes the network was trained for.
+
+        Returns:
+            (H, W, 2) int64 (category id of the labels, instance).
+        """
         if self.things_from_regions:
             return merge_regions(
                 semantic,

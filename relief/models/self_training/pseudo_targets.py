@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from relief.ops.panoptic_merge import merge_panoptic
+from relief.models.segmenters.panoptic_predictor import PanopticPredictor
 from relief.schema.label_spaces import VOID
 from relief.schema.training import DetectorClasses, SegmenterPrediction, SemanticThreshold
 
@@ -14,20 +14,18 @@ def pseudo_targets(
     prediction: SegmenterPrediction,
     classes: DetectorClasses,
     threshold: SemanticThreshold,
-    score_threshold: float = 0.7,
-    overlap_threshold: float = 0.5,
+    predictor: PanopticPredictor,
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
     """The confident part of a prediction in the terms of a `TrainingBatch`.
 
-    Objects are painted by falling score as in the panoptic map. The semantic map is the semantic
-    head's own, objects do not change it (as published).
+    Objects are those of the panoptic map. The semantic map is the semantic head's own, objects do
+    not change it (as published).
 
     Args:
         prediction: Of the teacher, B images; the softmax of its logits are the probabilities.
         classes: The classes it was trained for.
         threshold: Which pixels of the semantic map count.
-        score_threshold: Objects with a lower score are left out.
-        overlap_threshold: ... and those of which more than this share is already painted.
+        predictor: Makes the panoptic map, with the least score of an object.
 
     Returns:
         `semantic` (B, H, W) int64: 0 = things, j + 1 = stuff j, -1 = not sure; `instance`
@@ -38,13 +36,7 @@ def pseudo_targets(
     semantic = threshold(logits.softmax(dim=1))
     instances, its_classes = [], []
     for found, detections in zip(logits.argmax(dim=1), prediction["detections"], strict=True):
-        panoptic = merge_panoptic(
-            found,
-            detections,
-            classes,
-            score_threshold=score_threshold,
-            overlap_threshold=overlap_threshold,
-        )
+        panoptic = predictor.merge(found, detections, classes)
         instances.append(panoptic[..., 1])
         its_classes.append(_thing_classes(panoptic, classes))
     return semantic, torch.stack(instances), its_classes

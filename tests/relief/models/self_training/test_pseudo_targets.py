@@ -1,10 +1,12 @@
 import torch
 
+from relief.models.segmenters.panoptic_predictor import PanopticPredictor
 from relief.models.self_training.pseudo_targets import pseudo_targets
 from relief.models.self_training.semantic_thresholds import ShareOfMaximum
 from relief.schema.training import DetectorClasses, SegmenterPrediction
 
 CLASSES = DetectorClasses(things=(9, 2), stuff=(5, 7))
+SURE = PanopticPredictor(score_threshold=0.7)
 SIZE = (8, 12)
 
 
@@ -43,7 +45,7 @@ def prediction():
 
 
 def test_sure_objects_and_pixels_are_targets():
-    semantic, instance, classes = pseudo_targets(prediction(), CLASSES, ShareOfMaximum(0.5))
+    semantic, instance, classes = pseudo_targets(prediction(), CLASSES, ShareOfMaximum(0.5), SURE)
     expected = torch.ones(SIZE, dtype=torch.int64)
     expected[:, 6:] = 2
     expected[:, 6] = -1
@@ -60,16 +62,28 @@ def test_sure_objects_and_pixels_are_targets():
 
 
 def test_the_score_is_a_setting():
-    _, instance, classes = pseudo_targets(prediction(), CLASSES, ShareOfMaximum(), 0.65)
+    less = PanopticPredictor(score_threshold=0.65)
+    _, instance, classes = pseudo_targets(prediction(), CLASSES, ShareOfMaximum(), less)
     assert classes[0].tolist() == [0, 1, 1, 0]
     assert (instance[0, 5:8, 0:3] == 4).all()
-    _, instance, classes = pseudo_targets(prediction(), CLASSES, ShareOfMaximum(), 0.95)
+    more = PanopticPredictor(score_threshold=0.95)
+    _, instance, classes = pseudo_targets(prediction(), CLASSES, ShareOfMaximum(), more)
     assert not instance.any()
     assert [len(one) for one in classes] == [0, 0]
 
 
 def test_without_things_there_are_no_objects():
     nothing = SegmenterPrediction(semantic_logits=logits()[:1], detections=[objects()])
-    _, instance, classes = pseudo_targets(nothing, DetectorClasses((), (5, 7)), ShareOfMaximum())
+    classes = DetectorClasses((), (5, 7))
+    _, instance, classes = pseudo_targets(nothing, classes, ShareOfMaximum(), SURE)
     assert not instance.any()
     assert classes[0].tolist() == []
+
+
+def test_objects_are_those_that_the_predictor_makes():
+    """The road is a thing here: one region of it, no detection needed."""
+    apart = DetectorClasses(things=(9,), stuff=(5,), apart=True)
+    predictor = PanopticPredictor(things_from_regions=True)
+    _, instance, classes = pseudo_targets(prediction(), apart, ShareOfMaximum(), predictor)
+    assert [one.tolist() for one in classes] == [[0], [0]]
+    assert torch.equal(instance[1] == 1, logits()[1].argmax(dim=0) == 2)
