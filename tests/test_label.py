@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 from safetensors import safe_open
 
@@ -117,6 +118,18 @@ def test_missing_depth_fails_that_image_only(tiny_cityscapes, tmp_path, capsys):
     assert run_label(tiny_cityscapes, tmp_path / "out") == 1
     assert "depth is missing" in capsys.readouterr().err
     assert len(LabelStore(tmp_path / "out").keys) == 2
+
+
+def test_depth_that_is_unknown_where_it_is_nan_labels_and_goes_on(tiny_cityscapes, tmp_path):
+    out, options = tmp_path / "out", ("--data.init_args.depth.init_args.invalid_value", ".nan")
+    for path in (tiny_cityscapes / "depth").rglob("*.npy"):
+        depth = np.load(path)
+        depth[0, 0] = np.nan
+        np.save(path, depth)
+    assert run_label(tiny_cityscapes, out, *options) == 0
+    before = label_bytes(out)
+    assert run_label(tiny_cityscapes, out, *options) == 0
+    assert label_bytes(out) == before
 
 
 def test_oracle_classes_are_declared(tiny_cityscapes, tmp_path):

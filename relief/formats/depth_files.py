@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -9,10 +10,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
-from scipy import ndimage
 from torch import Tensor
 
+from relief.formats.depth_values import are, filled, stored_values
 from relief.schema.errors import ReadError
 
 SUFFIXES = (".npy", ".png")
@@ -32,7 +32,8 @@ class FolderDepth:
         root: The folder of the depth files. Not read here.
         normalise: `min_max` stretches each map to [0, 1]; `None` refuses maps outside [0, 1].
         inverse: The files hold inverse depth or disparity (large = near): 1 - min-max of each map.
-        invalid_value: This value means "unknown" and takes the value of the nearest known pixel.
+        invalid_value: This value, as the file stores it (such as 65535 in a 16-bit `.png`, or
+            `.nan`), means "unknown" and takes the value of the nearest known pixel.
         stem_suffixes: What may follow the key in a file name.
         supervision: How the depth was learned, for the manifest; files do not tell.
     """
@@ -91,19 +92,20 @@ class FolderDepth:
             ReadError: Unreadable, not one (h, w) map of numbers, NaN or infinite, or outside
                 [0, 1] without `normalise`.
         """
-        values = _values(path)
+        values, one = stored_values(path)
         if self.invalid_value is not None:
-            values = _filled(values, values == self.invalid_value, path)
+            values = filled(values, are(values, self.invalid_value), path)
         if not np.isfinite(values).all():
             msg = f"depth holds NaN or infinite values: {path}. Make the file again."
             raise ReadError(msg)
-        return torch.from_numpy(self._relative(values, path).astype(np.float32))[None]
+        scaled = values.astype(np.float64) / one
+        return torch.from_numpy(self._relative(scaled, path).astype(np.float32))[None]
 
     def invalid_share(self, path: str) -> float:
         """The share of a file's pixels that `read` fills from their neighbours, 0..1."""
         if self.invalid_value is None:
             return 0.0
-        return float(np.mean(_values(path) == self.invalid_value))
+        return float(np.mean(are(stored_values(path)[0], self.invalid_value)))
 
     def _relative(self, values: NDArray[Any], path: str) -> NDArray[Any]:
         low, high = float(values.min()), float(values.max())
@@ -112,6 +114,12 @@ class FolderDepth:
             msg = (
                 f"depth outside [0, 1]: {path} ({low:.4g} to {high:.4g}). "
                 "Set normalise: min_max, or inverse: true where large means near."
+            )
+            raise ReadError(msg)
+        if not math.isfinite(high - low):
+            msg = (
+                f"depth spans more than a number can hold: {path} ({low:.4g} to {high:.4g}). "
+                "Make the file again, or set invalid_value."
             )
             raise ReadError(msg)
         if high - low < _MIN_RANGE:
@@ -160,56 +168,3 @@ def check_aspect(depth: Tensor, image_size: tuple[int, int], path: str = "") -> 
             f"{image_size[0]}x{image_size[1]}). Give the depth of the whole image."
         )
         raise ReadError(msg)
-
-
-def _values(path: str) -> NDArray[Any]:
-    """The file's numbers, float64 (h, w); integers of a picture scaled to [0, 1]."""
-    values = _picture(path) if path.endswith(".png") else _array(path)
-    squeezed = values.reshape(values.shape[-2:]) if _is_stack_of_one(values) else values
-    if squeezed.ndim != 2 or squeezed.size == 0:
-        shape = "x".join(map(str, values.shape))
-        msg = f"depth must be one height x width map: {path} (is {shape}). Make the file again."
-        raise ReadError(msg)
-    return squeezed.astype(np.float64)
-
-
-def _is_stack_of_one(values: NDArray[Any]) -> bool:
-    return values.ndim > 2 and all(length == 1 for length in values.shape[:-2])
-
-
-def _array(path: str) -> NDArray[Any]:
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        msg = f"cannot read depth: {path} (not a readable .npy file). Make the file again."
-        raise ReadError(msg) from error
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf":
-        msg = f"depth must be an array of numbers: {path}. Make the file again."
-        raise ReadError(msg)
-    return values
-
-
-def _picture(path: str) -> NDArray[Any]:
-    try:
-        with Image.open(path) as picture:
-            values = np.asarray(picture)
-            mode = picture.mode
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        msg = f"cannot read depth: {path} (not a readable .png file). Make the file again."
-        raise ReadError(msg) from error
-    if mode not in {"L", "I;16", "I;16B", "I"}:
-        msg = f"depth must be a gray 8- or 16-bit .png: {path} (is {mode}). Make the file again."
-        raise ReadError(msg)
-    return values / (255.0 if mode == "L" else 65535.0)
-
-
-def _filled(values: NDArray[Any], is_unknown: NDArray[Any], path: str) -> NDArray[Any]:
-    if is_unknown.all():
-        msg = f"depth is unknown at every pixel: {path}. Make the file again."
-        raise ReadError(msg)
-    if not is_unknown.any():
-        return values
-    nearest = ndimage.distance_transform_edt(
-        is_unknown, return_distances=False, return_indices=True
-    )
-    return values[tuple(nearest)]

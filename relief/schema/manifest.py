@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -111,8 +112,12 @@ class Manifest:
         return dataclasses.replace(self, images={**self.images, **statuses})
 
     def to_json(self) -> str:
-        """Sorted JSON with a newline at the end; equal manifests give equal bytes."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True, indent=1)
+        """Sorted JSON with a newline at the end; equal manifests give equal bytes.
+
+        NaN and infinite numbers become their names: JSON has none, and NaN equals nothing.
+        """
+        values = _without_nan(dataclasses.asdict(self))
+        text = json.dumps(values, sort_keys=True, indent=1, allow_nan=False)
         return _NUMBER_LIST.sub(_on_one_line, text) + "\n"
 
     @classmethod
@@ -157,6 +162,14 @@ def differences(old: Manifest, new: Manifest) -> list[str]:
         f"{name}={_shown(before, name)}, this run has {name}={_shown(after, name)}"
         for name in changed
     ]
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nan(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(inner) for inner in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _on_one_line(numbers: re.Match[str]) -> str:

@@ -153,6 +153,35 @@ def test_cityscapes_disparity_is_filled_and_turned_round(tmp_path):
     assert reader.invalid_share(path) == 5 / 8
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "unknown"),
+    [
+        ("a.png", np.array([[65535, 13107], [65535, 52428]], np.uint16), 65535),
+        ("a.png", np.array([[0, 51], [0, 204]], np.uint8), 0),
+        ("a.npy", np.array([[np.nan, 0.2], [np.nan, 0.8]]), float("nan")),
+        ("a.npy", np.array([[np.inf, 0.2], [np.inf, 0.8]]), float("inf")),
+        ("a.npy", np.array([[-999.9, 0.2], [-999.9, 0.8]], np.float32), -999.9),
+    ],
+)
+def test_unknown_is_what_the_file_stores(tmp_path, name, values, unknown):
+    path = save(tmp_path / name, values)
+    reader = FolderDepth(tmp_path, invalid_value=unknown)
+    assert torch.allclose(reader.read(path), torch.tensor([[[0.2, 0.2], [0.8, 0.8]]]))
+    assert reader.invalid_share(path) == 0.5
+
+
+def test_the_largest_number_of_a_picture_is_known_unless_said_otherwise(tmp_path):
+    path = save(tmp_path / "a.png", np.array([[65535, 13107]], np.uint16))
+    depth = FolderDepth(tmp_path, invalid_value=1.0).read(path)
+    assert torch.allclose(depth, torch.tensor([[[1.0, 0.2]]]))
+
+
+def test_a_range_that_no_number_holds_is_refused(tmp_path):
+    path = save(tmp_path / "a.npy", np.array([[1.0, 1e308], [-1e308, 3.0]]))
+    assert "set invalid_value" in refusal(FolderDepth(tmp_path, normalise="min_max"), path)
+    assert "set invalid_value" in refusal(FolderDepth(tmp_path, inverse=True), path)
+
+
 def test_disparity_without_a_known_pixel_is_refused(tmp_path):
     path = save(tmp_path / "a_disparity.png", np.zeros((2, 2), np.uint16))
     assert "unknown at every pixel" in refusal(CityscapesDisparity(tmp_path), path)

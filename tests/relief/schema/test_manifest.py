@@ -69,6 +69,17 @@ def test_images_and_what_is_not_known_yet_make_no_difference() -> None:
     ]
 
 
+def test_what_is_no_number_is_the_same_again_and_stays_json() -> None:
+    one, two = (
+        dataclasses.replace(MANIFEST, parts={"depth": {"invalid_value": float("nan")}, "n": [1.5]})
+        for _ in range(2)
+    )
+    assert differences(one, two) == []
+    read = json.loads(one.to_json(), parse_constant=pytest.fail)
+    assert read["parts"] == {"depth": {"invalid_value": "nan"}, "n": [1.5]}
+    assert differences(Manifest.from_json(one.to_json()), two) == []
+
+
 def test_long_values_are_cut() -> None:
     one, two = (dataclasses.replace(MANIFEST, numbers={"n": letter * 500}) for letter in "xy")
     (line,) = differences(one, two)
