@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from typing import Any
 
 import timm
@@ -11,21 +9,27 @@ import torch
 from torch import Tensor, nn
 
 from relief.models.backbones.provenance import Provenance, no_weights
-from relief.models.weight_files import fill, load_state_dict, sha256_of
+from relief.models.backbones.timm_weights import fill_vit
+from relief.models.weight_files import load_state_dict, sha256_of
 from relief.schema.errors import UsageError, WeightsError
+
+UNKNOWN_SUPERVISION = "unknown: the option supervision does not say which labels taught the weights"
+_NOT_A_VIT = (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError)
 
 
 class TimmViT(nn.Module):
     """The last patch tokens, after the final norm, of a model by timm's name.
 
     Nothing is downloaded. Files as the authors published them are translated by timm where it
-    knows how. Positions are resampled as timm does, which for DINOv2 differs slightly from the
-    authors' own way: `DINOv2` is exact.
+    knows how. Positions are resampled as timm does, which for DINO and DINOv2 differs slightly from
+    the authors' own way: `DINOv2` is exact.
 
     Args:
         model: Such as `vit_small_patch8_224.dino` or `vit_base_patch16_dinov3`.
         weights: A state dict on disk; read in `setup`.
-        supervision: Labels the weights depended on, a sentence; `None` for self-supervised ones.
+        supervision: Which labels the weights depended on, one sentence for the manifest. `None` or
+            empty states that they are self-supervised: names do not tell, so that without this
+            argument the manifest says that it is unknown.
         random_seed: Random values instead of `weights`, for comparison.
 
     Attributes:
@@ -37,7 +41,7 @@ class TimmViT(nn.Module):
         self,
         model: str,
         weights: str | None = None,
-        supervision: str | None = None,
+        supervision: str | None = UNKNOWN_SUPERVISION,
         random_seed: int | None = None,
     ) -> None:
         super().__init__()
@@ -68,11 +72,10 @@ class TimmViT(nn.Module):
             raise WeightsError(msg)
         vit = _build(self.model, self.random_seed or 0)
         if self.weights is not None:
-            tensors = _translate(vit)(load_state_dict(self.weights))
-            fill(vit, tensors, source=self.weights, ignored=("mask_token",))
+            fill_vit(vit, load_state_dict(self.weights), model=self.model, source=self.weights)
             self._provenance["weights"] = {"features": sha256_of(self.weights)}
-        if self.supervision is not None:
-            self._provenance["supervision"] = (self.supervision,)
+            if self.supervision:
+                self._provenance["supervision"] = (self.supervision,)
         self.vit = vit.to(self.mean.device).requires_grad_(False).eval()
         self.dim = vit.num_features
         self.patch_px = vit.patch_embed.patch_size[0]
@@ -81,7 +84,7 @@ class TimmViT(nn.Module):
 
     @property
     def provenance(self) -> Provenance:
-        """Hash and supervision of the weights; empty before `setup`."""
+        """Hash and supervision of the weights; empty before `setup` and for random values."""
         return self._provenance
 
     def forward(self, image: Tensor) -> Tensor:
@@ -108,26 +111,34 @@ class TimmViT(nn.Module):
 
 def _build(model: str, seed: int) -> Any:
     """A model with random weights that takes images of any size."""
+    try:
+        with torch.device("meta"):
+            _check_tokens(_create(model))
+    except _NOT_A_VIT as error:
+        msg = f"not a vision transformer of timm: {model}. See timm.list_models('vit*')."
+        raise UsageError(msg) from error
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        try:
-            vit = timm.create_model(
-                model, pretrained=False, num_classes=0, global_pool="", dynamic_img_size=True
-            )
-        except (RuntimeError, TypeError) as error:
-            msg = f"not a vision transformer of timm: {model}. See timm.list_models('vit*')."
-            raise UsageError(msg) from error
-    return vit
+        return _create(model)
 
 
-def _translate(vit: nn.Module) -> Callable[[dict[str, Tensor]], dict[str, Tensor]]:
-    """The translation of published names, which timm keeps beside the class of the network."""
-    translate = getattr(sys.modules[type(vit).__module__], "checkpoint_filter_fn", None)
+def _create(model: str) -> Any:
+    return timm.create_model(
+        model, pretrained=False, num_classes=0, global_pool="", dynamic_img_size=True
+    )
 
-    def without_heads(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        named = translate(tensors, vit) if translate is not None else tensors
-        own = vit.state_dict()
-        heads = ("head.", "fc_norm.", "head_dist.", "norm_fc.")
-        return {n: t for n, t in named.items() if n in own or not n.startswith(heads)}
 
-    return without_heads
+def _check_tokens(vit: Any) -> None:
+    """Whether 2 x 3 square patches give six tokens behind the prefix; costs nothing on `meta`.
+
+    Names do not tell: Swin and hybrids are called transformers too and give another grid.
+
+    Raises:
+        ValueError: They give something else, or what networks raise that are called in vain.
+    """
+    rows_px, columns_px = vit.patch_embed.patch_size
+    tokens = vit.eval().forward_features(torch.zeros(1, 3, 2 * rows_px, 3 * columns_px))
+    expected = (1, vit.num_prefix_tokens + 6, vit.num_features)
+    if rows_px != columns_px or tokens.shape != expected:
+        msg = f"Expected tokens of shape {expected}, got {tuple(tokens.shape)}."
+        raise ValueError(msg)

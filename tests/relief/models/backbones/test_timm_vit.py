@@ -2,7 +2,7 @@ import pytest
 import timm
 import torch
 
-from relief.models.backbones.timm_vit import TimmViT
+from relief.models.backbones.timm_vit import UNKNOWN_SUPERVISION, TimmViT
 from relief.models.weight_files import sha256_of
 from relief.schema.errors import UsageError, WeightsError
 from relief.schema.parts import Backbone
@@ -70,13 +70,57 @@ def test_what_is_wrong_is_said(weights, tmp_path):
         TimmViT("test_vit").setup()
     with pytest.raises(UsageError, match="not a vision transformer of timm: vit_none"):
         TimmViT("vit_none", random_seed=0).setup()
-    with pytest.raises(UsageError, match="not a vision transformer of timm: test_resnet"):
-        TimmViT("test_resnet", random_seed=0).setup()
     with pytest.raises(WeightsError, match=r"cannot load weights: .*test_vit\.pth"):
         TimmViT("test_vit2", weights[0]).setup()
 
 
-def test_supervision_is_passed_on(weights):
-    backbone = TimmViT("test_vit", weights[0], supervision="ImageNet labels")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "test_resnet",
+        "swin_tiny_patch4_window7_224",  # a grid, no tokens
+        "deit_tiny_distilled_patch16_224",  # two class tokens, of which its head wants both
+        "vit_tiny_r_s16_p8_224",  # patches of a map of a convolutional network
+        "vitamin_small_224",
+    ],
+)
+def test_other_networks_are_told_in_a_line(name):
+    with pytest.raises(UsageError, match=f"not a vision transformer of timm: {name}\\. See"):
+        TimmViT(name, random_seed=0).setup()
+
+
+@pytest.mark.parametrize(
+    ("name", "patch_px", "dim"),
+    [
+        ("vit_small_patch8_224.dino", 8, 384),
+        ("vit_base_patch8_224.dino", 8, 768),
+        ("vit_giant_patch14_dinov2", 14, 1536),
+        ("vit_large_patch14_reg4_dinov2", 14, 1024),
+        ("vit_7b_patch16_dinov3", 16, 4096),
+    ],
+)
+def test_published_names_are_networks_of_timm(name, patch_px, dim):
+    with torch.device("meta"):
+        backbone = TimmViT(name, random_seed=0)
+        backbone.setup()
+        features = backbone(torch.zeros(1, 3, 2 * patch_px, 3 * patch_px))
+    assert features.shape == (1, dim, 2, 3)
+    assert (backbone.patch_px, backbone.dim) == (patch_px, dim)
+
+
+def test_supervision_is_unknown_unless_it_is_told(weights):
+    def told(**given):
+        backbone = TimmViT("test_vit", weights[0], **given)
+        backbone.setup()
+        return backbone.provenance["supervision"]
+
+    assert told() == (UNKNOWN_SUPERVISION,)
+    assert UNKNOWN_SUPERVISION.startswith("unknown: ")
+    assert told(supervision="ImageNet labels") == ("ImageNet labels",)
+    assert told(supervision=None) == told(supervision="") == ()
+
+
+def test_random_values_learned_nothing():
+    backbone = TimmViT("test_vit", random_seed=0)
     backbone.setup()
-    assert backbone.provenance["supervision"] == ("ImageNet labels",)
+    assert backbone.provenance == {"weights": {}, "supervision": (), "notes": ()}
