@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from relief.models.backbones.provenance import Provenance
+from relief.models.depth.refused_images import ORDINARY_PX, depth_or_refusal
 from relief.models.weight_files import sha256_of
 from relief.ops.relative_depth import relative_at
 from relief.schema.errors import UsageError, WeightsError
 
-CONFIG_FILES = ("config.json", "preprocessor_config.json")
+# Of the last two, older and newer versions of the library write one.
+CONFIG_FILES = ("config.json", "preprocessor_config.json", "processor_config.json")
 # Whether a family's values, after its own post-processing, are large where it is near.
 IS_INVERSE = {"dpt": True, "zoedepth": False, "depth_pro": False, "glpn": False}
 
@@ -27,8 +29,9 @@ class TransformersDepth(nn.Module):
     turns inverse depth into metres. Nothing is downloaded here.
 
     Args:
-        model: A folder with `config.json`, `preprocessor_config.json` and `.safetensors`, or the id
-            of a model that is already in the library's cache.
+        model: A folder with `config.json`, `preprocessor_config.json` (or `processor_config.json`)
+            and `.safetensors`, or the id of a model that is already in the library's cache. Python
+            files in it are never run.
         inverse: Whether the model's values are large where it is near; then 1 - min-max. `None`
             takes what is known of the model's family.
         max_depth_m: Metric depth beyond this counts as this far, so that an open sky does not
@@ -56,7 +59,7 @@ class TransformersDepth(nn.Module):
         """Loads the model once, from local files only.
 
         Raises:
-            WeightsError: Files are missing, damaged or of another model.
+            WeightsError: Files are missing, damaged, of another model, or need code to be run.
             UsageError: The library is missing, or the family is unknown and `inverse` not set.
         """
         if self.model is not None:
@@ -66,7 +69,8 @@ class TransformersDepth(nn.Module):
         self.eval().requires_grad_(False)
         if self.inverse is None:
             self.inverse = self._known_direction()
-        files = [folder / name for name in CONFIG_FILES] + sorted(folder.glob("*.safetensors"))
+        files = [path for name in CONFIG_FILES if (path := folder / name).is_file()]
+        files += sorted(folder.glob("*.safetensors"))
         self._hashes = {file.name: sha256_of(file) for file in files}
 
     @property
@@ -100,13 +104,21 @@ class TransformersDepth(nn.Module):
 
         Returns:
             (B, 1, *size) float32: metres, or inverse depth without a unit where `inverse`.
+
+        Raises:
+            ReadError: The network cannot take an image of this size.
         """
         if self.model is None:
             raise RuntimeError("Expected the weights to be loaded. Call `setup()` first.")
-        return torch.stack([self._values(one, size) for one in image])[:, None]
+        values = [depth_or_refusal(partial(self._values, size=size), one) for one in image]
+        return torch.stack(values)[:, None]
 
     def relative_depth(self, image: Tensor, size: tuple[int, int]) -> Tensor:
-        """(B, 3, H, W) float32 in [0, 1] -> (B, 1, *size) float32 in [0, 1], 0 near, 1 far."""
+        """(B, 3, H, W) float32 in [0, 1] -> (B, 1, *size) float32 in [0, 1], 0 near, 1 far.
+
+        Raises:
+            ReadError: As `forward`.
+        """
         values = self(image, size)
         if self.max_depth_m is not None and not self.inverse:
             values = values.clamp(max=self.max_depth_m)
@@ -146,19 +158,22 @@ class TransformersDepth(nn.Module):
             msg = "transformers is not installed: depth model. pip install transformers."
             raise UsageError(msg) from error
         logging.disable_progress_bar()
+        # Without the last one the library asks at the terminal whether to run a folder's code.
+        local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         try:
             model, info = AutoModelForDepthEstimation.from_pretrained(
                 folder,
-                local_files_only=True,
                 use_safetensors=True,
                 dtype=torch.float32,
                 output_loading_info=True,
+                **local,
             )
-            processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            msg = f"cannot load weights: {self.path} ({lines[0][:120]}). Download it again."
-            raise WeightsError(msg) from error
+            processor = AutoImageProcessor.from_pretrained(folder, **local)
+            processor(images=torch.zeros(3, ORDINARY_PX, ORDINARY_PX), return_tensors="pt")
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever a wrong value in a .json happens to break
+            raise self._unusable(error) from error
         missing = sorted(info["missing_keys"]) + sorted(map(str, info["mismatched_keys"]))
         if missing:
             msg = (
@@ -167,6 +182,14 @@ class TransformersDepth(nn.Module):
             )
             raise WeightsError(msg)
         return model, processor
+
+    def _unusable(self, error: Exception) -> WeightsError:
+        text = " ".join(str(error).split()) or type(error).__name__
+        if "trust_remote_code" in text:
+            what, remedy = "needs code of its own", "Name a model that transformers knows"
+        else:
+            what, remedy = text[:120], "Download it again"
+        return WeightsError(f"cannot load weights: {self.path} ({what}). {remedy}.")
 
     def _known_direction(self) -> bool:
         assert self.model is not None

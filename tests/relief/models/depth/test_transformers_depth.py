@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from relief.models.depth.transformers_depth import TransformersDepth
-from relief.schema.errors import UsageError, WeightsError
+from relief.schema.errors import ReadError, UsageError, WeightsError
 from relief.schema.parts import DepthModel
 
 transformers = pytest.importorskip("transformers")
@@ -143,17 +144,21 @@ def test_every_family_gives_relative_depth(folders, image, name, inverse):
     assert torch.equal(depth[1:], model.relative_depth(image[1:], (48, 72)))
 
 
-def test_values_are_those_of_the_librarys_own_pipeline(folders, image):
+@pytest.mark.parametrize("name", ["depth_anything", "metric", "zoedepth", "depth_pro"])
+@pytest.mark.parametrize("size", [(60, 90), (97, 61)])
+def test_values_are_those_of_the_librarys_own_pipeline(folders, name, size):
     """The judge: the library's pipeline, on the same picture."""
-    from PIL import Image
-
-    folder = folders["depth_anything"]
+    generator = torch.Generator().manual_seed(1)
+    coarse = torch.rand(1, 3, 5, 7, generator=generator)
+    image = F.interpolate(coarse, size, mode="bilinear").clamp(0, 1)
     picture = Image.fromarray((image[0] * 255).round().byte().permute(1, 2, 0).numpy())
-    pipeline = transformers.pipeline("depth-estimation", model=str(folder), device="cpu")
-    judge = pipeline(picture)["predicted_depth"]
-    model = TransformersDepth(folder)
+    pipeline = transformers.pipeline("depth-estimation", model=str(folders[name]), device="cpu")
+    judge = pipeline(picture)["predicted_depth"].reshape(size)
+    model = TransformersDepth(folders[name])
     model.setup()
-    assert torch.allclose(model(image[:1], (60, 90))[0, 0], judge.reshape(60, 90), atol=1e-4)
+    values = model(image, size)[0, 0]
+    assert values.std() > 1e-3 * values.abs().mean()
+    torch.testing.assert_close(values, judge, rtol=1e-4, atol=1e-4)
 
 
 def test_direction_can_be_set(folders, image):
@@ -184,6 +189,56 @@ def test_description_names_hashes_and_no_paths(folders):
     assert model.provenance["notes"] == ("depth is 1 - minmax of inverse depth",)
 
 
+@pytest.mark.parametrize("name", ["depth_anything", "metric", "zoedepth"])
+@pytest.mark.parametrize("size", [(10, 400), (400, 10)])
+def test_a_strip_is_refused_alone(folders, image, name, size):
+    model = TransformersDepth(folders[name])
+    model.setup()
+    strip = torch.rand(1, 3, *size)
+    with pytest.raises(ReadError, match=f"cannot take the image: {size[0]}x{size[1]} px") as caught:
+        model.relative_depth(strip, size)
+    assert "\n" not in str(caught.value)
+    assert model.relative_depth(image, (48, 72)).max() == 1
+
+
+def dpt(folder: Path) -> None:
+    config = transformers.DPTConfig(
+        **VIT,
+        image_size=64,
+        patch_size=16,
+        is_hybrid=False,
+        backbone_out_indices=[0, 1, 2, 3],
+        neck_hidden_sizes=[16, 16, 16, 16],
+        fusion_hidden_size=16,
+        reassemble_factors=[4, 2, 1, 0.5],
+    )
+    save(transformers.DPTForDepthEstimation(config), folder)
+    transformers.DPTImageProcessor(size={"height": 64, "width": 64}).save_pretrained(folder)
+
+
+def glpn(folder: Path) -> None:
+    config = transformers.GLPNConfig(
+        hidden_sizes=[8, 8, 16, 16],
+        depths=[1, 1, 1, 1],
+        num_attention_heads=[1, 1, 2, 2],
+        decoder_hidden_size=16,
+    )
+    save(transformers.GLPNForDepthEstimation(config), folder)
+    transformers.GLPNImageProcessor().save_pretrained(folder)
+
+
+@pytest.mark.parametrize(("make", "inverse"), [(dpt, True), (glpn, False)])
+def test_older_families_are_turned_so_that_near_is_zero(tmp_path, image, make, inverse):
+    """MiDaS' DPT learned disparity, GLPN metres."""
+    make(tmp_path)
+    model = TransformersDepth(tmp_path)
+    model.setup()
+    values, depth = model(image[:1], (48, 72)), model.relative_depth(image[:1], (48, 72))
+    nearest = values.argmax() if inverse else values.argmin()
+    assert depth.flatten()[nearest] == 0
+    assert values.std() > 0
+
+
 def refusal(folder: Path) -> str:
     with pytest.raises(WeightsError) as caught:
         TransformersDepth(folder).setup()
@@ -206,6 +261,55 @@ def test_missing_and_damaged_files_are_told_in_a_line(tmp_path):
     refusal(tmp_path)
     weights.unlink()
     refusal(tmp_path)
+
+
+def test_newer_folders_have_a_processor_config(tmp_path):
+    depth_anything(tmp_path)
+    old = tmp_path / "preprocessor_config.json"
+    new = tmp_path / "processor_config.json"
+    new.write_text(json.dumps({"image_processor": json.loads(old.read_text())}))
+    old.unlink()
+    model = TransformersDepth(tmp_path)
+    model.setup()
+    files = {"config.json", "processor_config.json", "model.safetensors"}
+    assert set(model.provenance["weights"]) == files
+    new.unlink()
+    refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "value"),
+    [
+        ("config.json", "fusion_hidden_size", "x"),
+        ("config.json", "neck_hidden_sizes", None),
+        ("config.json", "backbone_config", [1]),
+        ("preprocessor_config.json", "size", "x"),
+        ("preprocessor_config.json", "image_mean", ["a", "b", "c"]),
+    ],
+)
+def test_values_of_another_type_are_told_in_a_line(tmp_path, file, name, value):
+    depth_anything(tmp_path)
+    path = tmp_path / file
+    path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
+    assert f"cannot load weights: {tmp_path} (" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["config.json", "preprocessor_config.json"])
+def test_code_in_the_folder_is_never_run(tmp_path, monkeypatch, file):
+    """Not even for somebody who says yes to whatever the library asks."""
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    depth_anything(tmp_path)
+    trace = tmp_path / "it_ran"
+    (tmp_path / "own.py").write_text(f"open({str(trace)!r}, 'w')\n")
+    path = tmp_path / file
+    own = {
+        "config.json": {"AutoConfig": "own.C", "AutoModelForDepthEstimation": "own.M"},
+        "preprocessor_config.json": {"AutoImageProcessor": "own.P"},
+    }
+    values = {"model_type": "own", "image_processor_type": "OwnProcessor", "auto_map": own[file]}
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+    assert "needs code of its own" in refusal(tmp_path)
+    assert not trace.exists()
 
 
 def test_unknown_family_asks_for_the_direction(folders):
