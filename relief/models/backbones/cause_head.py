@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from relief.models.backbones.dinov2_body import needed
 from relief.models.weight_files import fill
+from relief.schema.errors import WeightsError
 
 PREFIX = "head_ema."
 # What else the published file holds: the student that the mean head was averaged from, the
@@ -57,6 +58,7 @@ class CauseHead(nn.Module):
         state_dict: Of the whole published module; `head_ema.*` is used.
         codebook: (codes, width).
         source: The file of which errors speak.
+        codebook_source: The file of the codebook, where it is another.
 
     Raises:
         WeightsError: A tensor is missing, unknown, or of another shape.
@@ -67,12 +69,20 @@ class CauseHead(nn.Module):
         state_dict: Mapping[str, Tensor],
         codebook: Tensor,
         source: Path | str = "segment",
+        codebook_source: Path | str | None = None,
     ) -> None:
         super().__init__()
-        queries, width = needed(state_dict, f"{PREFIX}query_pos", source).shape
-        hidden = needed(state_dict, f"{PREFIX}tr.linear1.weight", source).shape[0]
-        self.dim = needed(state_dict, f"{PREFIX}tr.f1.weight", source).shape[0]
+        queries, width = needed(state_dict, f"{PREFIX}query_pos", source, ndim=2).shape
+        hidden = needed(state_dict, f"{PREFIX}tr.linear1.weight", source, ndim=2).shape[0]
+        self.dim = needed(state_dict, f"{PREFIX}tr.f1.weight", source, ndim=4).shape[0]
+        codebook = needed({"codebook": codebook}, "codebook", codebook_source or source, ndim=2)
         self.grid = round(queries**0.5)
+        if self.grid**2 != queries:
+            msg = (
+                f"cannot load weights: {source} ({PREFIX}query_pos has {queries} places, which "
+                "are no square). Give the file of this network."
+            )
+            raise WeightsError(msg)
         self.query_pos = nn.Parameter(torch.empty(queries, width))
         self.tr = QueryDecoder(width, hidden, self.dim)
         fill(

@@ -103,7 +103,7 @@ class CauseTR(nn.Module):
         tensors = load_state_dict(self.weights)
         if self.random_seed is not None:
             tensors = random_like(tensors, self.random_seed)
-        self.build(*split_state_dict(tensors, self.weights), source=self.weights)
+        self.build(*split_state_dict(tensors, self.weights), sources=(self.weights,) * 3)
         about = about_of(self.weights)
         self._provenance = {
             "weights": {"features": sha256_of(self.weights)},
@@ -116,20 +116,26 @@ class CauseTR(nn.Module):
         backbone: Mapping[str, Tensor],
         segment: Mapping[str, Tensor],
         codebook: Tensor,
-        source: str | None = None,
+        sources: tuple[str, str, str] = ("backbone", "segment", "codebook"),
     ) -> None:
         """Makes body and head from state dicts, in evaluation mode, where the module lives.
+
+        Args:
+            backbone: As `from_state_dicts`.
+            segment: As `from_state_dicts`.
+            codebook: As `from_state_dicts`.
+            sources: The files of the three, of which errors speak.
 
         Raises:
             WeightsError: As `from_state_dicts`.
         """
-        body = DINOv2Body(backbone, self.num_heads, source or "backbone")
-        head = CauseHead(segment, codebook, source or "segment")
+        body = DINOv2Body(backbone, self.num_heads, sources[0])
+        head = CauseHead(segment, codebook, *sources[1:])
         if body.width != head.codebook.shape[1] or body.width != head.query_pos.shape[1]:
             msg = (
-                f"cannot load weights: {source or 'segment'} (body of {body.width} channels, "
-                f"head of {head.query_pos.shape[1]}, codebook of {head.codebook.shape[1]}). "
-                "Give files that belong together."
+                f"cannot load weights: {', '.join(dict.fromkeys(sources))} (body of {body.width} "
+                f"channels, head of {head.query_pos.shape[1]}, codebook of "
+                f"{head.codebook.shape[1]}). Give files that belong together."
             )
             raise WeightsError(msg)
         self.body, self.head = body.to(self.mean.device), head.to(self.mean.device)
@@ -197,6 +203,7 @@ class PublishedCauseTR(CauseTR):
         codebook: `modular.npy`.
         num_heads: As `CauseTR`.
         precision: As `CauseTR`.
+        mirrored: As `CauseTR`.
     """
 
     def __init__(
@@ -206,8 +213,9 @@ class PublishedCauseTR(CauseTR):
         codebook: str,
         num_heads: int | None = None,
         precision: Literal["float32", "bfloat16"] = "float32",
+        mirrored: bool = True,
     ) -> None:
-        super().__init__(num_heads=num_heads, precision=precision)
+        super().__init__(num_heads=num_heads, precision=precision, mirrored=mirrored)
         self.files = {"backbone": backbone, "segment": segment, "codebook": codebook}
 
     def setup(self) -> None:
@@ -220,6 +228,11 @@ class PublishedCauseTR(CauseTR):
             return
         tensors = {role: load_state_dict(path) for role, path in self.files.items()}
         codebook = needed(tensors["codebook"], ARRAY_KEY, self.files["codebook"])
-        self.build(tensors["backbone"], tensors["segment"], codebook)
+        self.build(
+            tensors["backbone"],
+            tensors["segment"],
+            codebook,
+            (self.files["backbone"], self.files["segment"], self.files["codebook"]),
+        )
         hashes = {role: sha256_of(path) for role, path in self.files.items()}
         self._provenance = {"weights": hashes, "supervision": (), "notes": ()}

@@ -11,12 +11,19 @@ from relief.models.backbones.provenance import Provenance, no_weights
 from relief.models.weight_files import load_state_dict, sha256_of
 from relief.schema.errors import WeightsError
 
+# What published files hold that this body has no place for, and the network of timm that has.
+_LEFT_TO_TIMM = {
+    "register_tokens": ("with register tokens", "such as vit_base_patch14_reg4_dinov2"),
+    "blocks.0.mlp.w12.weight": ("ViT-g/14, whose blocks are gated", "vit_giant_patch14_dinov2"),
+}
+
 
 class DINOv2(nn.Module):
     """Patch tokens after the final norm, positions interpolated as the authors do.
 
     Args:
         weights: Such as `dinov2_vitb14_pretrain.pth`; read in `setup`, sizes from its tensors.
+            ViT-g/14 and the files with registers are for `TimmViT`.
         num_heads: Attention heads; `None`: one per 64 channels, as in all published sizes.
         average_mirror: Averages with the features of the mirror image.
 
@@ -50,7 +57,12 @@ class DINOv2(nn.Module):
         """
         if self.body is not None:
             return
-        body = DINOv2Body(load_state_dict(self.weights), self.num_heads, self.weights)
+        tensors = load_state_dict(self.weights)
+        for sign, (kind, model) in _LEFT_TO_TIMM.items():
+            if sign in tensors:
+                msg = f"cannot load weights: {self.weights} ({kind}). Use TimmViT, model {model}."
+                raise WeightsError(msg)
+        body = DINOv2Body(tensors, self.num_heads, self.weights)
         if body.patch_px != self.patch_px:
             msg = (
                 f"cannot load weights: {self.weights} (patches of {body.patch_px} px). Use TimmViT."

@@ -19,16 +19,31 @@ HEAD_WIDTH = 64  # of all published sizes
 _GRID_OFFSET = 0.1  # the published scale factor is (n + 0.1) / grid, which shifts every position
 
 
-def needed(state_dict: Mapping[str, Tensor], name: str, source: Path | str) -> Tensor:
+def needed(
+    state_dict: Mapping[str, Tensor], name: str, source: Path | str, ndim: int | None = None
+) -> Tensor:
     """A tensor by name.
 
+    Args:
+        state_dict: Tensors by name.
+        name: The one wanted.
+        source: The file of which errors speak.
+        ndim: How many dimensions it must have; `None`: any number.
+
     Raises:
-        WeightsError: It is not there.
+        WeightsError: It is not there, or has other dimensions.
     """
     if name not in state_dict:
         msg = f"cannot load weights: {source} (no {name}). Give the file of this network."
         raise WeightsError(msg)
-    return state_dict[name]
+    tensor = state_dict[name]
+    if ndim is not None and tensor.ndim != ndim:
+        msg = (
+            f"cannot load weights: {source} ({name} is {tuple(tensor.shape)}, expected {ndim} "
+            f"dimension{'s' * (ndim > 1)}). Give the file of this network."
+        )
+        raise WeightsError(msg)
+    return tensor
 
 
 class DINOv2Body(nn.Module):
@@ -50,9 +65,9 @@ class DINOv2Body(nn.Module):
         source: Path | str = "backbone",
     ) -> None:
         super().__init__()
-        positions = needed(state_dict, "pos_embed", source)
-        patch = needed(state_dict, "patch_embed.proj.weight", source)
-        hidden = needed(state_dict, "blocks.0.mlp.fc1.weight", source).shape[0]
+        positions = needed(state_dict, "pos_embed", source, ndim=3)
+        patch = needed(state_dict, "patch_embed.proj.weight", source, ndim=4)
+        hidden = needed(state_dict, "blocks.0.mlp.fc1.weight", source, ndim=2).shape[0]
         self.patch_px = patch.shape[-1]
         self.width = positions.shape[-1]
         self.position_grid = round((positions.shape[1] - 1) ** 0.5)

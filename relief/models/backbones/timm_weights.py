@@ -59,7 +59,7 @@ def _check_patches(vit: Any, tensors: Mapping[str, Tensor], model: str, source: 
 
 
 def _check_biases(vit: Any, tensors: Mapping[str, Tensor], model: str, source: str) -> None:
-    """timm drops DINOv3's biases where its network has none; that is right where they are 0."""
+    """DINOv3's biases are dropped by timm where its network has none: right only for 0."""
     own = dict(vit.named_parameters())
     for name, tensor in tensors.items():
         in_place = name in own or f"{name.removesuffix(_BIAS)}.attn.q_bias" in own

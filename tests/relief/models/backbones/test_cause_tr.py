@@ -195,22 +195,59 @@ def test_a_random_network_has_the_same_shapes_and_its_own_values(network, golden
     assert features[0].std(dim=(0, 2, 3)).min() > 1e-3
 
 
-def test_the_published_files(state_dicts, network, golden, tmp_path):
+def published_files(state_dicts, folder):
     backbone, segment, codebook = state_dicts
-    torch.save(backbone, tmp_path / "dinov2.pth")
-    torch.save(segment, tmp_path / "segment_tr.pth")
-    np.save(tmp_path / "modular.npy", codebook.numpy())
-    files = {
-        "backbone": str(tmp_path / "dinov2.pth"),
-        "segment": str(tmp_path / "segment_tr.pth"),
-        "codebook": str(tmp_path / "modular.npy"),
+    torch.save(backbone, folder / "dinov2.pth")
+    torch.save(segment, folder / "segment_tr.pth")
+    np.save(folder / "modular.npy", codebook.numpy())
+    return {
+        "backbone": str(folder / "dinov2.pth"),
+        "segment": str(folder / "segment_tr.pth"),
+        "codebook": str(folder / "modular.npy"),
     }
+
+
+def test_the_published_files(state_dicts, network, golden, tmp_path):
+    files = published_files(state_dicts, tmp_path)
     published = PublishedCauseTR(**files, num_heads=3)
     published.setup()
     published.setup()
     image = golden["crop_u8"] / 255
     assert torch.equal(published(image), network(image))
     assert published.provenance["weights"] == {n: sha256_of(p) for n, p in files.items()}
+    one_sided = PublishedCauseTR(**files, num_heads=3, mirrored=False)
+    one_sided.setup()
+    assert torch.equal(one_sided(image), network.one_sided(image))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda b, s, c: (s, b, c), r"dinov2\.pth \(no pos_embed\)"),
+        (lambda b, s, c: (b, {"x": c}, c), r"segment_tr\.pth \(no head_ema\.query_pos\)"),
+        (lambda b, s, c: (b, s, c[0]), r"modular\.npy \(codebook is \(48,\), expected 2 dim"),
+        (
+            lambda b, s, c: (b, {**s, "head_ema.query_pos": torch.zeros(48)}, c),
+            r"segment_tr\.pth \(head_ema\.query_pos is \(48,\), expected 2 dimensions\)",
+        ),
+        (
+            lambda b, s, c: (b, {**s, "head_ema.query_pos": torch.zeros(500, 48)}, c),
+            r"segment_tr\.pth \(head_ema\.query_pos has 500 places, which are no square\)",
+        ),
+        (
+            lambda b, s, c: ({**b, "pos_embed": torch.zeros(530, 48)}, s, c),
+            r"dinov2\.pth \(pos_embed is \(530, 48\), expected 3 dimensions\)",
+        ),
+        (
+            lambda b, s, c: (b, s, c[:, :32]),
+            r"dinov2\.pth, .*segment_tr\.pth, .*modular\.npy \(body of 48 .* codebook of 32\)",
+        ),
+    ],
+)
+def test_errors_name_the_published_file(state_dicts, tmp_path, change, message):
+    files = published_files(change(*state_dicts), tmp_path)
+    with pytest.raises(WeightsError, match=rf"cannot load weights: .*{message}"):
+        PublishedCauseTR(**files, num_heads=3).setup()
 
 
 def test_setup_says_what_is_wrong_with_a_file(tmp_path):
@@ -230,6 +267,21 @@ def test_setup_says_what_is_wrong_with_a_file(tmp_path):
     torch.save({"hook": print}, code)
     with pytest.raises(WeightsError, match=r"code\.pth holds code, not only weights; not loaded"):
         PublishedCauseTR(str(code), str(code), str(code)).setup()
+
+
+def test_attention_of_body_and_head_goes_through_the_fused_function(network, monkeypatch):
+    """On a GPU this is what keeps attention fast and small."""
+    fused, queries = torch.nn.functional.scaled_dot_product_attention, []
+
+    def counted(query, *arguments, **options):
+        queries.append(query.shape[-2])
+        return fused(query, *arguments, **options)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", counted)
+    with torch.no_grad():
+        network(torch.rand(1, 3, 28, 42))
+    blocks = len(network.body.vit.blocks)
+    assert queries == [1 + 6] * blocks + [6, 6]
 
 
 def test_a_network_without_weights_says_so():

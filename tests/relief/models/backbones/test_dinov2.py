@@ -49,3 +49,27 @@ def test_averaging_with_the_mirror_image(weights, golden):
 def test_missing_weights(tmp_path):
     with pytest.raises(WeightsError, match="no such file"):
         DINOv2(str(tmp_path / "none.pth")).setup()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "register_tokens",
+            r"register tokens\)\. Use TimmViT, model such as vit_base_patch14_reg4_dinov2",
+        ),
+        ("blocks.0.mlp.w12.weight", r"gated\)\. Use TimmViT, model vit_giant_patch14_dinov2"),
+    ],
+)
+def test_published_networks_of_another_kind_are_left_to_timm(weights, name, message):
+    torch.save({**torch.load(weights), name: torch.zeros(1, 4, 48)}, weights)
+    with pytest.raises(WeightsError, match=rf"dinov2\.pth \(.*{message}"):
+        DINOv2(weights, num_heads=3).setup()
+
+
+def test_patches_of_another_size_are_left_to_timm(weights):
+    torch.save(
+        {**torch.load(weights), "patch_embed.proj.weight": torch.zeros(48, 3, 16, 16)}, weights
+    )
+    with pytest.raises(WeightsError, match=r"dinov2\.pth \(patches of 16 px\)\. Use TimmViT\."):
+        DINOv2(weights, num_heads=3).setup()
