@@ -85,6 +85,18 @@ class ReliefCLI(LightningCLI):
         config["trainer"]["default_root_dir"] = str(self.out)
         check_weights(self.plain_config(), config.get("config") or [])
 
+    def instantiate_classes(self) -> None:
+        """Makes the parts; what one of them refuses is told in its own line, not the parser's."""
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            cause: BaseException | None = error
+            while cause is not None and not isinstance(cause, ReliefError):
+                cause = cause.__cause__
+            if cause is None:
+                raise
+            raise cause from None
+
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """The options every script has."""
         parser.add_argument("--out", type=str | None, default=None, help="Output folder.")

@@ -169,6 +169,22 @@ def test_the_source_of_every_weight_is_known(config):
     assert {name for name in unknown if name.startswith("weights/")} == set()
 
 
+def test_windows_that_leave_gaps_are_told_in_a_line_before_any_work(tmp_path, capsys):
+    code = cli.exit_code(
+        label.main,
+        [
+            *("--config", "configs/label/sample.yaml", "--out", str(tmp_path / "out")),
+            *("--model.init_args.geometry.init_args.stride_px", "400"),
+        ],
+    )
+    assert capsys.readouterr().err == (
+        "error: windows leave gaps or do not move: stride_px 400 with window_px 322. "
+        "Set stride_px from 1 to 322.\n"
+    )
+    assert code == 2
+    assert not (tmp_path / "out").exists()
+
+
 def test_missing_weights_stop_with_the_command_to_type(tmp_path, capsys, monkeypatch):
     config = str(ROOT / "configs" / "label" / "cityscapes_probe27.yaml")
     monkeypatch.chdir(tmp_path)

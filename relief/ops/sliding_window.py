@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from relief.ops.window_features import WindowFeatures, enlargement_weights
+from relief.schema.errors import WeightsError
 from relief.schema.parts import Backbone
 
 DEFAULT_WINDOW_PX = 322
@@ -37,7 +38,14 @@ def network_size(size: tuple[int, int], short_side_px: int, patch_px: int) -> tu
 
 
 def window_starts(side_px: int, window_px: int, stride_px: int) -> list[int]:
-    """0, stride, ... while below side - window, then side - window; only 0 for a short side."""
+    """0, stride, ... while below side - window, then side - window; only 0 for a short side.
+
+    Raises:
+        ValueError: The stride is not in 1..window, so that some pixels would lie in no window.
+    """
+    if not 1 <= stride_px <= window_px:
+        msg = f"Expected `stride_px` in 1..{window_px}, got {stride_px}."
+        raise ValueError(msg)
     last = max(0, side_px - window_px)
     return [*range(0, last, stride_px), last]
 
@@ -91,6 +99,8 @@ def extract_windows(
 
     Raises:
         ValueError: `image` is not one image.
+        WeightsError: Features are not finite. Without this, NaN would win every comparison and
+            label the image with cluster 0.
     """
     if image.ndim != 4 or image.shape[0] != 1:
         msg = f"Expected `image` to be (1, 3, H, W), got {tuple(image.shape)}."
@@ -109,6 +119,12 @@ def extract_windows(
             for i in range(0, len(windows), WINDOWS_AT_ONCE)
         ]
     ).float()
+    if not torch.isfinite(features).all():  # the few tokens, once per image
+        msg = (
+            f"features are not finite: {type(backbone).__name__}. Check its weights for NaN, or "
+            "use precision float32."
+        )
+        raise WeightsError(msg)
     channels, rows, columns = features.shape[1:]
     mosaic = features.view(len(tops), len(lefts), channels, rows, columns)
     mosaic = mosaic.permute(2, 0, 3, 1, 4).reshape(channels, len(tops) * rows, len(lefts) * columns)

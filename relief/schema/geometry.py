@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from relief.schema.errors import UsageError
+
 
 class WindowGeometry:
     """How an image is cut for the backbone.
@@ -14,12 +16,26 @@ class WindowGeometry:
         short_side_px: The image's short side is resized to this, both sides then rounded down to
             multiples of the backbone's patch.
         window_px: Side of the square window.
-        stride_px: Distance between neighbouring windows; the last one ends at the border.
+        stride_px: Distance between neighbouring windows, at most `window_px`; the last one ends at
+            the border.
+
+    Raises:
+        UsageError: A number is not positive, or windows would leave gaps between them.
     """
 
     def __init__(
         self, short_side_px: int = 322, window_px: int = 322, stride_px: int = 161
     ) -> None:
+        for name, value in (("short_side_px", short_side_px), ("window_px", window_px)):
+            if value < 1:
+                msg = f"not a size: {name} {value}. Set {name} to at least 1."
+                raise UsageError(msg)
+        if not 1 <= stride_px <= window_px:
+            msg = (
+                f"windows leave gaps or do not move: stride_px {stride_px} with window_px "
+                f"{window_px}. Set stride_px from 1 to {window_px}."
+            )
+            raise UsageError(msg)
         self.short_side_px = short_side_px
         self.window_px = window_px
         self.stride_px = stride_px

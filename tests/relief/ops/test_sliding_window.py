@@ -9,6 +9,7 @@ from relief.ops.sliding_window import (
     sliding_window_features,
     window_starts,
 )
+from relief.schema.errors import WeightsError
 
 
 class MixedPatches(nn.Module):
@@ -72,6 +73,21 @@ def test_network_size_is_never_empty():
 )
 def test_window_starts(side_px, expected):
     assert window_starts(side_px, 322, 161) == expected
+
+
+@pytest.mark.parametrize("stride_px", [-5, 0, 323])
+def test_windows_without_gaps(stride_px):
+    with pytest.raises(ValueError, match=rf"Expected `stride_px` in 1\.\.322, got {stride_px}\."):
+        window_starts(1008, 322, stride_px)
+    assert window_starts(1008, 322, 322) == [0, 322, 644, 686]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_features_that_are_not_finite_are_no_labels(backbone, value):
+    image = image_of(322, 1008)
+    backbone.weight[0, 0, 0, 0] = value
+    with pytest.raises(WeightsError, match=r"features are not finite: MixedPatches\. Check"):
+        extract_windows(backbone, image)
 
 
 def test_full_resolution_has_72_windows():
@@ -145,6 +161,25 @@ def test_a_class_without_cluster_wins_where_all_others_are_negative(backbone):
 def test_windows_go_through_the_network_in_small_batches(backbone):
     extract_windows(backbone, image_of(322, 322 + 20 * 161 // 14 * 14))
     assert backbone.largest_batch == 8
+
+
+def test_no_map_of_features_at_label_size(backbone):
+    """From image to clusters the largest tensor stays below C x H x W: no copy of all features."""
+    largest = 0
+
+    class Watch(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            nonlocal largest
+            result = function(*args, **(kwargs or {}))
+            if isinstance(result, torch.Tensor):
+                largest = max(largest, result.numel())
+            return result
+
+    image, centroids = image_of(966, 1288), F.normalize(torch.eye(12)[:3] + 0.1, dim=1)
+    with Watch():
+        clusters = extract_windows(backbone, image).clusters(centroids)
+    assert clusters.shape == (966, 1288)
+    assert clusters.numel() <= largest < 12 * 966 * 1288 / 3
 
 
 def test_only_one_image_at_a_time(backbone):
