@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from relief.schema.batch import ImageBatch, PanopticPrediction
-from relief.schema.errors import UsageError
+from relief.schema.errors import ReadError, UsageError
 from relief.schema.manifest import Manifest
 from relief.schema.parts import Backbone
 
@@ -31,6 +31,9 @@ class Labeler(pl.LightningModule):
 
         Returns:
             Semantic map (H, W) and panoptic map (H, W, 2), int64, at the image's own size.
+
+        Raises:
+            ReadError: A network cannot take this image; the others can be labelled.
         """
         raise NotImplementedError
 
@@ -91,7 +94,11 @@ class Labeler(pl.LightningModule):
         }
         for i, key in enumerate(batch["key"]):
             depth = batch["depth"][i : i + 1] if "depth" in batch else None
-            semantic, panoptic = self.label(batch["image"][i], depth)
+            try:
+                semantic, panoptic = self.label(batch["image"][i], depth)
+            except ReadError as error:
+                prediction["failures"].append({"key": key, "reason": str(error)})
+                continue
             prediction["key"].append(key)
             prediction["semantic"].append(semantic)
             prediction["panoptic"].append(panoptic)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
@@ -17,9 +18,12 @@ from relief.models.thing_rule import Decision
 from relief.ops.resize import resize_nearest
 from relief.ops.thingness import ClusterStatistics, cluster_statistics
 from relief.schema.batch import ImageBatch
+from relief.schema.errors import ReadError
 from relief.schema.geometry import WindowGeometry, scaled_size
 from relief.schema.label_spaces import VOID, label_space
 from relief.schema.parts import Backbone
+
+log = logging.getLogger("relief")
 
 
 class DecidesThings(Protocol):
@@ -77,14 +81,18 @@ class ThingFinder(pl.LightningModule):
 
     @torch.no_grad()
     def predict_step(self, batch: ImageBatch, batch_idx: int) -> None:
-        """Counts the regions of a batch."""
+        """Counts the regions of a batch; an image that the depth network refuses is left out."""
         del batch_idx
         assert self._counts is not None
-        for i, image in enumerate(batch["image"]):
-            semantic = segment(cast(Backbone, self.backbone), self.codebook, image, self.geometry)
+        for i, (key, image) in enumerate(zip(batch["key"], batch["image"], strict=True)):
             size = scaled_size((image.shape[-2], image.shape[-1]), self.split_short_side_px)
             depth = batch["depth"][i : i + 1] if "depth" in batch else None
-            at_size = depth_at(self.depth, image, depth, size)
+            try:
+                at_size = depth_at(self.depth, image, depth, size)
+            except ReadError as error:
+                log.info("not counted for things: %s: %s", key, error)
+                continue
+            semantic = segment(cast(Backbone, self.backbone), self.codebook, image, self.geometry)
             self._counts += cluster_statistics(
                 resize_nearest(semantic[None], size)[0],
                 None if at_size is None else at_size[0],

@@ -19,7 +19,7 @@ class WeightsError(UsageError):
 
 
 class ReadError(ReliefError):
-    """One input file cannot be used; the others can."""
+    """One input cannot be read, or a network cannot take it; the others can be used."""
 
 
 class StoppedBySignal(ReliefError):

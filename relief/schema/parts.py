@@ -35,7 +35,11 @@ class DepthModel(Protocol):
         """Loads the weights, as `Backbone.setup`."""
 
     def relative_depth(self, image: Tensor, size: tuple[int, int]) -> Tensor:
-        """(B, 3, H, W) float32 in [0, 1] -> (B, 1, *size) float32 in [0, 1], 0 near, 1 far."""
+        """(B, 3, H, W) float32 in [0, 1] -> (B, 1, *size) float32 in [0, 1], 0 near, 1 far.
+
+        Raises:
+            ReadError: It cannot take images of this size; others can be labelled.
+        """
         ...
 
 

@@ -52,20 +52,19 @@ def cache_depth(
         device: Where the model lives.
 
     Returns:
-        Why, by key, for the images that could not be read.
+        Why, by key, for the images that could not be read, or that the model cannot take.
     """
     failures: dict[str, str] = {}
     for key, path in _with_progress(images.items(), len(images)):
         target = out / f"{key}.npy"
         try:
             image = read_image(path)
+            size = scaled_size((image.shape[1], image.shape[2]), short_side_px)
+            if not _is_done(target, size):
+                depth = model.relative_depth(image[None].to(device).float() / 255, size)
+                write_bytes(target, _npy(depth[0, 0]))
         except ReadError as error:
             failures[key] = str(error)
-            continue
-        size = scaled_size((image.shape[1], image.shape[2]), short_side_px)
-        if not _is_done(target, size):
-            depth = model.relative_depth(image[None].to(device).float() / 255, size)
-            write_bytes(target, _npy(depth[0, 0]))
     return failures
 
 
@@ -78,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 2 if isinstance(error, UsageError) else 1
     if failures:
-        shown = "; ".join(list(failures.values())[:3])
+        shown = "; ".join(f"{key}: {reason}" for key, reason in list(failures.items())[:3])
         print(f"error: {len(failures)} images without depth: {shown}", file=sys.stderr)  # noqa: T201
     return 1 if failures else 0
 

@@ -107,14 +107,10 @@ class QueryDepthDecoder(nn.Module):
         Raises:
             ValueError: The features give fewer tokens than queries, or more than positions.
         """
+        wrong = self.wrong_tokens(features.shape[-2], features.shape[-1])
+        if wrong is not None:
+            raise ValueError(wrong)
         tokens = self.embedding_convPxP(features).flatten(2).mT
-        most = self.positional_encodings.shape[0]
-        if not self.num_queries <= tokens.shape[1] <= most:
-            msg = (
-                f"expected the image to give {self.num_queries} to {most} tokens of "
-                f"{self.embedding_convPxP.kernel_size[0]} x 2 px, got {tokens.shape[1]}"
-            )
-            raise ValueError(msg)
         tokens = self.transformer_encoder(tokens + self.positional_encodings[: tokens.shape[1]])
         queries = tokens[:, : self.num_queries]
         features = self.conv3x3(features)
@@ -124,6 +120,15 @@ class QueryDepthDecoder(nn.Module):
         centers_m = self._bin_centers_m(self.bins_regressor(summaries.flatten(1)))
         probabilities = self.convert_to_prob(energies)
         return (probabilities * centers_m[:, :, None, None]).sum(dim=1, keepdim=True)
+
+    def wrong_tokens(self, height: int, width: int) -> str | None:
+        """Why features (..., height, width) cannot be taken; `None` where they can."""
+        patch = self.embedding_convPxP.kernel_size[0]
+        rows, columns = height // patch, width // patch
+        most = len(self.positional_encodings)
+        if self.num_queries <= rows * columns <= most:
+            return None
+        return f"gives {rows} x {columns} tokens, expected {self.num_queries} to {most} tokens"
 
     def _bin_centers_m(self, raw: Tensor) -> Tensor:
         shares = F.relu(raw) + _MIN_BIN_SHARE

@@ -23,6 +23,9 @@ def depth_at(
 
     Returns:
         (1, 1, *size) float32 in [0, 1], or `None` where there is no depth.
+
+    Raises:
+        ReadError: The network cannot take this image.
     """
     if network is not None:
         return cast(DepthModel, network).relative_depth(image[None], size)

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from relief.models.backbones.provenance import Provenance
 from relief.models.depth.feature_unet import FeatureUNet
 from relief.models.depth.query_depth_decoder import QueryDepthDecoder
+from relief.models.depth.refused_images import refusal
 from relief.models.weight_files import fill, load_state_dict, sha256_of
 from relief.ops.lanczos import resize_lanczos
 from relief.ops.relative_depth import relative_at
-from relief.schema.errors import WeightsError
+from relief.schema.errors import UsageError, WeightsError
 
 Network = TypeVar("Network", bound=nn.Module)
 EXTRA_NAMES = ("height", "width", "use_stereo")  # of training, stored beside the weights
@@ -113,6 +114,7 @@ class SPIdepth(nn.Module):
 
         Raises:
             WeightsError: A file is not given, missing, damaged, of another shape, or holds code.
+            UsageError: `input_size` gives the decoder too few or too many tokens.
         """
         if self.unet is not None:
             return
@@ -179,9 +181,14 @@ class SPIdepth(nn.Module):
 
         Returns:
             (B, 1, *size) float32 in [0, 1], 0 near, 1 far.
+
+        Raises:
+            ReadError: Without `input_size`: the image is too small or too large for the decoder.
         """
         if self.input_size is not None:
             image = resize_lanczos(image, self.input_size)
+        elif (wrong := self._wrong_tokens((image.shape[-2], image.shape[-1]))) is not None:
+            raise refusal(image, wrong)
         return relative_at(self.flip_averaged(image), size)
 
     def _fill(
@@ -200,7 +207,23 @@ class SPIdepth(nn.Module):
             )
             raise WeightsError(msg)
         self.unet, self.decoder = unet, decoder
+        if self.input_size is not None:
+            wrong = self._wrong_tokens(self.input_size)
+            if wrong is not None:
+                self.unet = self.decoder = None
+                msg = (
+                    f"SPIdepth cannot see images at this size: input_size "
+                    f"{list(self.input_size)} ({wrong}). Set input_size [320, 1024], as published."
+                )
+                raise UsageError(msg)
         self.eval().requires_grad_(False)
+
+    def _wrong_tokens(self, size: tuple[int, int]) -> str | None:
+        """What is wrong with the number of tokens of an image (height, width); `None`: nothing."""
+        if self.decoder is None:
+            return None
+        height, width = (side // 4 * 2 for side in size)  # the body takes 4 px at a time
+        return self.decoder.wrong_tokens(height, width)
 
     def _decoder_like(self, state_dict: Mapping[str, Tensor]) -> QueryDepthDecoder:
         return QueryDepthDecoder.like(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from relief.formats.depth_files import FolderDepth
 from relief.models.configured_weights import needed_weights
+from relief.schema.errors import ReadError
 from relief.studies.cache_depth import cache_depth, main
 
 
@@ -71,6 +72,31 @@ def test_unreadable_images_are_named_and_the_others_done(tmp_path, images):
     images["a"].write_bytes(b"no image")
     failures = cache_depth(RowDepth(), images, tmp_path / "depth", short_side_px=20)
     assert list(failures) == ["a"]
+    assert (tmp_path / "depth" / "b" / "ü.npy").is_file()
+
+
+class WideDepth(RowDepth):
+    """Takes no strips."""
+
+    def relative_depth(self, image: Tensor, size: tuple[int, int]) -> Tensor:
+        if image.shape[-2] < 20:
+            raise ReadError("too narrow")
+        return super().relative_depth(image, size)
+
+
+def test_images_that_the_model_cannot_take_are_named_and_the_others_done(tmp_path, images, capsys):
+    Image.fromarray(np.zeros((10, 100, 3), np.uint8)).save(images["a"])
+    config = tmp_path / "depth.yaml"
+    config.write_text(f"class_path: {__name__}.WideDepth\n")
+    code = main(
+        [
+            *("--depth", str(config), "--out", str(tmp_path / "depth"), "--device", "cpu"),
+            *("--folder", str(tmp_path / "images")),
+        ]
+    )
+    assert code == 1
+    assert "error: 1 images without depth: a: too narrow" in capsys.readouterr().err
+    assert not (tmp_path / "depth" / "a.npy").exists()
     assert (tmp_path / "depth" / "b" / "ü.npy").is_file()
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from relief.models.depth.spidepth import SPIdepth
 from relief.models.weight_files import convert, sha256_of
-from relief.schema.errors import WeightsError
+from relief.ops.relative_depth import relative_at
+from relief.schema.errors import ReadError, UsageError, WeightsError
 from relief.schema.parts import DepthModel
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "spidepth.npz"
@@ -78,6 +80,20 @@ def test_published_files_load_in_setup_and_resize_to_the_networks_size(files, go
     assert str(files[0].parent) not in json.dumps(model.description)
 
 
+def test_images_reach_the_networks_size_as_pil_resizes_them(golden):
+    """The judge: PIL's LANCZOS on the picture, then the network on what it gave."""
+    network = SPIdepth.from_state_dicts(
+        state(golden, "encoder/"), state(golden, "depth/"), 16, input_size=(160, 512)
+    )
+    rng = np.random.default_rng(0)
+    large = rng.integers(0, 256, (3, 203, 601), np.uint8)  # detail that another filter would smear
+    picture = Image.fromarray(large.transpose(1, 2, 0)).resize((512, 160), Image.Resampling.LANCZOS)
+    seen = torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1)[None].float() / 255
+    expected = relative_at(network.flip_averaged(seen), (80, 240))
+    depth = network.relative_depth(torch.from_numpy(large)[None].float() / 255, (80, 240))
+    assert (depth - expected).abs().mean() < 1e-4  # bilinear: 5e-3, bicubic: 2e-3
+
+
 def test_no_files_are_read_before_setup():
     model = SPIdepth("nowhere/encoder.pth", "nowhere/depth.pth")
     with pytest.raises(WeightsError, match="no such file"):
@@ -104,6 +120,22 @@ def test_other_patch_and_missing_tensors_are_refused(golden):
 def test_image_with_too_few_tokens_is_refused(model):
     with pytest.raises(ValueError, match="32 to 500 tokens"):
         model(torch.zeros(1, 3, 64, 64))
+
+
+@pytest.mark.parametrize("size", [(10, 1000), (1000, 10), (64, 64), (1, 1), (1024, 1024)])
+def test_an_image_without_the_right_number_of_tokens_is_refused_alone(model, size):
+    with pytest.raises(ReadError, match=f"{size[0]}x{size[1]} px .*32 to 500 tokens") as caught:
+        model.relative_depth(torch.zeros(1, 3, *size), (8, 8))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("size", "tokens"), [((64, 64), "2 x 2"), ((800, 1280), "25 x 40")])
+def test_a_network_size_without_the_right_number_of_tokens_stops_in_setup(files, size, tokens):
+    network = SPIdepth(*files, input_size=size, patch_size=16)
+    with pytest.raises(UsageError, match=rf"{size[0]}, {size[1]}\] \(gives {tokens} tokens"):
+        network.setup()
+    with pytest.raises(UsageError):
+        network.setup()
 
 
 def test_feed_forward_layers_may_be_linear(golden):
