@@ -14,6 +14,7 @@ from relief.models.codebook import Codebook
 from relief.models.depth.sources import depth_at
 from relief.models.panoptic_labels import panoptic_labels
 from relief.models.refined_segmentation import RefinedSegmentation
+from relief.schema.errors import UsageError
 from relief.schema.geometry import WindowGeometry, scaled_size
 from relief.schema.label_spaces import VOID
 from relief.schema.manifest import Manifest
@@ -53,11 +54,28 @@ class PseudoLabeler(Labeler):
         self.split_short_side_px = split_short_side_px
 
     def load_weights(self) -> None:
-        """As every labeller; a published codebook is read here, a refiner finds its library."""
+        """As every labeller; a published codebook is read here, a refiner finds its library.
+
+        Raises:
+            WeightsError: As `Labeler.load_weights`.
+            UsageError: Windows do not hold whole patches, or the refiner's library is missing.
+        """
         super().load_weights()
+        self._refuse_cut_patches()
         self.codebook.read_if_given(None, cast(Backbone, self.backbone).dim)
         if self.segmentation is not None:
             self.segmentation.setup()
+
+    def _refuse_cut_patches(self) -> None:
+        """Networks differ in what they do with a part of a patch, all too late and few in words."""
+        window_px, patch_px = self.geometry.window_px, cast(Backbone, self.backbone).patch_px
+        if window_px % patch_px:
+            fitting_px = max(1, window_px // patch_px) * patch_px
+            msg = (
+                f"windows of {window_px} px do not hold whole patches of {patch_px} px: geometry. "
+                f"Set --model.init_args.geometry.init_args.window_px {fitting_px}."
+            )
+            raise UsageError(msg)
 
     @property
     def is_ready(self) -> bool:
@@ -115,6 +133,9 @@ class PseudoLabeler(Labeler):
 
         Returns:
             Semantic map (H, W) and panoptic map (H, W, 2), int64, at the image's own size.
+
+        Raises:
+            ReadError: The depth network cannot take this image.
         """
         own_size = (image.shape[-2], image.shape[-1])
         segmentation = self.segmentation or segment

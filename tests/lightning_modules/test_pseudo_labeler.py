@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from relief.formats.label_store import LabelStore
+from relief.schema.errors import ReadError
+from tests.label_runs import run_label
+
+HERE = "tests.lightning_modules.test_pseudo_labeler"
+NO_FILES = ("--data.init_args.depth", "null")
+
+
+class Fussy(nn.Module):
+    """Depth is the row; takes no image whose first pixel is bright, or none at all."""
+
+    def __init__(self, brightest: float = 0.5, fault: bool = False) -> None:
+        super().__init__()
+        self.brightest, self.fault = brightest, fault
+
+    def setup(self) -> None:
+        pass
+
+    def relative_depth(self, image: Tensor, size: tuple[int, int]) -> Tensor:
+        if self.fault:
+            raise RuntimeError("another device")
+        if image[0, 0, 0, 0] > self.brightest:
+            raise ReadError("depth network cannot take the image: too bright. Leave it out.")
+        rows = torch.linspace(1, 0, size[0])
+        return rows.view(1, 1, -1, 1).repeat(len(image), 1, 1, size[1])
+
+
+def brighten(root, key: str) -> None:
+    (path,) = root.rglob(f"{key}_leftImg8bit.png")
+    picture = Image.open(path).convert("RGB")
+    picture.putpixel((0, 0), (255, 255, 255))
+    picture.save(path)
+
+
+def test_an_image_that_the_depth_network_refuses_fails_alone(tiny_cityscapes, tmp_path, capsys):
+    depth = (*NO_FILES, "--model.init_args.depth", f"{HERE}.Fussy")
+    options = (*depth, "--model.init_args.depth.init_args.brightest", "0.95")
+    assert run_label(tiny_cityscapes, tmp_path / "all", *options) == 0
+    brighten(tiny_cityscapes, "bonn_000011_000019")
+    brighten(tiny_cityscapes, "aachen_000001_000019")
+    assert run_label(tiny_cityscapes, tmp_path / "out", *options) == 1
+    assert "cannot label 1 of 3 images" in capsys.readouterr().err
+    store = LabelStore(tmp_path / "out")
+    assert store.keys == ["bonn/bonn_000010_000019", "bonn/bonn_000012_000019"]
+    (reason,) = store.manifest.failures.values()
+    assert reason == "depth network cannot take the image: too bright. Leave it out."
+    log = (tmp_path / "out" / "log.txt").read_text()
+    assert "not counted for things: aachen/aachen_000001_000019: depth network" in log
+    skip = ("--data.init_args.on_error", "skip")
+    assert run_label(tiny_cityscapes, tmp_path / "out", *options, *skip) == 0
+    stop = ("--data.init_args.on_error", "stop")
+    assert run_label(tiny_cityscapes, tmp_path / "out", *options, *stop) == 1
+
+
+def test_a_fault_of_the_network_ends_the_run(tiny_cityscapes, tmp_path, capsys):
+    depth = (*NO_FILES, "--model.init_args.depth", f"{HERE}.Fussy")
+    options = (*depth, "--model.init_args.depth.init_args.fault", "true")
+    assert run_label(tiny_cityscapes, tmp_path / "out", *options) == 1
+    assert "RuntimeError: another device" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("window_px", "fitting_px"), [(31, 30), (17, 16)])
+def test_windows_that_cut_patches_stop_the_run_before_any_work(
+    tiny_cityscapes, tmp_path, capsys, window_px, fitting_px
+):
+    option = "--model.init_args.geometry.init_args.window_px"
+    assert run_label(tiny_cityscapes, tmp_path / "out", option, str(window_px)) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"error: windows of {window_px} px do not hold whole patches of 2 px: geometry. "
+        f"Set {option} {fitting_px}."
+    ]
+    assert not (tmp_path / "out").exists()
