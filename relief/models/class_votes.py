@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from relief.ops.matching import majority_assignment
 from relief.ops.resize import resize_nearest
 from relief.schema.label_spaces import VOID, LabelSpace, thing_mask
 
@@ -27,18 +28,23 @@ def vote(features: Tensor, classes: Tensor, centroids: Tensor, num_classes: int)
 
     Args:
         features: (N, C) float, as centroids were fitted on.
-        classes: (N,) int64, none of them void.
+        classes: (N,) int64 in 0..num_classes - 1.
         centroids: (k, C) raw means.
         num_classes: Number of classes.
 
     Returns:
         (k,) int64, the lowest class of several; -1 for a cluster without features.
+
+    Raises:
+        ValueError: A class is out of range.
     """
-    size = len(centroids) * num_classes
+    if len(classes) and not (0 <= int(classes.min()) and int(classes.max()) < num_classes):
+        msg = f"classes must be in 0..{num_classes - 1}, got {classes.min()}..{classes.max()}"
+        raise ValueError(msg)
     nearest = nearest_centroid(features, centroids)
+    size = len(centroids) * num_classes
     votes = torch.bincount(nearest * num_classes + classes, minlength=size)
-    most, winner = votes.view(len(centroids), num_classes).max(dim=1)
-    return torch.where(most > 0, winner, torch.full_like(winner, VOID))
+    return majority_assignment(votes.view(len(centroids), num_classes)).to(features.device)
 
 
 def nearest_centroid(features: Tensor, centroids: Tensor) -> Tensor:

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from relief.models.class_votes import groups_of_classes, missing_classes, patch_classes, vote
@@ -24,6 +25,13 @@ def test_votes_go_by_distance_not_by_angle():
     centroids = torch.tensor([[1.0, 0.0], [0.1, 0.1]])
     features = torch.tensor([[0.2, 0.0]])
     assert vote(features, torch.tensor([CAR]), centroids, 19).tolist() == [-1, CAR]
+
+
+def test_classes_out_of_range_are_no_votes_for_the_next_cluster():
+    centroids, features = torch.eye(2), torch.eye(2)
+    for outside in (19, -1):
+        with pytest.raises(ValueError, match=r"0\.\.18"):
+            vote(features, torch.tensor([0, outside]), centroids, 19)
 
 
 def test_a_thing_class_is_a_group():

@@ -24,6 +24,15 @@ def test_what_decides_the_labels_counts():
     assert determinants(config(split="train")) != determinants(config(split="val"))
 
 
+def test_an_argument_of_k_means_counts_even_where_one_of_the_data_has_its_name():
+    def fitted(batch_size):
+        fitter = {"class_path": "k.Means", "init_args": {"batch_size": batch_size}}
+        return determinants({**config(), "fitter": fitter})
+
+    assert fitted(50)["fitter"]["init_args"] == {"batch_size": 50}
+    assert fitted(50) != fitted(10000)
+
+
 def test_files_are_named_without_their_folder():
     parts = determinants(config(names="elsewhere/names.yaml", sizes=[(1, "x/y.npy")]))
     assert parts["data"]["init_args"]["names"] == "names.yaml"
