@@ -142,6 +142,7 @@ def quiet_libraries() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning.*")
     warnings.filterwarnings("ignore", message=".*LightningCLI.*args.*")
+    warnings.filterwarnings("ignore", message="This DataLoader will create .* worker processes")
     open_log(speaks=is_first_process())
 
 

@@ -22,7 +22,8 @@ def in_words(seconds: float) -> str:
 class RunEstimate(pl.Callback):
     """After the second image of the first pass: images, expected time and disk.
 
-    The first image is left out, for it warms up libraries and devices.
+    The first image is left out, for it warms up libraries and devices. Where nothing is left after
+    the second one, nothing is said.
     """
 
     def __init__(self) -> None:
@@ -47,7 +48,10 @@ class RunEstimate(pl.Callback):
             return
         data = trainer.datamodule  # type: ignore[attr-defined]
         seconds = (time.perf_counter() - self._start) / max(1, len(batch["key"]))
+        self._told = True
         left = data.images_left(batch_idx + 1) / trainer.world_size
+        if left == 0:
+            return
         height, width = batch["image"].shape[-2:]
         megabytes = data.images_to_label * height * width * BYTES_PER_PIXEL / 1e6
         log.info(
@@ -57,4 +61,3 @@ class RunEstimate(pl.Callback):
             seconds,
             max(1, megabytes),
         )
-        self._told = True
