@@ -38,7 +38,7 @@ def vote(features: Tensor, classes: Tensor, centroids: Tensor, num_classes: int)
     Raises:
         ValueError: A class is out of range.
     """
-    if len(classes) and not (0 <= int(classes.min()) and int(classes.max()) < num_classes):
+    if len(classes) and not (int(classes.min()) >= 0 and int(classes.max()) < num_classes):
         msg = f"classes must be in 0..{num_classes - 1}, got {classes.min()}..{classes.max()}"
         raise ValueError(msg)
     nearest = nearest_centroid(features, centroids)
