@@ -74,7 +74,8 @@ class LabelJob:
 
     def manifest(self) -> Manifest:
         """What determines the labels, as far as it is known now."""
-        return self.labeler.manifest(determinants(self.parsed.plain_config()), self.keys)
+        parts = determinants(self.parsed.plain_config())
+        return self.labeler.manifest(parts, self.keys, self.data.depth_record())
 
     def fill_codebook(self) -> None:
         """Loads the codebook of this folder, or fits it."""
@@ -89,8 +90,7 @@ class LabelJob:
     def label(self, items: Sequence[Item]) -> int:
         """Labels what is not labelled yet; the callbacks write, check, measure and report."""
         first = self.trainer.is_global_zero
-        done = self.run.begin(self.manifest()) if first else set()
-        done = self.trainer.strategy.broadcast(done)
+        done = self.trainer.strategy.broadcast(self.run.begin(self.manifest()) if first else set())
         self.data.begin("label", [item for item in items if item.key not in done])
         self.trainer.predict(self.labeler, datamodule=self.data, return_predictions=False)
         skip = self.data.on_error == "skip"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import pytorch_lightning as pl
@@ -72,6 +72,20 @@ class LabellingDataModule(pl.LightningDataModule):
     def ground_truth(self) -> Any:
         """Ground truth of the labelled split, for measuring; `None` where there is none."""
         return None
+
+    def depth_record(self) -> Mapping[str, Any] | None:
+        """What made the depth that is read with the images; `None` when none is read.
+
+        A reader tells by `made_by(splits)`, as `FolderDepth`, or has `provenance` like a network.
+
+        Raises:
+            UsageError: See `FolderDepth.made_by`.
+        """
+        made_by = getattr(self.depth, "made_by", None)
+        if made_by is None:
+            return getattr(self.depth, "provenance", None)
+        record: Mapping[str, Any] = made_by((self.split, self.observe_split))
+        return record
 
     def sample(self, key: str) -> Sample:
         """One image of the labelled split as it is read, without ground truth."""

@@ -41,8 +41,20 @@ class Labeler(pl.LightningModule):
         """The parts that have weights, by role."""
         raise NotImplementedError
 
-    def manifest(self, parts: Mapping[str, Any], keys: Sequence[str]) -> Manifest:
-        """What determines the labels, as far as it is known now."""
+    def manifest(
+        self,
+        parts: Mapping[str, Any],
+        keys: Sequence[str],
+        depth_record: Mapping[str, Any] | None = None,
+    ) -> Manifest:
+        """What determines the labels, as far as it is known now.
+
+        Args:
+            parts: `class_path` and `init_args` by role.
+            keys: The images.
+            depth_record: What made the depth that comes with the images: `weights`, `supervision`,
+                `notes` as a network's `provenance`, and its numbers. `None`: none comes.
+        """
         raise NotImplementedError
 
     def features(self, image: Tensor) -> Tensor | None:
@@ -117,13 +129,12 @@ class Origin(NamedTuple):
     notes: tuple[str, ...]
 
 
-def origin(networks: Mapping[str, nn.Module]) -> Origin:
-    """Hashes, supervision and notes of networks by role, from their `provenance`."""
+def origin(provenances: Mapping[str, Mapping[str, Any]]) -> Origin:
+    """Hashes, supervision and notes by role, of what has a `Provenance`."""
     weights: dict[str, str] = {}
     supervision: list[str] = []
     notes: list[str] = []
-    for role, network in networks.items():
-        told = getattr(network, "provenance", {})
+    for role, told in provenances.items():
         weights |= {f"{role}/{name}": sha for name, sha in told.get("weights", {}).items()}
         supervision += [f"{role}: {sentence}" for sentence in told.get("supervision", ())]
         notes += told.get("notes", ())

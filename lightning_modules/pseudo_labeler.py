@@ -9,6 +9,7 @@ from typing import Any, cast
 from torch import Tensor, nn
 
 from lightning_modules.labeler import Labeler, origin
+from relief.models.backbones.provenance import Provenance
 from relief.models.cluster_segmentation import segment, window_features
 from relief.models.codebook import Codebook
 from relief.models.depth.sources import depth_at
@@ -98,9 +99,27 @@ class PseudoLabeler(Labeler):
         """The backbone, and the depth network if there is one."""
         return {"backbone": self.backbone, **({"depth": self.depth} if self.depth else {})}
 
-    def manifest(self, parts: Mapping[str, Any], keys: Sequence[str]) -> Manifest:
-        """What determines the labels; things and groups once the codebook knows them."""
-        source = origin(self.networks())
+    def manifest(
+        self,
+        parts: Mapping[str, Any],
+        keys: Sequence[str],
+        depth_record: Mapping[str, Any] | None = None,
+    ) -> Manifest:
+        """What determines the labels; things and groups once the codebook knows them.
+
+        Depth that was read is told like depth that is computed: its weights and supervision under
+        `depth`; the numbers it was made with are the part `depth_files`.
+        """
+        provenances = {
+            role: getattr(network, "provenance", {}) for role, network in self.networks().items()
+        }
+        if self.depth is None and depth_record:
+            provenances["depth"] = depth_record
+            made_with = {
+                n: v for n, v in depth_record.items() if n not in Provenance.__annotations__
+            }
+            parts = {**parts, **({"depth_files": made_with} if made_with else {})}
+        source = origin(provenances)
         codebook = self.codebook
         classes = codebook.metadata.get("classes")
         known = codebook.is_fitted

@@ -67,8 +67,14 @@ class SegmenterLabeler(Labeler):
         if not hasattr(self, "network"):
             self.network = self.trained.build(self.make_network)
 
-    def manifest(self, parts: Mapping[str, Any], keys: Sequence[str]) -> Manifest:
+    def manifest(
+        self,
+        parts: Mapping[str, Any],
+        keys: Sequence[str],
+        depth_record: Mapping[str, Any] | None = None,
+    ) -> Manifest:
         """What determines the labels: the checkpoint and how its outputs are merged."""
+        del depth_record
         classes = self.trained.classes
         group = {category: number for number, category in enumerate(classes.things)}
         return Manifest(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from relief.formats.depth_record import read_depth_record
 from relief.formats.depth_values import are, filled, stored_values
-from relief.schema.errors import ReadError
+from relief.schema.errors import ReadError, UsageError
 
 SUFFIXES = (".npy", ".png")
 MAX_ASPECT_DIFFERENCE = 0.02
@@ -35,7 +36,8 @@ class FolderDepth:
         invalid_value: This value, as the file stores it (such as 65535 in a 16-bit `.png`, or
             `.nan`), means "unknown" and takes the value of the nearest known pixel.
         stem_suffixes: What may follow the key in a file name.
-        supervision: How the depth was learned, for the manifest; files do not tell.
+        supervision: How the depth was learned, for the manifest, where no `depth.json` lies beside
+            the files; what begins with `none` is no supervision.
     """
 
     def __init__(
@@ -65,6 +67,39 @@ class FolderDepth:
             "invalid_value": self.invalid_value,
             "supervision": self.supervision,
         }
+
+    def made_by(self, splits: Iterable[str]) -> dict[str, Any]:
+        """What made the files of some splits, for a manifest.
+
+        Args:
+            splits: As for `find`.
+
+        Returns:
+            What `cache_depth` wrote beside them (`relief.formats.depth_record`); `supervision`
+            alone where nothing was.
+
+        Raises:
+            UsageError: The splits were made in different ways, or a record is damaged.
+        """
+        records, untold = {}, False
+        for split in dict.fromkeys(splits):
+            own = self.root / split
+            record = read_depth_record(own) or read_depth_record(self.root)
+            if record is not None:
+                records[str(own)] = record
+            untold |= record is None and own.is_dir()
+        first = next(iter(records.values()), None)
+        if any(record != first for record in records.values()):
+            msg = (
+                f"depth was made in different ways: {', '.join(records)}. "
+                "Make it again in one way, or keep the folders apart."
+            )
+            raise UsageError(msg)
+        unknown = [self.supervision] if not self.supervision.startswith("none") else []
+        if first is None:
+            return {"supervision": unknown}
+        sentences = [*first.get("supervision", []), *(unknown if untold else [])]
+        return {**first, "supervision": sentences}
 
     def find(self, split: str, key: str) -> str | None:
         """The depth file of an image, or `None`.
@@ -145,7 +180,7 @@ class CityscapesDisparity(FolderDepth):
             inverse=True,
             invalid_value=0.0,
             stem_suffixes=("_disparity",),
-            supervision="stereo matching, no labels",
+            supervision="none: stereo matching",
         )
 
 

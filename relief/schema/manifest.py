@@ -49,7 +49,8 @@ class Manifest:
         label_space: What the ids of `semantic/` and `panoptic/` are: `clusters`, or
             `oracle_classes` where ground truth named them.
         classes: The classes that `oracle_classes` are of, such as `cityscapes19`; else `None`.
-        parts: `class_path` and `init_args` of the parts, by role (backbone, depth, splitter, ...).
+        parts: `class_path` and `init_args` of the parts, by role (backbone, depth, splitter, ...);
+            under `depth_files` what precomputed depth was made with, where its files tell.
         numbers: Plain settings, such as `short_side_px` or `max_samples`.
         seeds: Random seeds by what they drive.
         weights: SHA-256 of weight files by role.

@@ -3,13 +3,13 @@
     python -m relief.studies.cache_depth --depth FILE --root CITYSCAPES --split val --out DIR
     python -m relief.studies.cache_depth --depth FILE --folder IMAGES --out DIR
 
-FILE holds `class_path` and `init_args` of a depth model. `FolderDepth` reads DIR.
+FILE holds `class_path` and `init_args` of a depth model. `FolderDepth` reads DIR, and what made it:
+labels from these maps have the manifest of labels from the model, but for where depth comes from.
 """
 
 from __future__ import annotations
 
 import io
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -22,14 +22,13 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor, nn
 
-from relief.formats.atomic import check_writable, write_bytes, write_text
+from relief.formats.atomic import check_writable, write_bytes
 from relief.formats.cityscapes import CityscapesTree
+from relief.formats.depth_record import DEPTH_RECORD, depth_record_text, write_depth_record
 from relief.formats.images import find_images, read_image
 from relief.schema.errors import ReadError, ReliefError, UsageError
 from relief.schema.geometry import scaled_size
 from relief.schema.parts import DepthModel
-
-DESCRIPTION = "depth.json"
 
 
 def cache_depth(
@@ -126,10 +125,11 @@ def _images(root: str | None, folder: str | None, split: str) -> dict[str, Path]
 
 def _describe(model: nn.Module, out: Path, short_side_px: int, overwrite: bool) -> None:
     """Writes what made the maps, once; maps of another model are never mixed in."""
-    description: Any = getattr(model, "description", {"part": type(model).__qualname__})
-    text = json.dumps({**description, "short_side_px": short_side_px}, sort_keys=True, indent=1)
-    path = out / DESCRIPTION
-    if path.is_file() and path.read_text() != text + "\n":
+    plain = {"part": f"{type(model).__module__}.{type(model).__qualname__}"}
+    told: Any = {**getattr(model, "provenance", {}), **getattr(model, "description", {})}
+    record = {**plain, **told, "short_side_px": short_side_px}
+    path = out / DEPTH_RECORD
+    if path.is_file() and path.read_text(encoding="utf-8") != depth_record_text(record):
         if not overwrite:
             msg = (
                 f"depth was made with another model: {out}. Use another folder or --overwrite true."
@@ -137,7 +137,7 @@ def _describe(model: nn.Module, out: Path, short_side_px: int, overwrite: bool) 
             raise UsageError(msg)
         for old in out.rglob("*.npy"):
             old.unlink()
-    write_text(path, text + "\n")
+    write_depth_record(out, record)
 
 
 def _with_progress(items: Iterable[tuple[str, Path]], total: int) -> Iterable[tuple[str, Path]]:

@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from relief.formats.depth_files import CityscapesDisparity, FolderDepth, check_aspect
-from relief.schema.errors import ReadError
+from relief.formats.depth_record import write_depth_record
+from relief.schema.errors import ReadError, UsageError
 from relief.schema.parts import DepthReader
 
 
@@ -185,6 +186,39 @@ def test_a_range_that_no_number_holds_is_refused(tmp_path):
 def test_disparity_without_a_known_pixel_is_refused(tmp_path):
     path = save(tmp_path / "a_disparity.png", np.zeros((2, 2), np.uint16))
     assert "unknown at every pixel" in refusal(CityscapesDisparity(tmp_path), path)
+
+
+RECORD = {"part": "a.B", "far": 1.0, "weights": {"w": "ab"}, "supervision": ["x"], "notes": ["n"]}
+
+
+def test_what_made_the_files_is_told_by_their_record(tmp_path):
+    write_depth_record(tmp_path / "val", RECORD)
+    reader = FolderDepth(tmp_path)
+    assert reader.made_by(["val"]) == RECORD
+    assert reader.made_by(["val", "train"]) == RECORD  # there is no depth of train
+    write_depth_record(tmp_path / "train", RECORD)
+    assert reader.made_by(["val", "train"]) == RECORD
+    write_depth_record(tmp_path / "plain", RECORD)
+    assert FolderDepth(tmp_path / "plain").made_by([""]) == RECORD
+
+
+def test_files_without_a_record_are_what_the_reader_says(tmp_path):
+    unknown = ["unknown: precomputed depth files"]
+    assert FolderDepth(tmp_path).made_by(["val"]) == {"supervision": unknown}
+    drawn = FolderDepth(tmp_path, supervision="none, drawn with the scenes")
+    assert drawn.made_by(["val"]) == {"supervision": []}
+    assert CityscapesDisparity(tmp_path).made_by(["val"]) == {"supervision": []}
+    write_depth_record(tmp_path / "val", RECORD)
+    (tmp_path / "train").mkdir()
+    told = FolderDepth(tmp_path).made_by(["val", "train"])
+    assert told == {**RECORD, "supervision": ["x", *unknown]}
+
+
+def test_splits_made_in_different_ways_are_refused(tmp_path):
+    write_depth_record(tmp_path / "val", RECORD)
+    write_depth_record(tmp_path / "train", {**RECORD, "far": 2.0})
+    with pytest.raises(UsageError, match=f"different ways: {tmp_path}/val, {tmp_path}/train"):
+        FolderDepth(tmp_path).made_by(["val", "train"])
 
 
 def test_description_has_no_path_and_can_be_written(tmp_path):

@@ -125,6 +125,28 @@ def test_command_writes_a_cityscapes_split_and_what_made_it(tmp_path):
     assert json.loads((tmp_path / "depth" / "val" / "depth.json").read_text())["far"] == 1.0
 
 
+class LearnedDepth(RowDepth):
+    """Says what it was learned from, and nothing else."""
+
+    description = {}  # noqa: RUF012
+    provenance = {"weights": {"w": "ab"}, "supervision": ("labels",), "notes": ()}  # noqa: RUF012
+
+
+def test_what_a_model_was_learned_from_is_kept_beside_the_maps(tmp_path, images):
+    config = tmp_path / "depth.yaml"
+    config.write_text(f"class_path: {__name__}.LearnedDepth\n")
+    arguments = ["--depth", str(config), "--out", str(tmp_path / "depth"), "--device", "cpu"]
+    assert main([*arguments, "--folder", str(tmp_path / "images")]) == 0
+    record = FolderDepth(tmp_path / "depth").made_by([""])
+    assert record.pop("part").endswith(".LearnedDepth")
+    assert record == {
+        "weights": {"w": "ab"},
+        "supervision": ["labels"],
+        "notes": [],
+        "short_side_px": 512,
+    }
+
+
 def test_command_refuses_to_mix_models(tmp_path, images, capsys):
     folder = ["--folder", str(tmp_path / "images")]
     assert main([*options(tmp_path), *folder]) == 0

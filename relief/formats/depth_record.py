@@ -1,0 +1,63 @@
+"""What made a folder of depth maps: `depth.json`, written and read beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from relief.formats.atomic import write_text
+from relief.schema.errors import UsageError
+
+DEPTH_RECORD = "depth.json"
+
+
+def depth_record_text(record: Mapping[str, Any]) -> str:
+    """The bytes of a record: sorted JSON; equal records give equal text."""
+    return json.dumps(record, sort_keys=True, indent=1) + "\n"
+
+
+def write_depth_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """Writes FOLDER/depth.json.
+
+    Args:
+        folder: Where the maps of one split lie, or those of a whole folder of images.
+        record: `part`, the numbers it was made with and, where there are weights, `weights`
+            (SHA-256 by name), `supervision` and `notes` (lists of sentences).
+
+    Raises:
+        WriteError: It cannot be written.
+    """
+    write_text(folder / DEPTH_RECORD, depth_record_text(record))
+
+
+def read_depth_record(folder: Path) -> dict[str, Any] | None:
+    """Reads FOLDER/depth.json; `None` where there is none, or a file of somebody else's.
+
+    Raises:
+        UsageError: It is damaged.
+    """
+    path = folder / DEPTH_RECORD
+    if not path.is_file():
+        return None
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _damaged(path) from error
+    if not isinstance(record, dict) or "part" not in record:
+        return None
+    weights = record.get("weights", {})
+    sentences = [record.get(name, []) for name in ("supervision", "notes")]
+    are_whole = isinstance(weights, dict) and all(isinstance(told, list) for told in sentences)
+    if not are_whole or not all(
+        isinstance(text, str) for told in (weights.values(), *sentences) for text in told
+    ):
+        raise _damaged(path)
+    return record
+
+
+def _damaged(path: Path) -> UsageError:
+    return UsageError(
+        f"cannot read what made the depth: {path}. Make the maps again with --overwrite true."
+    )
