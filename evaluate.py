@@ -72,15 +72,15 @@ def export(request: ExportRequest) -> int:
 
 
 def diagnose(request: DiagnoseRequest) -> int:
-    """Dead clusters and absorbed classes."""
+    """Absorbed classes and dead clusters."""
     found = diagnose_labels(request)
+    write_diagnosis(request.folder, found)
+    if found.missed:
+        Console().print(tables.absorption_table(found.missed))
     Console().print(tables.diagnosis_table(found.iou, found.ground_truth_px, found.absorption))
-    cli.say(f"dead clusters: {len(found.dead_clusters)} of {found.num_clusters}")
-    missing = ", ".join(found.classes_without_cluster) or "none"
-    cli.say(f"classes without cluster under {request.assignment}: {missing}")
-    if request.out:
-        write_diagnosis(request.folder, found)
-    return cli.EXIT_DONE
+    cli.say_all(found.sentences)
+    cli.say(f"written: {request.folder}/diagnosis.json")
+    return ended([failure["reason"] for failure in found.failures])
 
 
 def study(request: StudyRequest) -> int:

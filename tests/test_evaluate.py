@@ -2,15 +2,16 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 import cli
 import evaluate
 from relief.formats.cityscapes import CityscapesLabels, CityscapesTree
-from relief.formats.label_store import LabelStore, semantic_path
+from relief.formats.label_store import LabelStore, semantic_path, write_semantic
 from relief.schema.label_spaces import CITYSCAPES_19
 from relief.studies.published_study import read_sweep
 from relief.studies.score import score_store, to_json
-from tests.relief.studies.tiny import KEYS, draw_store, draw_tree
+from tests.relief.studies.tiny import KEYS, SIZE, draw_store, draw_tree
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_exports_score_as_the_store(root, tmp_path, name):
     assert found["matched_things"] == expected["matched_things"]
 
 
-def test_diagnose_names_dead_clusters(root, tmp_path):
+def test_diagnose_names_dead_clusters_and_missed_classes(root, tmp_path, capsys):
     draw_store(tmp_path / "wide", k=9)
     options = ("--labels", tmp_path / "wide", "--root", root, "--out", tmp_path)
     assert run("diagnose", *options) == 0
@@ -87,6 +88,27 @@ def test_diagnose_names_dead_clusters(root, tmp_path):
     assert found["dead_clusters"] == [7, 8]
     assert found["absorption"]["road"]["road"] == 100
     assert "person" not in found["classes_without_cluster"]
+    assert found["missed"] == found["failures"] == []
+    assert "dead clusters: 2 of 9 (7, 8)\n" in capsys.readouterr().out
+
+
+def test_diagnose_says_what_is_missed_first_and_lists_what_cannot_be_read(
+    root, tmp_path, capsys, monkeypatch
+):
+    draw_store(tmp_path / "one")
+    for key in KEYS[1:]:
+        write_semantic(tmp_path / "one", key, torch.zeros(SIZE, dtype=torch.int64), 7)
+    semantic_path(tmp_path / "one", KEYS[0]).write_bytes(b"no picture")
+    monkeypatch.chdir(tmp_path)
+    assert run("diagnose", "--labels", "one", "--root", root) == 1
+    found = json.loads((tmp_path / "outputs/diagnose/one/diagnosis.json").read_text())
+    assert [one["name"] for one in found["missed"]] == ["building", "sky", "person", "car"]
+    assert found["missed"][0]["absorbed_by"] == [["road", 100.0]]
+    assert [one["key"] for one in found["failures"]] == [KEYS[0]]
+    captured = capsys.readouterr()
+    assert captured.out.startswith("Missed classes")
+    assert captured.err.startswith("cannot read label")
+    assert captured.out.endswith("written: outputs/diagnose/one/diagnosis.json\n")
 
 
 @pytest.mark.parametrize(

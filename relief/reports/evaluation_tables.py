@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -65,6 +65,29 @@ def selection_table(ranked: Sequence[Mapping[str, Any]]) -> Table:
         figures = (_number(chosen["pq"]), _number(row["best"]))
         correlation = f"{row['correlation']:+.2f}"
         table.add_row(row["criterion"], row["source"], correlation, *said, *figures)
+    return table
+
+
+class _Missed(Protocol):
+    """Fits `relief.studies.diagnose.MissedClass`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def absorbed_by(self) -> Sequence[tuple[str, float]]: ...
+    @property
+    def ground_truth_px(self) -> int: ...
+
+
+def absorption_table(missed: Sequence[_Missed]) -> Table:
+    """The classes that are missed and what has their pixels, as published."""
+    table = Table(title="Missed classes", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("class", no_wrap=True)
+    table.add_column("absorbed by")
+    table.add_column("pixels", justify="right")
+    for one in missed:
+        said = " + ".join(f"{other} ({share:.0f} %)" for other, share in one.absorbed_by)
+        table.add_row(one.name, said, _count(one.ground_truth_px))
     return table
 
 

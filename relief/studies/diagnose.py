@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,42 +14,62 @@ from relief.formats.cityscapes import CityscapesTree
 from relief.metrics.panoptic_figures import Classes, fit_assignment
 from relief.metrics.semantic_iou import confusion_matrix, iou_per_class
 from relief.ops.matching import assignment_rule
+from relief.schema.batch import Failure
 from relief.schema.label_spaces import label_space
-from relief.studies.label_sources import STORE, open_labels
+from relief.studies.label_sources import STORE, are_class_ids, open_labels
 from relief.studies.score import thing_categories, to_json
-from relief.studies.score_runs import SAMPLE_ROOT, SpaceName
+from relief.studies.score_runs import IDENTITY, SAMPLE_ROOT, SpaceName
 from relief.studies.scored_images import read_scored_images
 
 VOID_NAME = "void"
 PERCENT = 100.0
+_MISSED_BELOW = 0.05
+_ABSORBERS = 2
 
 
 @dataclass(frozen=True)
 class DiagnoseRequest:
-    """Says which clusters are dead and which classes absorb which.
+    """Says which classes are missed, what absorbs them, and which clusters are dead.
 
     Args:
         labels: Folder of the labels.
         root: Cityscapes folder with gtFine.
         split: Split that is looked at.
         format: store, coco_panoptic, cityscapes, cups or monocular_ups.
-        assignment: How clusters meet classes; one-to-one shows what a fixed probe loses.
+        assignment: How clusters meet classes. By default hungarian, which shows what a fixed probe
+            loses, and identity where ids are classes already.
         label_space: 19 or 27 classes.
-        out: Folder for diagnosis.json.
+        out: Folder for diagnosis.json; outputs/diagnose/NAME by default.
     """
 
     labels: str
     root: str = SAMPLE_ROOT
     split: str = "val"
     format: str = STORE
-    assignment: Literal["majority", "hungarian", "cups", "identity"] = "hungarian"
+    assignment: Literal["majority", "hungarian", "cups", "identity"] | None = None
     label_space: SpaceName = "cityscapes19"
     out: str | None = None
 
     @property
     def folder(self) -> Path:
         """Where the result goes."""
-        return Path(self.out or ".")
+        return Path(self.out or f"outputs/diagnose/{Path(self.labels).name}")
+
+
+@dataclass(frozen=True)
+class MissedClass:
+    """A class with ground truth and an IoU under 0.05 %, which tables show as 0.0.
+
+    Attributes:
+        name: Of the class.
+        absorbed_by: What most of its pixels were predicted as, and the percent of them: the two
+            largest, those under 1 % left out.
+        ground_truth_px: Its pixels.
+    """
+
+    name: str
+    absorbed_by: list[tuple[str, float]]
+    ground_truth_px: int
 
 
 @dataclass(frozen=True)
@@ -56,34 +77,44 @@ class Diagnosis:
     """What is wrong with some labels.
 
     Attributes:
+        missed: Classes that the labels do not have, in the order of the classes.
+        assignment: How clusters met classes.
+        ids: What the ids of the labels are.
         num_clusters: Ids there may be.
-        dead_clusters: Ids that no labelled pixel has.
-        classes_without_cluster: Names of classes that no cluster was assigned to.
+        dead_clusters: Ids that no pixel has, also where the ground truth is void.
+        classes_without_cluster: Names of classes that no cluster was assigned to, or a dead one.
         iou: Percent by class name, nan for a class that never occurs.
         ground_truth_px: Pixels by class name.
         absorption: For each class, where its pixels went: percent by class name, largest first,
             those under 1 % left out.
+        failures: Images that could not be read.
     """
 
+    missed: list[MissedClass]
+    assignment: str
+    ids: Literal["clusters", "classes"]
     num_clusters: int
     dead_clusters: list[int]
     classes_without_cluster: list[str]
     iou: dict[str, float]
     ground_truth_px: dict[str, int]
     absorption: dict[str, dict[str, float]]
+    failures: list[Failure]
 
     @property
-    def missed(self) -> dict[str, list[str]]:
-        """For each class with ground truth and IoU 0: the two that absorb most of it."""
-        others = {
-            name: [other for other in shares if other != name]
-            for name, shares in self.absorption.items()
-        }
-        return {
-            name: others[name][:2]
-            for name, iou in self.iou.items()
-            if iou == 0 and self.ground_truth_px[name] > 0
-        }
+    def sentences(self) -> list[str]:
+        """What the tables do not say, line by line, for people."""
+        without = ", ".join(self.classes_without_cluster) or "none"
+        missed = [] if self.missed else ["missed classes: none"]
+        if self.ids == "classes":
+            return [*missed, f"classes that no pixel has: {without}"]
+        named = ", ".join(map(str, self.dead_clusters))
+        dead = f"dead clusters: {len(self.dead_clusters)} of {self.num_clusters}"
+        return [
+            *missed,
+            f"{dead} ({named})" if named else dead,
+            f"classes without a living cluster under {self.assignment}: {without}",
+        ]
 
 
 def diagnose_labels(request: DiagnoseRequest) -> Diagnosis:
@@ -94,27 +125,34 @@ def diagnose_labels(request: DiagnoseRequest) -> Diagnosis:
     """
     space = label_space(request.label_space)
     labels = open_labels(Path(request.labels), request.format, request.split, space)
-    truth = CityscapesTree(Path(request.root), request.split)
-    images = read_scored_images(labels, truth, space)
+    are_classes = are_class_ids(labels, request.format, space)
+    assignment = request.assignment or (IDENTITY if are_classes else "hungarian")
+    images = read_scored_images(labels, CityscapesTree(Path(request.root), request.split), space)
     classes = Classes.of(space.things, space.stuffs)
     things = thing_categories(labels, images)
-    rule = assignment_rule(request.assignment)
+    rule = assignment_rule(assignment)
     _, semantic = fit_assignment(rule, images.counts.pixels, things, classes)
     confusion = confusion_matrix(images.semantic, classes.rows(semantic))
-    used = set(semantic.tolist())
-    iou = PERCENT * iou_per_class(confusion)
+    living = set(semantic[images.category_px > 0].tolist())
+    iou = dict(zip(space.names, (PERCENT * iou_per_class(confusion)).tolist(), strict=True))
+    ground_truth_px = dict(zip(space.names, confusion.sum(axis=1).tolist(), strict=True))
     names = [*space.names, VOID_NAME]
+    absorption = {
+        name: _shares(row, names) for name, row in zip(space.names, confusion, strict=True)
+    }
     return Diagnosis(
+        missed=_missed(iou, absorption, ground_truth_px),
+        assignment=assignment,
+        ids="classes" if are_classes else "clusters",
         num_clusters=labels.num_categories,
-        dead_clusters=np.flatnonzero(images.semantic.pixels.sum(axis=1) == 0).tolist(),
+        dead_clusters=np.flatnonzero(images.category_px == 0).tolist(),
         classes_without_cluster=[
-            name for class_id, name in enumerate(space.names) if class_id not in used
+            name for class_id, name in enumerate(space.names) if class_id not in living
         ],
-        iou=dict(zip(space.names, iou.tolist(), strict=True)),
-        ground_truth_px=dict(zip(space.names, confusion.sum(axis=1).tolist(), strict=True)),
-        absorption={
-            name: _shares(row, names) for name, row in zip(space.names, confusion, strict=True)
-        },
+        iou=iou,
+        ground_truth_px=ground_truth_px,
+        absorption=absorption,
+        failures=images.failures,
     )
 
 
@@ -123,7 +161,20 @@ def write_diagnosis(out: Path, diagnosis: Diagnosis) -> None:
     write_text(out / "diagnosis.json", to_json(asdict(diagnosis)))
 
 
-def _shares(pixels: np.ndarray, names: list[str]) -> dict[str, float]:
+def _missed(
+    iou: Mapping[str, float],
+    absorption: Mapping[str, Mapping[str, float]],
+    ground_truth_px: Mapping[str, int],
+) -> list[MissedClass]:
+    found = []
+    for name, shares in absorption.items():
+        if ground_truth_px[name] and iou[name] < _MISSED_BELOW:
+            others = [(other, share) for other, share in shares.items() if other != name]
+            found.append(MissedClass(name, others[:_ABSORBERS], ground_truth_px[name]))
+    return found
+
+
+def _shares(pixels: np.ndarray, names: Sequence[str]) -> dict[str, float]:
     total = pixels.sum()
     if total == 0:
         return {}

@@ -48,6 +48,8 @@ class ScoredImages:
         tables: By short side in pixels (0 = ground-truth size): the (N, 5) table of each image.
         counts: Pixels of panoptic categories by class: what assignments are fitted on.
         semantic: Pixels of the maps before splitting by class: what mIoU is of.
+        category_px: (K,) all pixels of each category of these maps, also where the true class is
+            void.
         failures: Images that could not be read.
     """
 
@@ -55,6 +57,7 @@ class ScoredImages:
     tables: dict[int, list[Ids]]
     counts: CategoryCounts
     semantic: CategoryCounts
+    category_px: Ids
     failures: list[Failure]
 
     def joined(self, short_side_px: int = 0) -> tuple[Ids, Ids]:
@@ -70,6 +73,7 @@ class _Image:
     tables: dict[int, Ids]
     counts: CategoryCounts
     semantic: CategoryCounts
+    category_px: Ids
 
 
 def read_scored_images(
@@ -114,6 +118,9 @@ def read_scored_images(
         tables={size: [image.tables[size] for image in images.values()] for size in sizes},
         counts=sum((image.counts for image in images.values()), nothing),
         semantic=sum((image.semantic for image in images.values()), nothing),
+        category_px=sum(
+            (image.category_px for image in images.values()), np.zeros(num_categories, np.int64)
+        ),
         failures=[failure for failure in read_images.values() if not isinstance(failure, _Image)],
     )
 
@@ -142,13 +149,20 @@ def _read(
     pixels = segment_table(
         torch.stack((semantic, torch.zeros_like(semantic)), dim=-1),
         torch.stack((target[..., 0], torch.zeros_like(target[..., 0])), dim=-1),
-    )
+    ).numpy()
     true, size_of = classes.categories(), (num_categories, space.num_classes)
     return _Image(
         tables,
         category_counts(tables[0], size_of[0], true, size_of[1]),
-        category_counts(pixels.numpy(), size_of[0], true, size_of[1]),
+        category_counts(pixels, size_of[0], true, size_of[1]),
+        _category_px(pixels, num_categories),
     )
+
+
+def _category_px(table: Ids, num_categories: int) -> Ids:
+    known = table[(table[:, 0] >= 0) & (table[:, 0] < num_categories)]
+    counts = np.bincount(known[:, 0], weights=known[:, 4], minlength=num_categories)
+    return counts.astype(np.int64)
 
 
 def _shrunk(size: tuple[int, int], short_side_px: int) -> tuple[int, int]:

@@ -2,7 +2,13 @@ import math
 
 from rich.console import Console
 
-from relief.reports.evaluation_tables import diagnosis_table, plain_table, score_table
+from relief.reports.evaluation_tables import (
+    absorption_table,
+    diagnosis_table,
+    plain_table,
+    score_table,
+)
+from relief.studies.diagnose import MissedClass
 
 FIGURES = {
     "pq": 53.12, "pq_things": 41.2, "pq_stuff": math.nan, "sq": 70.1, "rq": 60.5, "miou": 55.5,
@@ -41,6 +47,12 @@ def test_absorption_names_the_four_largest():
     assert "wall 70, building 13, car 9, sky 5" in text
     assert "7.5 M" in text
     assert "road" not in text
+
+
+def test_missed_classes_are_a_row_each_as_published():
+    fence = MissedClass("fence", [("wall", 70.2), ("building", 13.0)], 7_520_000)
+    row = printed(absorption_table([fence])).splitlines()[-2]
+    assert " ".join(row.split()) == "fence wall (70 %) + building (13 %) 7.5 M"
 
 
 def test_plain_table_has_its_cells():

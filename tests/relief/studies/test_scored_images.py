@@ -41,3 +41,11 @@ def test_counts_leave_void_truth_out_and_keep_thing_pixels_without_instance(draw
     assert torch.tensor(images.counts.pixels).sum(0)[13] == sum(
         int((t == 13).sum()) for t in targets
     )
+
+
+def test_pixels_of_categories_are_also_those_under_void_truth(drawn):
+    store, tree = drawn
+    images = read_scored_images(store, tree, CITYSCAPES_19)
+    semantic = torch.cat([store.semantic(key).flatten() for key in KEYS])
+    assert images.category_px.tolist() == torch.bincount(semantic, minlength=7).tolist()
+    assert images.category_px[0] > images.semantic.pixels[0].sum()  # the ego vehicle is void
