@@ -23,7 +23,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from rich.console import Console
 
 from relief.formats.atomic import check_writable, write_text
-from relief.models.configured_weights import missing_weights
+from relief.models.configured_weights import command_that_gets, missing_weights
 from relief.reports.run_log import open_log, start_log, step, time_steps
 from relief.schema.errors import ReliefError, StoppedBySignal, UsageError, WeightsError
 
@@ -130,8 +130,7 @@ def check_weights(values: Mapping[str, Any], recipes: Iterable[object]) -> None:
     """
     missing = missing_weights(values)
     if missing:
-        file = next(map(str, recipes), "FILE")
-        command = f"python -m relief.models.weights get --config {file}"
+        command = command_that_gets(missing, recipes)
         msg = f"weights are missing: {', '.join(missing)}. Run `{command}`."
         raise WeightsError(msg)
 

@@ -195,3 +195,9 @@ def test_missing_weights_stop_with_the_command_to_type(tmp_path, capsys, monkeyp
     assert f"`python -m relief.models.weights get --config {config}`" in lines[0]
     assert "weights/cause/cluster_tr.safetensors" in lines[0]
     assert not (tmp_path / "out").exists()
+    small = "weights/dinov2_vits14.safetensors"
+    option = "--model.init_args.backbone.init_args.backbone"
+    assert cli.exit_code(label.main, ["--config", config, option, small]) == 2
+    command = "python -m relief.models.weights get weights/cause/cluster_tr.safetensors"
+    assert command in (told := capsys.readouterr().err)
+    assert f" {small}`." in told

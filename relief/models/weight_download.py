@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from relief.models.weight_files import sha256_of
 from relief.schema.errors import WeightsError
 
 Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all where known
+Check = Callable[[Path], str]  # why what arrived cannot be used; empty where it can
 _BLOCK = 1 << 20
 _TIMEOUT_S = 60
 _ATTEMPTS = 3
 
 
 def download(
-    url: str, path: Path, sha256: str | None = None, progress: Progress | None = None
+    url: str,
+    path: Path,
+    sha256: str | None = None,
+    progress: Progress | None = None,
+    check: Check | None = None,
 ) -> Path:
     """Downloads one file.
 
@@ -32,10 +38,37 @@ def download(
         path: Where to.
         sha256: What it must hash to; `None` checks its length only.
         progress: Called after every block.
+        check: Looks at what arrived before it takes its name: servers that do not tell the length
+            of a file cannot be believed to have sent all of it.
 
     Raises:
-        WeightsError: Not reachable, not a file, cut again and again, or another checksum.
+        WeightsError: Not reachable, not a file, cut again and again, another checksum, refused by
+            `check`, or it cannot be written.
     """
+    with writing(path):
+        return _download(url, path, sha256, progress, check)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What the file system refuses inside, told in a line.
+
+    Raises:
+        WeightsError: In place of an `OSError`.
+    """
+    try:
+        yield
+    except OSError as error:
+        msg = (
+            f"cannot write: {path} ({error.strerror or error}). Check its folder, and the space on "
+            "that disk."
+        )
+        raise WeightsError(msg) from error
+
+
+def _download(
+    url: str, path: Path, sha256: str | None, progress: Progress | None, check: Check | None
+) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     for attempt in range(_ATTEMPTS):
@@ -55,6 +88,13 @@ def download(
             "Nothing was replaced."
         )
         raise WeightsError(msg)
+    if check is not None and (reason := check(part)):
+        _discard(part)
+        msg = (
+            f"cannot use what arrived: {path.name} ({reason}; from {url}). Run the same command "
+            "again, or get it by hand."
+        )
+        raise WeightsError(msg)
     with part.open("rb+") as file:
         os.fsync(file.fileno())
     part.replace(path)
@@ -71,8 +111,7 @@ def _fetch(url: str, part: Path, progress: Progress | None) -> bool:
         request.add_header("Range", f"bytes={have}-")
         request.add_header("If-Range", version.read_text())
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:
-            return _receive(response, part, have, progress)
+        response = urllib.request.urlopen(request, timeout=_TIMEOUT_S)
     except urllib.error.HTTPError as error:
         if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and have:
             _discard(part)
@@ -80,6 +119,8 @@ def _fetch(url: str, part: Path, progress: Progress | None) -> bool:
         raise _unreachable(url, f"{error.code} {error.reason}") from error
     except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
         raise _unreachable(url, str(getattr(error, "reason", error))) from error
+    with response:
+        return _receive(response, part, have, progress)
 
 
 def _receive(
@@ -97,15 +138,22 @@ def _receive(
     else:
         _version_of(part).unlink(missing_ok=True)
     with part.open("ab" if have else "wb") as file:
-        try:
-            while block := response.read(_BLOCK):
-                file.write(block)
-                have += len(block)
-                if progress is not None:
-                    progress(have, total)
-        except (http.client.IncompleteRead, ConnectionError, TimeoutError):
-            return False
-    return total is None or have == total
+        while block := _next_block(response):
+            file.write(block)
+            have += len(block)
+            if progress is not None:
+                progress(have, total)
+    return block is not None and (total is None or have == total)
+
+
+def _next_block(response: http.client.HTTPResponse) -> bytes | None:
+    """Empty at the end, `None` where the connection broke. Errors of the disk are not caught."""
+    try:
+        return response.read(_BLOCK)
+    except (http.client.IncompleteRead, ConnectionError, TimeoutError):
+        return None
+    except (OSError, http.client.HTTPException) as error:
+        raise _unreachable(response.url, str(error)) from error
 
 
 def _version_of(part: Path) -> Path:

@@ -1,29 +1,20 @@
-"""Weight files read without running anything they hold: .safetensors, .pth/.pt, .npy and .npz."""
+"""Weight files read without running anything they hold, converted, and filled into networks."""
 
 from __future__ import annotations
 
 import hashlib
-import pickle
-import pickletools
-import warnings
-import zipfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from relief.models.weight_formats import ARRAY_KEY, HOLDS_CODE, UnreadableError, read_tensors
+from relief.models.weight_sources import how_to_get
 from relief.schema.errors import WeightsError
 
-ARRAY_KEY = "array"
-_NUMPY_MAGIC = b"\x93NUMPY"
-_ZIP_MAGIC = b"PK\x03\x04"
-_CODE_IN_MESSAGE = ("unsupported global", "not an allowed global", "unsupported class")
-_CODE_IN_PICKLE = {"GLOBAL", "STACK_GLOBAL", "INST", "REDUCE", "NEWOBJ", "NEWOBJ_EX"}
+__all__ = ["ARRAY_KEY", "convert", "fill", "load_state_dict", "sha256_of"]
 
 
 def sha256_of(path: Path | str) -> str:
@@ -40,7 +31,7 @@ def load_state_dict(path: Path | str, sha256: str | None = None) -> dict[str, Te
 
     Args:
         path: `.safetensors`; `.npy`, whose array gets the name `array`; `.npz`; anything else is
-            read as a torch checkpoint with `weights_only`.
+            read as a torch checkpoint with `weights_only`, unless its content is safetensors.
         sha256: What the file must hash to; the first digits are enough. `None` checks nothing.
 
     Returns:
@@ -51,21 +42,15 @@ def load_state_dict(path: Path | str, sha256: str | None = None) -> dict[str, Te
     """
     path = Path(path)
     if not path.is_file():
-        msg = (
-            f"cannot load weights: {path} (no such file). "
-            "`python -m relief.models.weights get --config FILE` downloads what it can."
-        )
+        remedy = "Check the path. `python -m relief.models.weights list` shows what can be got."
+        msg = f"cannot load weights: {path} (no such file). {how_to_get(path, remedy)}"
         raise WeightsError(msg)
     if sha256 is not None:
         _check_sha256(path, sha256)
     try:
-        return _read(path)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, SafetensorError) as error:
-        raise _damaged(path, error) from error
-    except (pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        if _was_refused_for_code(path, error):
-            raise _holds_code(path) from error
-        raise _damaged(path, error) from error
+        return read_tensors(path)
+    except UnreadableError as error:
+        raise _refused(path, str(error)) from error
 
 
 def convert(path: Path, target: Path) -> None:
@@ -73,10 +58,14 @@ def convert(path: Path, target: Path) -> None:
 
     Raises:
         WeightsError: As `load_state_dict`.
+        OSError: It cannot be written.
     """
     tensors = load_state_dict(path)
     part = target.with_name(target.name + ".part")
-    save_file({name: tensors[name].contiguous().clone() for name in sorted(tensors)}, part)
+    try:
+        save_file({name: tensors[name].contiguous().clone() for name in sorted(tensors)}, part)
+    except SafetensorError as error:  # what it says where a disk is full
+        raise OSError(str(error)) from error
     part.replace(target)
 
 
@@ -118,71 +107,6 @@ def fill(
     module.load_state_dict({name: state_dict[name] for name in own}, assign=assign)
 
 
-def _read(path: Path) -> dict[str, Tensor]:
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    if path.suffix in {".npy", ".npz"}:
-        return _read_numpy(path)
-    with warnings.catch_warnings():  # of other pickle protocols, before it refuses them
-        warnings.simplefilter("ignore", UserWarning)
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    return _tensors(checkpoint, path)
-
-
-def _read_numpy(path: Path) -> dict[str, Tensor]:
-    with path.open("rb") as file:
-        head = file.read(6)
-    if not head.startswith((_NUMPY_MAGIC, _ZIP_MAGIC)):
-        raise OSError("not a NumPy file")
-    try:
-        content = np.load(path, allow_pickle=False)
-        arrays = {ARRAY_KEY: content} if isinstance(content, np.ndarray) else dict(content)
-    except ValueError as error:
-        if "allow_pickle" in str(error):
-            raise _holds_code(path) from error
-        raise
-    return {name: torch.from_numpy(array) for name, array in arrays.items() if _is_numeric(array)}
-
-
-def _is_numeric(array: np.ndarray[Any, Any]) -> bool:
-    return array.dtype.kind in "biuf"
-
-
-def _tensors(checkpoint: object, path: Path) -> dict[str, Tensor]:
-    if isinstance(checkpoint, Tensor):
-        return {ARRAY_KEY: checkpoint}
-    if not isinstance(checkpoint, Mapping):
-        raise OSError(f"holds a {type(checkpoint).__name__}, not a state dict")
-    tensors = {str(name): value for name, value in checkpoint.items() if isinstance(value, Tensor)}
-    if tensors:
-        return tensors
-    inner = [
-        value
-        for value in checkpoint.values()
-        if isinstance(value, Mapping) and any(isinstance(v, Tensor) for v in value.values())
-    ]
-    if len(inner) != 1:
-        raise OSError("holds no state dict" if not inner else "holds several state dicts")
-    return _tensors(inner[0], path)
-
-
-def _was_refused_for_code(path: Path, error: Exception) -> bool:
-    message = str(error).lower()
-    return any(sign in message for sign in _CODE_IN_MESSAGE) or _is_pickle_with_code(path)
-
-
-def _is_pickle_with_code(path: Path) -> bool:
-    """Whether a bare pickle names anything to call. Reads the opcodes, executes none."""
-    seen = set()
-    try:
-        with path.open("rb") as file:
-            for opcode, _, _ in pickletools.genops(file):
-                seen.add(opcode.name)
-    except (ValueError, UnicodeDecodeError, OverflowError):
-        return False
-    return bool(seen & _CODE_IN_PICKLE)
-
-
 def _check_sha256(path: Path, expected: str) -> None:
     actual = sha256_of(path)
     if not actual.startswith(expected.lower()):
@@ -193,15 +117,13 @@ def _check_sha256(path: Path, expected: str) -> None:
         raise WeightsError(msg)
 
 
-def _damaged(path: Path, error: Exception) -> WeightsError:
-    cause = error.__context__ or error  # torch wraps the reason in a page of advice
-    lines = str(cause).strip().splitlines()
-    reason = lines[0].rstrip(".")[:100] if lines else type(error).__name__
+def _refused(path: Path, reason: str) -> WeightsError:
+    if reason == HOLDS_CODE:
+        return WeightsError(
+            f"{path} {HOLDS_CODE}; not loaded. Get its tensors alone, as .safetensors or a plain "
+            "state dict."
+        )
     return WeightsError(
         f"cannot load weights: {path} (not a readable weight file: {reason}; "
-        f"sha256 {sha256_of(path)[:12]}..). Download it again."
+        f"sha256 {sha256_of(path)[:12]}..). {how_to_get(path, 'Download it again.')}"
     )
-
-
-def _holds_code(path: Path) -> WeightsError:
-    return WeightsError(f"{path} holds code, not only weights; not loaded.")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".npy", ".npz")
 _META = "https://dl.fbaipublicfiles.com"
@@ -26,7 +27,8 @@ class WeightSource:
         license: Name of the license, or where it is told.
         supervision: Which labels it was trained with, if any.
         url: Of the one file; empty for a folder.
-        files: URL by file name, for a folder.
+        files: URL by file name, for a folder. Any folder may have its name: it is meant only where
+            an argument is called `model`.
         suffix: Of the published file, where its URL does not tell.
         by_hand: What to do where it cannot be downloaded, or where a download needs a person.
     """
@@ -38,6 +40,11 @@ class WeightSource:
     files: Mapping[str, str] = field(default_factory=dict)
     suffix: str = ".pth"
     by_hand: str = ""
+
+    @property
+    def path(self) -> str:
+        """Where recipes look for it."""
+        return f"weights/{self.name}{'' if self.files else '.safetensors'}"
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -121,5 +128,26 @@ def find_source(path: str, sources: tuple[WeightSource, ...] = SOURCES) -> Weigh
     for source in sources:
         name = PurePosixPath(source.name).parts
         if bool(source.files) != is_file and parts[-len(name) :] == name:
+            return source
+    return None
+
+
+def how_to_get(path: Path | str, otherwise: str) -> str:
+    """What to type for a path whose source is known, as a sentence; else the other sentence."""
+    if find_source(str(path)) is None:
+        return otherwise
+    return f"Run `{get_command([str(path)])}`."
+
+
+def get_command(paths: Sequence[str]) -> str:
+    """The command that gets weights by their paths."""
+    return f"python -m relief.models.weights get {shlex.join(paths)}"
+
+
+def find_on_hub(model: str, sources: tuple[WeightSource, ...] = SOURCES) -> WeightSource | None:
+    """The source whose files lie in that repository of Hugging Face."""
+    start = f"{_HUGGING_FACE}/{model}/resolve/"
+    for source in sources:
+        if source.files and all(url.startswith(start) for url in source.files.values()):
             return source
     return None

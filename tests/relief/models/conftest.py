@@ -18,6 +18,7 @@ class FileServer:
     requests: list[tuple[str, str | None]] = field(default_factory=list)  # path, Range
     content_type: str = "application/octet-stream"
     version: str = '"1"'
+    tells_length: bool = True
 
     def url(self, path: str) -> str:
         return f"{self.address}/{path}"
@@ -43,7 +44,8 @@ def file_server() -> Iterator[FileServer]:
                 return
             self.send_response(206 if start else 200)
             self.send_header("Content-Type", state.content_type)
-            self.send_header("Content-Length", str(len(content) - start))
+            if state.tells_length:
+                self.send_header("Content-Length", str(len(content) - start))
             self.send_header("ETag", state.version)
             self.end_headers()
             cut = state.cuts.pop(0) if state.cuts else len(content)

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from relief.models.weight_download import download
+from relief.models.weight_formats import why_unreadable
 from relief.schema.errors import WeightsError
 
 CONTENT = bytes(range(256)) * 40
@@ -72,6 +76,41 @@ def test_wrong_checksum_keeps_the_old_file_and_removes_the_new(server, tmp_path)
     text = refusal(server.url("a.pth"), tmp_path / "a.pth", "cd" * 32)
     assert text.startswith(f"checksum of a.pth differs (got {SHA256[:12]}.., want cdcdcdcdcdcd..)")
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"a.pth": b"old"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs a disk that is full")
+def test_a_full_disk_is_not_called_a_network(server, tmp_path):
+    (tmp_path / "a.pth.part").symlink_to("/dev/full")
+    text = refusal(server.url("a.pth"), tmp_path / "a.pth")
+    assert text.startswith(f"cannot write: {tmp_path / 'a.pth'} (No space left on device). Check")
+
+
+def test_what_arrived_must_pass_the_check(server, tmp_path):
+    (tmp_path / "a.pth").write_bytes(b"old")
+    url = server.url("a.pth")
+    text = refusal(url, tmp_path / "a.pth", None, None, lambda part: f"{part.stat().st_size} bytes")
+    assert text == (
+        f"cannot use what arrived: a.pth (10240 bytes; from {url}). Run the same command again, or "
+        "get it by hand."
+    )
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"a.pth": b"old"}
+    download(url, tmp_path / "a.pth", check=lambda part: "")
+    assert (tmp_path / "a.pth").read_bytes() == CONTENT
+
+
+def test_a_cut_answer_without_a_length_is_no_weight_file(server, tmp_path):
+    save_file({"a": torch.zeros(100)}, tmp_path / "whole.safetensors")
+    server.files["a.safetensors"] = (tmp_path / "whole.safetensors").read_bytes()
+    server.tells_length, server.cuts = False, [200]
+    target = tmp_path / "new" / "a.safetensors"
+
+    def check(part: Path) -> str:
+        return why_unreadable(part, ".safetensors")
+
+    assert "not fully covered" in refusal(server.url("a.safetensors"), target, None, None, check)
+    assert list(target.parent.iterdir()) == []
+    download(server.url("a.safetensors"), target, check=check)
+    assert target.read_bytes() == server.files["a.safetensors"]
 
 
 def test_web_pages_and_missing_files_are_told_in_a_line(server, tmp_path):

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from relief.models.weight_files import fill, load_state_dict, sha256_of
+from relief.models.weight_files import convert, fill, load_state_dict, sha256_of
 from relief.schema.errors import WeightsError
 
 
@@ -34,6 +34,11 @@ def test_reads_safetensors_and_checkpoints_alike(tmp_path, weights):
         read = load_state_dict(tmp_path / name)
         assert set(read) == set(weights)
         assert all(torch.equal(read[key], weights[key]) for key in weights)
+
+
+def test_knows_safetensors_by_their_content(tmp_path, weights):
+    save_file(weights, tmp_path / "a.pth")
+    assert torch.equal(load_state_dict(tmp_path / "a.pth")["a.weight"], weights["a.weight"])
 
 
 def test_reads_the_old_checkpoint_format(tmp_path, weights):
@@ -68,8 +73,17 @@ def one_line(path: Path, sha256: str | None = None) -> str:
     return str(caught.value)
 
 
-def test_missing_file_says_what_to_type(tmp_path):
-    assert "python -m relief.models.weights get" in one_line(tmp_path / "no.pth")
+def test_missing_and_damaged_files_say_what_to_type(tmp_path):
+    known = tmp_path / "my weights" / "dinov2_vits14.pth"
+    command = f"Run `python -m relief.models.weights get '{known}'`."
+    assert one_line(known) == f"cannot load weights: {known} (no such file). {command}"
+    known.parent.mkdir()
+    known.write_bytes(b"PK")
+    assert one_line(known).endswith(f"). {command}")
+    assert one_line(tmp_path / "no.pth").endswith(
+        "(no such file). Check the path. `python -m relief.models.weights list` shows what can be "
+        "got."
+    )
 
 
 @pytest.mark.parametrize("name", ["a.safetensors", "a.pth"])
@@ -98,7 +112,10 @@ def test_checkpoint_with_code_runs_nothing(tmp_path, weights, zipped):
     marker = tmp_path / "ran"
     path = tmp_path / "cause.pt"
     torch.save({**weights, "x": Code(marker)}, path, _use_new_zipfile_serialization=zipped)
-    assert one_line(path) == f"{path} holds code, not only weights; not loaded."
+    assert one_line(path) == (
+        f"{path} holds code, not only weights; not loaded. Get its tensors alone, as .safetensors "
+        "or a plain state dict."
+    )
     assert not marker.exists()
 
 
@@ -132,3 +149,11 @@ def test_fill_is_strict_on_names_and_shapes():
     ]:
         with pytest.raises(WeightsError, match=text):
             fill(layer, wrong, source="a.pth")
+
+
+def test_converts_to_the_same_tensors_and_tells_what_cannot_be_written(tmp_path, weights):
+    torch.save(weights, tmp_path / "a.pth")
+    convert(tmp_path / "a.pth", tmp_path / "a.safetensors")
+    assert torch.equal(load_state_dict(tmp_path / "a.safetensors")["a.bias"], weights["a.bias"])
+    with pytest.raises(OSError, match="No such file or directory"):
+        convert(tmp_path / "a.pth", tmp_path / "none" / "a.safetensors")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from relief.models import weights
 from relief.models.weight_files import load_state_dict, sha256_of
@@ -34,20 +35,21 @@ def folder(tmp_path, monkeypatch, file_server):
 
 
 def configuration(*paths: str) -> str:
-    lines = [f"  - init_args: {{weights: {path}}}" for path in paths]
+    named = [("weights" if Path(path).suffix else "model", path) for path in paths]
+    lines = [f"  - init_args: {{{argument}: {path}}}" for argument, path in named]
     Path("c.yaml").write_text("model:\n" + "\n".join(lines) + "\n", encoding="utf-8")
     return "c.yaml"
 
 
 def test_lists_what_a_configuration_needs(folder, capsys):
-    config = configuration("weights/net/encoder.safetensors", "mine.pth", "nothing/here")
+    config = configuration("weights/net/encoder.safetensors", "mine.pth", "plain_name")
     assert weights.main(["list", "--config", config]) == 0
     text = capsys.readouterr().out
     assert "weights/net/encoder.safetensors   missing" in text
     assert "license      MIT" in text
     assert "supervision  self-supervised" in text
     assert "mine.pth   missing\n  source       not known" in text
-    assert "nothing/here" not in text
+    assert "plain_name" not in text
 
 
 def test_gets_converts_and_records(folder, file_server, capsys):
@@ -108,7 +110,8 @@ def test_what_cannot_be_got_is_said_and_the_rest_done(folder, capsys):
     assert weights.main(["get", "--config", config]) == 2
     text = capsys.readouterr().err
     assert "Ask its authors" in text
-    assert "no source is known: mine.pth" in text
+    assert "and put it at weights/by_hand.npz." in text
+    assert "no source is known: mine.pth is not there." in text
     assert Path("weights/net/encoder.pth").read_bytes() == Path("published.pth").read_bytes()
 
 
@@ -120,7 +123,7 @@ def test_code_in_a_download_is_not_run(folder, file_server, capsys):
     torch.save({"x": Code()}, "code.pth")
     file_server.files["enc.pth"] = Path("code.pth").read_bytes()
     assert weights.main(["get", "--config", configuration("weights/net/encoder.safetensors")]) == 2
-    assert "holds code, not only weights; not loaded." in capsys.readouterr().err
+    assert "encoder.pth (holds code, not only weights; from" in capsys.readouterr().err
     assert not Path("ran").exists()
     assert list(Path("weights/net").iterdir()) == []
 
@@ -130,3 +133,92 @@ def test_unreadable_configuration_is_told_in_a_line(folder, capsys):
     assert (
         capsys.readouterr().err == "error: cannot read configuration: none.yaml. Check --config.\n"
     )
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_a_half_file_without_a_record_is_seen_and_got_again(folder, suffix, capsys):
+    path = Path(f"weights/net/encoder{suffix}")
+    path.parent.mkdir(parents=True)
+    write = torch.save if suffix == ".pth" else save_file
+    write(TENSORS, path)
+    assert weights.main(["get", str(path)]) == 0
+    assert "is there" in capsys.readouterr().err
+    cut(path)
+    assert weights.main(["list", str(path)]) == 0
+    assert f"{path}   damaged" in capsys.readouterr().out
+    assert weights.main(["get", str(path)]) == 0
+    assert load_state_dict(path).keys() >= TENSORS.keys()
+
+
+@pytest.mark.parametrize("file", ["config.json", "model.safetensors"])
+def test_a_folder_with_a_half_file_is_mended(folder, file_server, monkeypatch, file):
+    save_file(TENSORS, "model.safetensors")
+    contents = {
+        "config.json": b'{"model_type": "dpt"}',
+        "model.safetensors": Path("model.safetensors").read_bytes(),
+    }
+    file_server.files |= contents
+    urls = {name: file_server.url(name) for name in contents}
+    monkeypatch.setattr(
+        weights, "SOURCES", (WeightSource("model", "MIT", "depth labels", files=urls),)
+    )
+    path = Path("weights/model")
+    path.mkdir(parents=True)
+    for name, content in contents.items():
+        (path / name).write_bytes(content)
+    cut(path / file)
+    assert weights.main(["get", "weights/model"]) == 0
+    assert {name: (path / name).read_bytes() for name in contents} == contents
+    assert [requested for requested, _ in file_server.requests] == [f"/{file}"]
+
+
+def test_weights_are_got_by_path_or_name(folder, capsys):
+    assert weights.main(["get", "elsewhere/net/encoder.safetensors", "net/encoder"]) == 0
+    assert Path("elsewhere/net/encoder.safetensors").is_file()
+    assert Path("weights/net/encoder.safetensors").is_file()
+    assert weights.main(["get", "weights/vit.safetensors"]) == 2
+    assert weights.main(["get"]) == 2
+    text = capsys.readouterr().err
+    assert "no source is known: weights/vit.safetensors is not there." in text
+    assert text.endswith(
+        "error: no weights named: get. Give paths, or a --config that needs some.\n"
+    )
+
+
+def test_without_arguments_everything_known_is_listed_by_path(folder, capsys):
+    assert weights.main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    named = [line for line in lines if not line.startswith(" ")]
+    assert named == [
+        "weights/net/encoder.safetensors",
+        "weights/model",
+        "weights/by_hand.safetensors",
+    ]
+
+
+def test_models_of_hugging_face_are_not_passed_over(folder, monkeypatch, capsys):
+    monkeypatch.setenv("HF_HUB_CACHE", str(folder / "cache"))
+    url = "https://huggingface.co/owner/Model-hf/resolve/main/config.json"
+    source = WeightSource("model", "MIT", "depth labels", files={"config.json": url})
+    monkeypatch.setattr(weights, "SOURCES", (source,))
+    assert weights.main(["get", "--config", configuration("owner/Model-hf", "owner/other")]) == 2
+    text = capsys.readouterr().err
+    assert "owner/Model-hf is not there. Name weights/model in its place" in text
+    assert "owner/other is not there. Run `hf download owner/other`" in text
+    Path("owner/other").mkdir(parents=True)
+    assert weights.main(["list", "--config", configuration("owner/other")]) == 0
+    assert "owner/other   present" in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_made_is_told_in_a_line(folder, file_server, capsys):
+    Path("weights").write_text("a file")
+    assert weights.main(["get", "weights/net/encoder.safetensors"]) == 2
+    assert capsys.readouterr().err.endswith(
+        "error: cannot write: weights/net/encoder.pth (Not a directory). Check its folder, and the "
+        "space on that disk.\n"
+    )
+    assert file_server.requests == []

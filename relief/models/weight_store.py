@@ -1,0 +1,142 @@
+"""One weight on the disk: whether it is whole, where it came from, and getting it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from relief.models.configured_weights import is_on_disk
+from relief.models.weight_download import download, writing
+from relief.models.weight_files import convert, sha256_of
+from relief.models.weight_formats import why_unreadable
+from relief.models.weight_sources import WeightSource
+from relief.schema.errors import WeightsError
+
+RECORD_SUFFIX = ".source.json"
+State = Literal["present", "missing", "damaged"]
+
+
+def state_of(path: Path, source: WeightSource | None) -> State:
+    """Whether a file, or all files of a folder, are there and whole.
+
+    Where `get` recorded a checksum that must fit; other files are looked into.
+
+    Args:
+        path: A file or folder; of a folder whose source is not known only that it is there.
+        source: Where it comes from, if that is known.
+    """
+    if source is None and not path.is_file():
+        return "present" if is_on_disk(str(path), None) else "missing"
+    files = [path / name for name in source.files] if source and source.files else [path]
+    states = [_state_of_file(file) for file in files]
+    if "missing" in states:
+        return "missing"
+    return "damaged" if "damaged" in states else "present"
+
+
+def get(path: Path, source: WeightSource, console: Console | None = None) -> None:
+    """Downloads what is missing or damaged, converts it, and records size and checksum beside it.
+
+    Where a record is there already, the published file must have its checksum. A file that a
+    person put there under its published suffix is converted, not downloaded again.
+
+    Raises:
+        WeightsError: It cannot be downloaded or written, or holds code.
+    """
+    console = console or Console(stderr=True)
+    with writing(path):
+        if not source.files:
+            _get_file(path, source, console)
+        for name, url in source.files.items():
+            file = path / name
+            if _state_of_file(file) != "present":
+                _download(url, file, _recorded(file).get("sha256"), console)
+                _record(file, {"url": url}, source, console)
+
+
+def _state_of_file(file: Path) -> State:
+    if not file.is_file():
+        return "missing"
+    recorded = _recorded(file).get("sha256")
+    is_whole = not why_unreadable(file) if recorded is None else recorded == sha256_of(file)
+    return "present" if is_whole else "damaged"
+
+
+def _get_file(path: Path, source: WeightSource, console: Console) -> None:
+    original = _original(path, source)
+    record: dict[str, object] = {"url": source.url}
+    is_own = original != path and original.is_file()
+    if not is_own:
+        _download_original(path, original, source, console)
+    if original != path:
+        record |= {"published_size_bytes": original.stat().st_size}
+        record |= {"published_sha256": sha256_of(original)}
+        try:
+            convert(original, path)
+        finally:
+            if not is_own:
+                original.unlink()
+    _record(path, record, source, console)
+
+
+def _download_original(path: Path, original: Path, source: WeightSource, console: Console) -> None:
+    by_hand = f"{source.by_hand}, and put it at {original}."
+    if not source.url:
+        msg = f"cannot download: {path}. {by_hand[:1].upper()}{by_hand[1:]}"
+        raise WeightsError(msg)
+    try:
+        name = "sha256" if original == path else "published_sha256"
+        _download(source.url, original, _recorded(path).get(name), console)
+    except WeightsError as error:
+        if not source.by_hand:
+            raise
+        msg = f"{error} By hand: {by_hand}"
+        raise WeightsError(msg) from error
+
+
+def _download(url: str, path: Path, sha256: str | None, console: Console) -> None:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, TransferSpeedColumn(), console=console) as bars:
+        task = bars.add_task(path.name, total=None)
+        download(
+            url,
+            path,
+            sha256,
+            progress=lambda arrived, total: bars.update(task, completed=arrived, total=total),
+            check=lambda part: why_unreadable(part, path.suffix),
+        )
+
+
+def _record(path: Path, record: dict[str, object], source: WeightSource, console: Console) -> None:
+    size, sha256 = path.stat().st_size, sha256_of(path)
+    content = {
+        **record,
+        "size_bytes": size,
+        "sha256": sha256,
+        "license": source.license,
+        "supervision": source.supervision,
+    }
+    target = path.with_name(path.name + RECORD_SUFFIX)
+    target.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+    console.print(f"{path}   {size} bytes   sha256 {sha256}")
+
+
+def _recorded(path: Path) -> dict[str, str]:
+    """What `get` wrote about a file; empty where it wrote nothing."""
+    try:
+        return json.loads(path.with_name(path.name + RECORD_SUFFIX).read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def _original(path: Path, source: WeightSource) -> Path:
+    """The published file beside the converted one; the same where nothing is converted."""
+    if path.suffix != ".safetensors":
+        return path
+    candidates = [path.with_suffix(suffix) for suffix in (".pth", ".npy", ".npz", ".pt")]
+    by_hand = [candidate for candidate in candidates if candidate.is_file()]
+    return by_hand[0] if by_hand else path.with_suffix(source.suffix)
