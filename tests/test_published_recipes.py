@@ -115,7 +115,7 @@ def test_the_dense_crf(published, tiny_cityscapes):
 
 def test_photographs_of_any_size(published, tmp_path):
     pytest.importorskip("transformers")
-    from tests.relief.models.depth.tiny_models import depth_anything  # noqa: PLC0415
+    from tests.relief.models.depth.tiny_models import depth_anything
 
     depth_anything(published / "depth_anything_v2_small")
     rng = np.random.default_rng(0)
