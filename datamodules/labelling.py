@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
+from datamodules.invalid_depth import report_invalid_depth
 from datamodules.items import (
     Item,
     ItemDataset,
@@ -111,6 +112,8 @@ class LabellingDataModule(pl.LightningDataModule):
         self.current_pass = name
         self._items = items
         self._with_targets = with_targets
+        if name == "label":
+            report_invalid_depth(self.depth, items)
 
     def item(self, key: str) -> Item:
         """One item of the labelled split."""
