@@ -49,7 +49,7 @@ def ended(failures: Sequence[str]) -> int:
 
 def sweep(request: SweepRequest) -> int:
     """Many splitter settings in one pass; labels are made first where there are none."""
-    make_labels([source.label_args for source in missing_labels(request)], cli.say)
+    make_labels([request.label_command(one) for one in missing_labels(request)], cli.say)
     result = run_sweep(request)
     write_sweep_csv(request.folder / "sweep.csv", result.rows)
     headline = result.rows[0]["protocol"], result.rows[0]["assignment"]
@@ -94,7 +94,7 @@ def study(request: StudyRequest) -> int:
     for note in result.notes:
         cli.say(note)
     cli.say(f"written in {result.seconds:.0f} s: {request.folder}/{', '.join(names)}")
-    return cli.EXIT_DONE
+    return ended(result.failures)
 
 
 COMMANDS: dict[str, tuple[type, Callable[[Any], int]]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ def make_labels(commands: Sequence[Sequence[str]], say: Callable[[str], None]) -
         UsageError: A run did not come to its end.
     """
     for command in commands:
-        line = f"python {SCRIPT} {' '.join(command)}"
+        line = shlex.join(("python", SCRIPT, *command))
         say(f"no labels yet: {line}")
         code = subprocess.run([sys.executable, SCRIPT, *command], check=False).returncode
         if code != 0:

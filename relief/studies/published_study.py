@@ -52,7 +52,8 @@ class PublishedStudy(Study):
 
     def label_commands(self) -> list[list[str]]:
         """Arguments of label.py for the labels that the table needs and that are missing."""
-        return [source.label_args for source in missing_labels(self.sweep())]
+        sweep = self.sweep()
+        return [sweep.label_command(source) for source in missing_labels(sweep)]
 
     def sweep(self) -> SweepRequest:
         """The sweep that the table needs, no more of it than it looks at.
@@ -63,7 +64,8 @@ class PublishedStudy(Study):
         data = self.data
         sweep = read_sweep(Path(self.sample if data.on_sample else self.cityscapes))
         sources = [source for source in sweep.sources if source.name in self.table.sources]
-        given = {_source_name(folder, data.split): folder for folder in data.labels}
+        split = data.split or sweep.split
+        given = {_source_name(folder, split): folder for folder in data.labels}
         unknown = set(given) - {source.name for source in sources}
         if unknown:
             wanted = ", ".join(source.name for source in sources)
@@ -75,7 +77,7 @@ class PublishedStudy(Study):
         return replace(
             sweep,
             root=data.root or sweep.root,
-            split=data.split,
+            split=split,
             sources=[
                 replace(source, labels=given[source.name], format=STORE, label_args=[])
                 if source.name in given

@@ -52,6 +52,7 @@ class StudyResult:
         curves: (x, y) points by name, for a figure; empty for none.
         axes: What x and y of the curves are.
         seconds: How long it took.
+        failures: What could not be read, one line each; the figures are of the rest.
     """
 
     tables: Sequence[StudyTable]
@@ -60,6 +61,7 @@ class StudyResult:
     curves: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
     axes: tuple[str, str] = ("", "")
     seconds: float = 0.0
+    failures: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -70,20 +72,27 @@ class StudyData:
         labels: Label stores.
         root: Cityscapes folder; `None` = the sample.
         depth_root: Tree of depth files; `None` = the study's own.
-        split: Split that is scored.
+        split: Split that is scored; `None` = the study's own.
         folder: Where tables may be kept for the next run; `None` = the study's own place.
     """
 
     labels: Sequence[str] = ()
     root: str | None = None
     depth_root: str | None = None
-    split: str = "val"
+    split: str | None = None
     folder: Path | None = None
 
     @property
     def on_sample(self) -> bool:
         """Whether it is the sample."""
         return self.root is None
+
+    def refuse(self, *names: str, why: str) -> None:
+        """Raises `UsageError` with the reason where one of these options was given."""
+        given = [f"--{name}" for name in names if getattr(self, name)]
+        if given:
+            msg = f"{why}: {', '.join(given)}. Leave {'them' if len(given) > 1 else 'it'} out."
+            raise UsageError(msg)
 
 
 class Study(ABC):
@@ -93,11 +102,10 @@ class Study(ABC):
         """The same study of other data.
 
         Raises:
-            UsageError: It is of the sample only.
+            UsageError: It has no use for some of it; by default for none: it is of the sample.
         """
-        if data.labels or data.root or data.depth_root:
-            msg = "this study makes its own labels of the sample: --labels, --root. Leave them out."
-            raise UsageError(msg)
+        why = "this study makes its own labels of the sample"
+        data.refuse("labels", "root", "depth_root", "split", why=why)
         return self
 
     def label_commands(self) -> list[list[str]]:
@@ -122,9 +130,9 @@ class StudyRequest:
         study: What to run.
         name: What it is called.
         labels: Label stores in place of its own of the same k; give it several times.
-        root: Cityscapes folder; the embedded sample without.
+        root: Cityscapes folder; without, the sample or what the configuration says.
         depth_root: Tree of depth files, where they are not beside that folder.
-        split: Split that is scored.
+        split: Split that is scored; without, what the configuration says.
         out: Folder for table.csv, table.md and figure.svg; outputs/studies/NAME by default.
     """
 
@@ -133,7 +141,7 @@ class StudyRequest:
     labels: list[str] | None = None
     root: str | None = None
     depth_root: str | None = None
-    split: str = "val"
+    split: str | None = None
     out: str | None = None
 
     @property

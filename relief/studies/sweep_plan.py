@@ -48,7 +48,8 @@ class SweepSource:
         format: store, coco_panoptic, cups or monocular_ups.
         split_by: Thing regions are parted within the store's groups of clusters, or within
             classes by a majority vote of ground truth taken first, as published.
-        label_args: Arguments of label.py that make the labels when there are none.
+        label_args: Arguments of label.py that make the labels when there are none; `{root}` as in
+            `labels`.
     """
 
     name: str
@@ -115,7 +116,14 @@ class SweepRequest:
 
     def path(self, folder: str) -> Path:
         """A folder in which `{root}` stands for the Cityscapes folder."""
-        return Path(folder.replace("{root}", self.root))
+        return Path(self._with_root(folder))
+
+    def label_command(self, source: SweepSource) -> list[str]:
+        """Arguments of label.py that make the labels of a source."""
+        return [self._with_root(argument) for argument in source.label_args]
+
+    def _with_root(self, text: str) -> str:
+        return text.replace("{root}", self.root)
 
 
 @dataclass(frozen=True)

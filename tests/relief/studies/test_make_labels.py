@@ -18,3 +18,12 @@ def test_every_command_runs_and_a_failed_one_stops(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match=r"exit code 2\)\. Run it alone"):
         make_labels([[str(tmp_path / "c"), "2"], [str(tmp_path / "d"), "0"]], said.append)
     assert not (tmp_path / "d").exists()
+
+
+def test_what_is_said_can_be_typed(tmp_path, monkeypatch):
+    script = tmp_path / "label.py"
+    script.write_text("")
+    monkeypatch.setattr(module, "SCRIPT", str(script))
+    said = []
+    make_labels([["--scales", "[0.75, 1.0]"]], said.append)
+    assert said == [f"no labels yet: python {script} --scales '[0.75, 1.0]'"]

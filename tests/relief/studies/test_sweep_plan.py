@@ -35,3 +35,9 @@ def test_folders():
     assert request.path(SOURCE.labels) == Path("data/labels")
     assert request.folder == Path("outputs/evaluate/grid")
     assert SweepRequest([], [], out="o").folder == Path("o")
+
+
+def test_the_command_for_labels_knows_the_folder():
+    source = SweepSource("k=2", "x", [], label_args=["--root", "{root}", "--out", "{root}/x"])
+    request = SweepRequest([source], [], root="my data")
+    assert request.label_command(source) == ["--root", "my data", "--out", "my data/x"]
