@@ -106,7 +106,8 @@ def _doubtful(mean: float, deviation: float, is_ratio: bool | None = None) -> st
 
 def _csv(runs: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(runs[0]) if runs else [], lineterminator="\n")
+    fields = dict.fromkeys(name for run in runs for name in run)  # not every row has all
+    writer = csv.DictWriter(text, list(fields), lineterminator="\n")
     writer.writeheader()
     writer.writerows(runs)
     return text.getvalue()

@@ -6,33 +6,27 @@ Which settings the stores were made with is theirs (`label_args`).
 
 from __future__ import annotations
 
+import copy
+import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
-import torch
-from torch import Tensor
+from typing import Literal
 
 from relief.formats.cityscapes import CityscapesTree
+from relief.formats.label_run import CODEBOOK
 from relief.formats.label_store import MANIFEST
-from relief.formats.reader import LabelReader, with_progress
-from relief.metrics.panoptic_figures import Classes, fit_assignment
-from relief.metrics.panoptic_quality import PanopticQuality
-from relief.metrics.semantic_iou import confusion_matrix, semantic_averages
-from relief.ops.matching import assignment_rule
-from relief.ops.resize import resize_nearest
 from relief.schema.errors import UsageError
-from relief.schema.geometry import scaled_size
-from relief.schema.label_spaces import CITYSCAPES_19, VOID, thing_mask
-from relief.splitters.connected import ConnectedSplitter
-from relief.studies.label_sources import STORE, are_class_ids, open_labels
-from relief.studies.scored_images import ScoredImages, read_scored_images
-from relief.studies.study import Study, StudyResult, StudyTable
+from relief.studies.beside_published import (
+    beside_published,
+    published_figures,
+    refuse_double,
+    refuse_unknown,
+)
+from relief.studies.region_scores import RegionScorer
+from relief.studies.study import Study, StudyData, StudyResult, StudyTable
 
-PERCENT = 100.0
 FIGURES = {
     "miou": "mIoU",
     "pixel_accuracy": "accuracy",
@@ -51,7 +45,8 @@ class PixelRow:
     Args:
         name: What it is called.
         labels: The label store.
-        label_args: Arguments of label.py that make it.
+        label_args: Arguments of label.py that make it, but for the images.
+        codebook_of: Name of the row whose codebook it has: taken from there, not fitted again.
         assignment: How clusters meet classes; not asked for where ids are classes already.
         published: The published figures in percent, by their names in `metrics.json`.
     """
@@ -59,12 +54,13 @@ class PixelRow:
     name: str
     labels: str
     label_args: list[str] = field(default_factory=list)
+    codebook_of: str | None = None
     assignment: Literal["majority", "hungarian"] = "majority"
     published: dict[str, float] = field(default_factory=dict)
 
 
 class PixelLevelStudy(Study):
-    """Rows of label stores, ours beside the published.
+    """Rows of label stores, ours above the published.
 
     Args:
         rows: The rows; a store that is not there is left out and said.
@@ -74,6 +70,9 @@ class PixelLevelStudy(Study):
         protocol: Name of the PQ protocol.
         min_area_px: Smaller regions of a thing class are no objects.
         short_side_px: The size at which regions are made and compared; 0 as the ground truth is.
+
+    Raises:
+        UsageError: Two rows have one name, or a name means nothing.
     """
 
     def __init__(
@@ -86,89 +85,92 @@ class PixelLevelStudy(Study):
         min_area_px: int = 10,
         short_side_px: int = 0,
     ) -> None:
+        names = [row.name for row in rows]
+        refuse_double(names)
+        refuse_unknown("row", (row.codebook_of for row in rows if row.codebook_of), names)
+        refuse_unknown("figure", [*figures, *(n for row in rows for n in row.published)], FIGURES)
         self.rows = rows
         self.root = root
         self.split = split
         self.figures = tuple(figures)
         self.protocol = protocol
-        self.splitter = ConnectedSplitter(min_area_px)
+        self.min_area_px = min_area_px
         self.short_side_px = short_side_px
+
+    def on(self, data: StudyData) -> PixelLevelStudy:
+        """The same stores against the ground truth of another folder or split."""
+        data.refuse("labels", "depth_root", why="this study reads the label stores of its rows")
+        moved = copy.copy(self)
+        moved.root, moved.split = data.root or self.root, data.split or self.split
+        return moved
 
     def run(self) -> StudyResult:
         """Scores every store.
 
         Raises:
             UsageError: There is no store, or none with ground truth.
+            ReadError: No image of a store can be read.
         """
         start = time.perf_counter()
         there = [row for row in self.rows if (Path(row.labels) / MANIFEST).is_file()]
         missing = [row for row in self.rows if row not in there]
         if not there:
-            msg = f"no labels found: {missing[0].labels}. Run `{_command(missing[0])}`."
+            msg = f"no labels found: {missing[0].labels}. Run `{self.command(missing[0])}`."
             raise UsageError(msg)
-        runs = [{"name": row.name, **self._figures(row)} for row in there]
+        scorer = RegionScorer(
+            CityscapesTree(Path(self.root), self.split),
+            self.protocol,
+            self.min_area_px,
+            self.short_side_px,
+        )
+        scored = [(row, scorer.scores(Path(row.labels), row.assignment, row.name)) for row in there]
+        every = {key for _, scores in scored for key in scores.keys}
+        runs = [
+            {
+                "name": _name(row.name, len(scores.keys), len(every)),
+                "images": len(scores.keys),
+                **{name: scores.figures[name] for name in FIGURES},
+                **published_figures(row.published),
+            }
+            for row, scores in scored
+        ]
         table = StudyTable(
-            "Pixels, ours / published",
+            "Pixels, the published figures below ours",
             ("", *(FIGURES[name] for name in self.figures)),
-            [[run["name"], *_cells(run, self.figures)] for run in runs],
+            beside_published(runs, self.figures),
         )
-        notes = (
-            f"In percent, {runs[0]['images']} images of {self.split}; protocol {self.protocol}, "
-            "things are connected regions of a class.",
-            *(f"Left out, no labels: {row.name}. `{_command(row)}` makes them." for row in missing),
+        unlike = [row.name for row, scores in scored if len(scores.keys) < len(every)]
+        notes = [f"In percent, {len(every)} images of {self.split}; {self._how}"]
+        if unlike:
+            notes.append(
+                f"Not comparable, some images are missing: {', '.join(unlike)}. Label all of them."
+            )
+        notes += [
+            f"Left out, no labels: {row.name}. `{self.command(row)}` makes them." for row in missing
+        ]
+        failures = [f"{row.name}: {line}" for row, scores in scored for line in scores.failures]
+        seconds = time.perf_counter() - start
+        return StudyResult([table], runs, notes, seconds=seconds, failures=failures)
+
+    @property
+    def _how(self) -> str:
+        """What the figures mean."""
+        size = f"short side {self.short_side_px}" if self.short_side_px else "ground-truth size"
+        as_published = self.protocol == "seed" and not self.short_side_px
+        other = ", as published (evaluate.py labels compares `seed` at short side 512)"
+        return (
+            f"protocol {self.protocol} at {size}{other if as_published else ''}. Things are "
+            f"connected regions of a class, at least {self.min_area_px} px."
         )
-        return StudyResult([table], runs, notes, seconds=time.perf_counter() - start)
 
-    def _figures(self, row: PixelRow) -> dict[str, Any]:
-        space = CITYSCAPES_19
-        labels = open_labels(Path(row.labels), STORE, self.split, space)
-        truth = CityscapesTree(Path(self.root), self.split)
-        images = read_scored_images(labels, truth, space)
-        name = "identity" if are_class_ids(labels, STORE, space) else row.assignment
-        class_of_cluster, semantic = _semantic_figures(images, name)
-        metric = PanopticQuality(space.things, space.stuffs, self.protocol)
-        for key in with_progress(images.keys, row.name, len(images.keys)):
-            predicted, target = self._maps(labels, truth, key, class_of_cluster)
-            metric.update(predicted[None], target[None], [key])
-        found: dict[str, Any] = {**metric.compute(), **semantic}
-        return {
-            "images": len(images.keys),
-            **{name: PERCENT * float(found[name]) for name in FIGURES},
-            **{f"published {name}": value for name, value in row.published.items()},
-        }
-
-    def _maps(
-        self, labels: LabelReader, truth: CityscapesTree, key: str, class_of_cluster: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Predicted and true (H, W, 2) maps of one image."""
-        target = truth.target(key, CITYSCAPES_19)
-        size = (target.shape[0], target.shape[1])
-        if self.short_side_px:
-            size = scaled_size(size, self.short_side_px)
-            target = resize_nearest(target.movedim(-1, 0), size).movedim(0, -1)
-        cluster = resize_nearest(labels.semantic(key), size)
-        classes = torch.where(cluster >= 0, class_of_cluster[cluster.clamp(min=0)], VOID)
-        is_thing = thing_mask(CITYSCAPES_19.things, CITYSCAPES_19.num_classes)
-        instance = self.splitter(classes[None], None, is_thing)[0]
-        return torch.stack((classes, instance), dim=-1), target
+    def command(self, row: PixelRow) -> str:
+        """What to type in a shell for the labels of a row."""
+        images = ("--data.init_args.root", self.root, "--data.init_args.split", self.split)
+        sources = [Path(one.labels) / CODEBOOK for one in self.rows if one.name == row.codebook_of]
+        codebook = [part for path in sources if path.is_file() for part in ("--codebook", path)]
+        return shlex.join(["python", "label.py", *row.label_args, *images, *map(str, codebook)])
 
 
-def _semantic_figures(images: ScoredImages, assignment: str) -> tuple[Tensor, dict[str, float]]:
-    """Class of each cluster, fitted on the maps themselves, and their mIoU and accuracy."""
-    classes = Classes.of(CITYSCAPES_19.things, CITYSCAPES_19.stuffs)
-    rule = assignment_rule(assignment)
-    _, class_of_cluster = fit_assignment(rule, images.semantic.pixels, [], classes)
-    confusion = confusion_matrix(images.semantic, classes.rows(class_of_cluster))
-    return torch.from_numpy(np.asarray(class_of_cluster)), semantic_averages(confusion)
-
-
-def _cells(run: Mapping[str, Any], names: Sequence[str]) -> list[str]:
-    published = [run.get(f"published {name}") for name in names]
-    return [
-        f"{run[name]:.1f} / {'–' if value is None else f'{value:.1f}'}"
-        for name, value in zip(names, published, strict=True)
-    ]
-
-
-def _command(row: PixelRow) -> str:
-    return f"python label.py {' '.join(row.label_args)}"
+def _name(name: str, images: int, most: int) -> str:
+    """The name of a row, and how many images it is of where other rows have more."""
+    return name if images == most else f"{name} ({images} of {most} images)"

@@ -36,6 +36,11 @@ def test_every_run_is_in_the_csv_with_every_digit(tmp_path):
         assert [float(row["pq"]) for row in csv.DictReader(file)] == [10 / 3, 0.1]
 
 
+def test_rows_may_have_figures_of_their_own(tmp_path):
+    write_study(tmp_path, StudyResult([TABLE], [{"k": 27}, {"k": 80, "published pq": 1.5}]))
+    assert (tmp_path / "table.csv").read_text() == "k,published pq\n27,\n80,1.5\n"
+
+
 def test_curves_are_drawn_where_there_are_some(tmp_path):
     result = StudyResult([], RUNS, curves={"learned": [(1.0, 2.0)]}, axes=("log2 k", "mIoU, %"))
     assert "figure.svg" in write_study(tmp_path, result)
