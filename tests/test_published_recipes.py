@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
 from PIL import Image
 from safetensors.torch import save_file
@@ -111,6 +112,20 @@ def test_the_dense_crf(published, tiny_cityscapes):
     pytest.importorskip("pydensecrf")
     store = run("cityscapes_crf", tiny_cityscapes, *CAUSE, *DEPTH, *FEW)
     assert store.manifest.parts["model"]["init_args"]["segmentation"]
+
+
+def test_plain_dino_is_declared_self_supervised(published, tiny_cityscapes, monkeypatch):
+    create, sizes = timm.create_model, {"embed_dim": 24, "depth": 2, "num_heads": 3}
+
+    def small(name, **given):  # depth networks are of timm too
+        return create(name, **(sizes if name.startswith("vit_") else {}), **given)
+
+    monkeypatch.setattr(timm, "create_model", small)
+    network = timm.create_model("vit_small_patch8_224.dino", num_classes=0)
+    save_file(network.state_dict(), published / "dino_vits8.safetensors")
+    manifest = run("cityscapes_dino_vits8", tiny_cityscapes, *DEPTH, *FEW).manifest
+    assert manifest.supervision == (IMAGENET,)
+    assert "backbone/features" in manifest.weights
 
 
 def test_photographs_of_any_size(published, tmp_path):

@@ -14,6 +14,8 @@ from relief.models.weight_files import load_state_dict, sha256_of
 from relief.schema.errors import UsageError, WeightsError
 
 UNKNOWN_SUPERVISION = "unknown: the option supervision does not say which labels taught the weights"
+# jsonargparse hands `null` on the command line over as the text "None" where the default is a text.
+_NO_LABELS = ("", "None", "null")
 _NOT_A_VIT = (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError)
 
 
@@ -74,7 +76,7 @@ class TimmViT(nn.Module):
         if self.weights is not None:
             fill_vit(vit, load_state_dict(self.weights), model=self.model, source=self.weights)
             self._provenance["weights"] = {"features": sha256_of(self.weights)}
-            if self.supervision:
+            if self.supervision is not None and self.supervision not in _NO_LABELS:
                 self._provenance["supervision"] = (self.supervision,)
         self.vit = vit.to(self.mean.device).requires_grad_(False).eval()
         self.dim = vit.num_features

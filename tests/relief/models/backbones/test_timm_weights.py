@@ -87,8 +87,13 @@ def blocks(p: dict[str, Tensor], x: Tensor, eps: float, rotate: Rotate = lambda 
         mixed = (q @ k.mT / math.sqrt(WIDTH // HEADS)).softmax(-1) @ v
         mixed = linear(mixed.transpose(1, 2).flatten(2), f"{b}.attn.proj")
         x = x + mixed * p.get(f"{b}.ls1.gamma", torch.ones(1))
-        hidden = F.gelu(linear(norm(x, f"{b}.norm2"), f"{b}.mlp.fc1"))
-        x = x + linear(hidden, f"{b}.mlp.fc2") * p.get(f"{b}.ls2.gamma", torch.ones(1))
+        if f"{b}.mlp.w12.weight" in p:
+            gate, hidden = linear(norm(x, f"{b}.norm2"), f"{b}.mlp.w12").chunk(2, dim=-1)
+            hidden = linear(F.silu(gate) * hidden, f"{b}.mlp.w3")
+        else:
+            hidden = F.gelu(linear(norm(x, f"{b}.norm2"), f"{b}.mlp.fc1"))
+            hidden = linear(hidden, f"{b}.mlp.fc2")
+        x = x + hidden * p.get(f"{b}.ls2.gamma", torch.ones(1))
     return norm(x, "norm")
 
 
@@ -121,6 +126,20 @@ def test_dinov2_with_registers(draw, tmp_path):
     tokens = torch.cat([tokens[:, :1], p["register_tokens"], tokens[:, 1:]], dim=1)
     expected = blocks(p, tokens, eps=1e-6)[:, 5:]
     found = features_of("vit_small_patch14_reg4_dinov2", p, image, tmp_path)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+
+def test_dinov2_giant_with_its_gated_blocks(draw, tmp_path):
+    p = with_scales(draw, published(draw, 14)) | {"pos_embed": draw(1, 1 + 37 * 37, WIDTH)}
+    p = {name: tensor for name, tensor in p.items() if ".mlp." not in name}
+    for i in range(DEPTH):
+        for name, rows, columns in (("w12", 128, WIDTH), ("w3", WIDTH, 64)):
+            p[f"blocks.{i}.mlp.{name}.weight"] = draw(rows, columns)
+            p[f"blocks.{i}.mlp.{name}.bias"] = draw(rows)
+    image = torch.rand(1, 3, 518, 518)
+    tokens = torch.cat([p["cls_token"], patches(p, image)], dim=1) + p["pos_embed"]
+    expected = blocks(p, tokens, eps=1e-6)[:, 1:]
+    found = features_of("vit_giant_patch14_dinov2", p, image, tmp_path)
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
 
 
