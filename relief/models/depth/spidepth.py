@@ -187,8 +187,10 @@ class SPIdepth(nn.Module):
         """
         if self.input_size is not None:
             image = resize_lanczos(image, self.input_size)
-        elif (wrong := self._wrong_tokens((image.shape[-2], image.shape[-1]))) is not None:
-            raise refusal(image, wrong)
+        elif self.decoder is not None:
+            wrong = _wrong_tokens(self.decoder, (image.shape[-2], image.shape[-1]))
+            if wrong is not None:
+                raise refusal(image, wrong)
         return relative_at(self.flip_averaged(image), size)
 
     def _fill(
@@ -206,24 +208,16 @@ class SPIdepth(nn.Module):
                 f"{self.patch_size}). Set patch_size {stored}."
             )
             raise WeightsError(msg)
-        self.unet, self.decoder = unet, decoder
         if self.input_size is not None:
-            wrong = self._wrong_tokens(self.input_size)
+            wrong = _wrong_tokens(decoder, self.input_size)
             if wrong is not None:
-                self.unet = self.decoder = None
                 msg = (
                     f"SPIdepth cannot see images at this size: input_size "
                     f"{list(self.input_size)} ({wrong}). Set input_size [320, 1024], as published."
                 )
                 raise UsageError(msg)
+        self.unet, self.decoder = unet, decoder
         self.eval().requires_grad_(False)
-
-    def _wrong_tokens(self, size: tuple[int, int]) -> str | None:
-        """What is wrong with the number of tokens of an image (height, width); `None`: nothing."""
-        if self.decoder is None:
-            return None
-        height, width = (side // 4 * 2 for side in size)  # the body takes 4 px at a time
-        return self.decoder.wrong_tokens(height, width)
 
     def _decoder_like(self, state_dict: Mapping[str, Tensor]) -> QueryDepthDecoder:
         return QueryDepthDecoder.like(
@@ -232,6 +226,12 @@ class SPIdepth(nn.Module):
             min_depth_m=self.min_depth_m,
             max_depth_m=self.max_depth_m,
         )
+
+
+def _wrong_tokens(decoder: QueryDepthDecoder, size: tuple[int, int]) -> str | None:
+    """What is wrong with the number of tokens of an image (height, width); `None`: nothing."""
+    height, width = (side // 4 * 2 for side in size)  # the body takes 4 px at a time
+    return decoder.wrong_tokens(height, width)
 
 
 def _network(
