@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -77,6 +78,21 @@ def test_a_depth_model_and_a_folder_of_ours(parts, tiny_cityscapes, tmp_path):
     ]
     assert cli.exit_code(label.main, arguments) == 0
     assert LabelStore(out).keys == sorted(path.stem for path in folder.glob("*.png"))
+
+
+def test_the_command_for_a_published_transformer_is_understood(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(cli, "missing_weights", lambda values: [])
+    command = re.search(r"    python label\.py (.*timm_vit.*)", PARTS.replace("\\\n ", ""))
+    arguments = shlex.split(command[1].replace("DIR", str(tmp_path)))
+    parsed = label.LabelCLI(
+        arguments, tmp_path / "out", run=False, trainer_defaults=cli.QUIET_TRAINER
+    )
+    backbone, geometry = parsed.model.backbone, parsed.model.geometry
+    assert backbone.model == "vit_small_patch8_224.dino"
+    assert backbone.supervision in {None, "None"}  # which of them, the parser decides
+    assert backbone.weights == "weights/dino_vits8.safetensors"
+    assert (geometry.short_side_px, geometry.window_px, geometry.stride_px) == (320, 320, 160)
 
 
 def test_a_splitter_numbers_from_one(parts):
