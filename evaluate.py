@@ -111,7 +111,7 @@ def main(args: Sequence[str] | None = None) -> int:
     cli.quiet_libraries()
     requests = {name: request for name, (request, _) in COMMANDS.items()}
     given = list(sys.argv[1:] if args is None else args)
-    name, request = parse_request(requests, given, cli.CONFIGS / "studies")
+    name, request = parse_request(requests, given, cli.CONFIGS / "studies", cli.check_weights)
     return COMMANDS[name][1](request)
 
 

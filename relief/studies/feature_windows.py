@@ -70,34 +70,42 @@ def see_images(
     geometry: WindowGeometry,
     split_short_side_px: int,
     advance: Callable[[], None],
+    device: torch.device | str = "cpu",
 ) -> list[SeenImage]:
     """Runs a backbone over images, as the labelling run does, one by one.
 
     Args:
         tree: Where they are.
         keys: Which.
-        backbone: Already set up.
+        backbone: Already set up, on the device.
         depth: Finds their depth.
         geometry: The size the backbone sees, and its windows.
         split_short_side_px: Short side where splitting runs.
         advance: Called after each image.
+        device: Where the backbone runs; what it saw is kept on the CPU.
 
     Raises:
         ReadError: An image cannot be read, or there is no depth for it.
     """
     seen = []
     for key in keys:
-        image = read_image(tree.image_path(key)).to(torch.float32) / 255
+        image = read_image(tree.image_path(key)).to(device).to(torch.float32) / 255
         depth_path = depth.find(tree.split, key)
         if depth_path is None:
             msg = f"depth is missing: {key}. Add its file."
             raise ReadError(msg)
         size = (image.shape[-2], image.shape[-1])
-        windows = window_features(backbone, image, geometry)
+        windows = _on_cpu(window_features(backbone, image, geometry))
         split_size = scaled_size(size, split_short_side_px)
         seen.append(SeenImage(key, windows, size, split_size, depth_path))
         advance()
     return seen
+
+
+def _on_cpu(windows: WindowFeatures) -> WindowFeatures:
+    return WindowFeatures(
+        windows.mosaic.cpu(), windows.row_weights.cpu(), windows.column_weights.cpu()
+    )
 
 
 def read_truth(tree: CityscapesTree, keys: Sequence[str], space: LabelSpace) -> list[TrueImage]:

@@ -7,8 +7,9 @@ scored on it: what is measured is how many classes the features hold apart, not 
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -16,23 +17,27 @@ from typing import Any, Literal, cast
 import numpy as np
 import torch
 import torch.nn.functional as F
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor, nn
 
 from relief.formats.cityscapes import CityscapesTree
-from relief.formats.images import read_image
 from relief.metrics.panoptic_figures import Classes, fit_assignment
 from relief.metrics.semantic_iou import CategoryCounts, confusion_matrix, iou_per_class
-from relief.models.class_votes import nearest_centroid, patch_classes
-from relief.models.cluster_segmentation import window_features
-from relief.models.feature_samples import patch_features, patch_grid
+from relief.models.class_votes import nearest_centroid
 from relief.ops.matching import assignment_rule
 from relief.schema.geometry import WindowGeometry
 from relief.schema.label_spaces import CITYSCAPES_19
 from relief.schema.parts import Backbone, KMeansFitter
-from relief.studies.study import Study, StudyResult, StudyTable
+from relief.studies.beside_published import (
+    beside_published,
+    published_figures,
+    refuse_double,
+    refuse_unknown,
+)
+from relief.studies.devices import chosen_device
+from relief.studies.seen_patches import see_patches
+from relief.studies.study import Study, StudyData, StudyResult, StudyTable
 
+MEAN = "mIoU"
 PERCENT = 100.0
 
 
@@ -43,7 +48,7 @@ class PatchRow:
     Args:
         name: What it is called.
         features: Name of the features.
-        kmeans: Makes the clusters.
+        kmeans: Makes the clusters, from features in float64.
         assignment: How clusters meet classes: majority or hungarian.
         cosine: Patches belong to the cluster of the most similar centroid, not the nearest.
         published: The published figures in percent, by `mIoU` or name of the class.
@@ -58,15 +63,19 @@ class PatchRow:
 
 
 class PatchLevelStudy(Study):
-    """Rows of clusters on features, ours beside the published.
+    """Rows of clusters on features, ours above the published.
 
     Args:
-        features: Backbones by name; each sees every image once.
+        features: Backbones by name; each that a row names sees every image once.
         rows: The rows.
         root: Cityscapes folder with gtFine.
         split: Split that is fitted on and scored.
         geometry: The size backbones see, and its windows.
         classes: Columns beside mIoU.
+        device: Where backbones run; a GPU where there is one.
+
+    Raises:
+        UsageError: Two rows have one name, or a name means nothing.
     """
 
     def __init__(
@@ -77,33 +86,52 @@ class PatchLevelStudy(Study):
         split: str = "val",
         geometry: WindowGeometry | None = None,
         classes: Sequence[str] = CITYSCAPES_19.names,
+        device: str | None = None,
     ) -> None:
+        refuse_double(row.name for row in rows)
+        refuse_unknown("features", (row.features for row in rows), features)
+        refuse_unknown("class", classes, CITYSCAPES_19.names)
+        published = (name for row in rows for name in row.published)
+        refuse_unknown("figure", published, (MEAN, *CITYSCAPES_19.names))
         self.features = features
         self.rows = rows
         self.root = root
         self.split = split
         self.geometry = geometry or WindowGeometry()
         self.classes = tuple(classes)
+        self.device = device
+
+    def on(self, data: StudyData) -> PatchLevelStudy:
+        """The same rows on another folder or split."""
+        data.refuse("labels", "depth_root", why="this study reads images and ground truth only")
+        moved = copy.copy(self)
+        moved.root, moved.split = data.root or self.root, data.split or self.split
+        return moved
 
     def run(self) -> StudyResult:
         """Sees every image once for each kind of features, then fits row by row.
 
         Raises:
-            UsageError: There are no images.
+            UsageError: There are no images, ground truth is missing, or there is no such device.
             ReadError: An image or its ground truth cannot be read.
             WeightsError: A backbone or a published codebook cannot be read.
         """
         start = time.perf_counter()
-        for backbone in self.features.values():
-            cast(Backbone, backbone).setup()
-        runs = [run for name in self.features for run in self._runs(name)]
+        device = chosen_device(self.device)
+        used = [name for name in self.features if any(row.features == name for row in self.rows)]
+        for name in used:  # what cannot be loaded is told before any image is seen
+            cast(Backbone, self.features[name]).setup()
+        for row in self.rows:
+            if hasattr(row.kmeans, "setup"):
+                row.kmeans.setup()
+        runs = [run for name in used for run in self._runs(name, device)]
         order = {row.name: i for i, row in enumerate(self.rows)}
         runs.sort(key=lambda run: order[run["name"]])
-        columns = ("mIoU", *self.classes)
+        columns = (MEAN, *self.classes)
         table = StudyTable(
-            "IoU of patches, ours / published",
+            "IoU of patches, the published figures below ours",
             ("", *columns),
-            [[run["name"], *_cells(run, columns)] for run in runs],
+            beside_published(runs, columns),
         )
         notes = (
             f"In percent, {runs[0]['images']} images of {self.split}; clusters are fitted on, "
@@ -111,38 +139,26 @@ class PatchLevelStudy(Study):
         )
         return StudyResult([table], runs, notes, seconds=time.perf_counter() - start)
 
-    def _runs(self, features: str) -> Iterator[dict[str, Any]]:
-        rows = [row for row in self.rows if row.features == features]
-        patches, classes, images = self._see(features)
-        for row in rows:
-            centroids = row.kmeans.fit(patches)
+    def _runs(self, features: str, device: torch.device) -> Iterator[dict[str, Any]]:
+        tree = CityscapesTree(Path(self.root), self.split)
+        backbone = cast(Backbone, self.features[features])
+        seen = see_patches(tree, backbone, self.geometry, device, features)
+        for row in self.rows:
+            if row.features != features:
+                continue
+            centroids = row.kmeans.fit(seen.features).to(seen.features)
             compared = F.normalize(centroids, dim=1) if row.cosine else centroids
-            clusters = nearest_centroid(patches, compared)
-            iou = patch_iou(clusters, classes, len(centroids), row.assignment)
+            clusters = nearest_centroid(seen.features, compared)
+            iou = patch_iou(clusters, seen.classes, len(centroids), row.assignment)
             known = iou[np.isfinite(iou)]
             yield {
                 "name": row.name,
-                "images": images,
-                "patches": len(patches),
-                "mIoU": float(known.mean()),
+                "images": seen.images,
+                "patches": len(seen.features),
+                MEAN: float(known.mean()),
                 **dict(zip(CITYSCAPES_19.names, iou.tolist(), strict=True)),
-                **{f"published {name}": value for name, value in row.published.items()},
+                **published_figures(row.published),
             }
-
-    @torch.no_grad()
-    def _see(self, features: str) -> tuple[Tensor, Tensor, int]:
-        """(N, C) unit features of all known patches, (N,) their classes, and how many images."""
-        backbone = cast(Backbone, self.features[features])
-        tree = CityscapesTree(Path(self.root), self.split)
-        seen, classes = [], []
-        for key in track(tree.keys, features, console=Console(stderr=True), transient=True):
-            image = read_image(tree.image_path(key)).to(torch.float32) / 255
-            windows = window_features(backbone, image, self.geometry)
-            target = tree.target(key, CITYSCAPES_19)[..., 0]
-            own = patch_classes(target, patch_grid(windows, backbone.patch_px))
-            seen.append(patch_features(windows, backbone.patch_px)[own >= 0])
-            classes.append(own[own >= 0])
-        return torch.cat(seen), torch.cat(classes), len(tree.keys)
 
 
 def patch_iou(clusters: Tensor, classes: Tensor, k: int, assignment: str) -> Any:
@@ -162,12 +178,3 @@ def patch_iou(clusters: Tensor, classes: Tensor, k: int, assignment: str) -> Any
     scored = Classes.of(CITYSCAPES_19.things, CITYSCAPES_19.stuffs)
     _, class_of_cluster = fit_assignment(assignment_rule(assignment), counts.pixels, [], scored)
     return PERCENT * iou_per_class(confusion_matrix(counts, scored.rows(class_of_cluster)))
-
-
-def _cells(run: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
-    return [f"{run[name]:.1f} / {_published(run, name)}" for name in columns]
-
-
-def _published(run: Mapping[str, Any], name: str) -> str:
-    value = run.get(f"published {name}")
-    return "–" if value is None else f"{value:.1f}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ STUDY = "study"
 
 
 def parse_request(
-    requests: Mapping[str, type], args: Sequence[str], studies: Path
+    requests: Mapping[str, type],
+    args: Sequence[str],
+    studies: Path,
+    check: Callable[[Mapping[str, Any], Sequence[object]], None] | None = None,
 ) -> tuple[str, Any]:
     """The command and its request.
 
@@ -22,9 +26,11 @@ def parse_request(
         requests: A class for each command; its arguments are the options.
         args: Of the command line. `study NAME` means the configuration of that name.
         studies: The folder of these.
+        check: Looks at the options as plain values, and at the files they come from, before any
+            part is made.
 
     Raises:
-        UsageError: There is no such study.
+        UsageError: There is no such study, or a part refuses its options.
     """
     parser = ArgumentParser(prog="evaluate.py", exit_on_error=False)
     commands = parser.add_subcommands(dest="command")
@@ -37,7 +43,10 @@ def parse_request(
         commands.add_subcommand(name, command, help=str(request.__doc__).splitlines()[0])
     options = parser.parse_args(_completed(args, studies))
     name = options.command
-    values = dict(command_parsers[name].instantiate(options[name]).items())
+    command, own = command_parsers[name], options[name]
+    if check is not None:
+        check(json.loads(command.dump(own, format="json")), own.get("config") or [])
+    values = dict(command.instantiate(own).items())
     values.pop("config", None)
     return name, requests[name](**values)
 

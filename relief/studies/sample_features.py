@@ -26,6 +26,7 @@ from relief.models.feature_samples import key_generator, sample_features, sample
 from relief.schema.parts import Backbone, Splitter
 from relief.schema.selection import evenly_spaced
 from relief.studies.codebook_runs import fit_codebook, measure_labels
+from relief.studies.devices import chosen_device
 from relief.studies.feature_windows import read_truth, see_images
 from relief.studies.sample_features_plan import FeatureSource, SampleFeatures
 
@@ -40,11 +41,12 @@ def run_sample_features(study: SampleFeatures) -> tuple[list[dict[str, Any]], fl
         took.
 
     Raises:
-        UsageError: There are no images.
+        UsageError: There are no images, or there is no such device.
         ReadError: An image, its depth or its ground truth cannot be read.
         WeightsError: A backbone cannot be set up.
     """
     start = time.perf_counter()
+    chosen_device(study.device)
     for source in study.features:  # what is wrong with the use is told before any work
         cast(Backbone, source.backbone).setup()
     images = sum(len(CityscapesTree(Path(study.root), s).keys) for s in study.splits)
@@ -101,11 +103,13 @@ def measure_source(
     step = partial(advance, source.name)
     backbone = cast(Backbone, source.backbone)
     backbone.setup()
+    device = chosen_device(study.device)
+    source.backbone.to(device)
     trees = {split: CityscapesTree(Path(study.root), split) for split in study.splits}
     seen = {
         split: see_images(
             *(tree, tree.keys, backbone, study.depth, study.geometry),
-            *(study.split_short_side_px, step),
+            *(study.split_short_side_px, step, device),
         )
         for split, tree in trees.items()
     }

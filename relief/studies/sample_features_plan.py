@@ -53,6 +53,7 @@ class SampleFeatures:
         max_samples: Features a codebook is fitted on, at most.
         sampling_seed: Of drawing them.
         processes: Each takes one kind of features at a time.
+        device: Where backbones run; a GPU where there is one.
     """
 
     features: list[FeatureSource]
@@ -71,6 +72,7 @@ class SampleFeatures:
     max_samples: int = 2_000_000
     sampling_seed: int = 0
     processes: int = 2
+    device: str | None = None
 
     @property
     def measure(self) -> Measure:

@@ -38,6 +38,15 @@ def test_kept_windows_label_as_the_image_itself(tiny_cityscapes):
     assert len(expected.unique()) > 1
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_sees_the_same_and_leaves_it_here(tiny_cityscapes):
+    tree, here = seen(tiny_cityscapes, [])
+    backbone, depth = RGBStatistics(2).to("cuda"), FolderDepth(tiny_cityscapes / "depth")
+    there = see_images(tree, tree.keys, backbone, depth, GEOMETRY, 16, lambda: None, "cuda")
+    assert there[0].windows.mosaic.device.type == "cpu"
+    torch.testing.assert_close(there[0].windows.mosaic, here[0].windows.mosaic)
+
+
 def test_depth_comes_at_the_size_of_splitting(tiny_cityscapes):
     _, images = seen(tiny_cityscapes, [])
     depth = images[0].depth(FolderDepth(tiny_cityscapes / "depth"))

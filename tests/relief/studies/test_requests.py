@@ -45,6 +45,19 @@ def test_a_study_is_its_configuration_and_options_go_before_it():
     assert default.folder == Path("outputs/studies/sample_features")
 
 
+def test_options_are_looked_at_before_any_part_is_made():
+    seen = []
+
+    def check(values, files):
+        seen.append((values["study"]["init_args"]["root"], [Path(str(f)).name for f in files]))
+        raise UsageError("not like this")
+
+    arguments = ["study", "pixel_level", "--study.init_args.root", "here"]
+    with pytest.raises(UsageError, match="not like this"):
+        parse_request({"study": StudyRequest}, arguments, STUDIES, check)
+    assert seen == [("here", ["pixel_level.yaml"])]
+
+
 def test_an_unknown_study_is_told_with_the_known_ones():
     with pytest.raises(UsageError, match=r"unknown study: table_99\. Use one of .*sample_features"):
         parse("study", "table_99")
