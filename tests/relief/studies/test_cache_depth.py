@@ -169,15 +169,16 @@ CONFIGS = sorted((Path(__file__).parents[3] / "configs" / "depth").glob("*.yaml"
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
-def test_shipped_depth_configurations_name_weights_that_can_be_got(
-    tmp_path, images, config, capsys, monkeypatch
+def test_missing_weights_of_shipped_depth_configurations_are_told_before_anything_else(
+    tmp_path, config, capsys, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    arguments = ["--depth", str(config), "--folder", str(tmp_path / "images"), "--out", "depth"]
+    arguments = ["--depth", str(config), "--folder", str(tmp_path / "none"), "--out", "depth"]
     assert main(arguments) == 2
     error = capsys.readouterr().err
-    assert "cannot load weights: weights/" in error
-    assert "python -m relief.models.weights get" in error
+    assert error.startswith("error: weights are missing: weights/")
+    assert error.endswith(f" Run `python -m relief.models.weights get --config {config}`.\n")
+    assert not (tmp_path / "depth").exists()
     sources = needed_weights(config)
     assert sources
     assert all(source is not None for source in sources.values())
