@@ -4,11 +4,13 @@ import importlib
 import re
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from jsonargparse import ArgumentError
 
 import cli
 import label
@@ -18,6 +20,7 @@ from relief.schema.label_spaces import CITYSCAPES_19
 from relief.schema.parts import Backbone, DepthModel, DepthReader, KMeansFitter
 from relief.studies.scored_images import read_scored_images
 from tests.label_runs import run_label
+from tests.test_configs import TrainRecipe, parse_evaluate
 
 ROOT = Path(__file__).parents[1]
 PARTS = (ROOT / "docs" / "parts.md").read_text(encoding="utf-8")
@@ -127,3 +130,103 @@ def test_pages_name_files_that_exist(page):
     assert {
         name for name in studies if not (ROOT / f"configs/studies/{name}.yaml").is_file()
     } == set()
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PLACEHOLDERS = {  # what stands for a name that a parser looks up; folders need not exist
+    ("label", "FILE"): "configs/label/sample.yaml",
+    ("train", "FILE"): "configs/train/sample.yaml",
+    ("evaluate", "NAME"): "table_1",
+}
+
+
+def commands(text: str) -> Iterator[str]:
+    """Arguments of our scripts in a page, script first: of blocks of code and of `code` in lines.
+
+    What follows two blanks is an explanation.
+    """
+    blocks = re.findall(r"^```\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    indented = "\n".join(line[4:] for line in text.splitlines() if line.startswith("    "))
+    for block in (*blocks, indented):
+        for line in re.sub(r"\s*\\\n\s*", " ", block).splitlines():
+            yield from re.findall(r"(?:^|\s)python ((?:label|evaluate|train)\.py(?: \S+)*)", line)
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    for code in re.findall(r"`([^`]+)`", prose):
+        words = " ".join(code.split())
+        yield from re.findall(r"(?:^|\s)python ((?:label|evaluate|train)\.py.*)", words)
+
+
+def documented() -> list[str]:
+    found = [command for page in PAGES for command in commands(page.read_text(encoding="utf-8"))]
+    return sorted(set(found))
+
+
+class LabelRecipe(label.LabelCLI):
+    """Parses only: no weights, no images, no processes."""
+
+    def before_instantiate_classes(self):
+        pass
+
+    def instantiate_classes(self):
+        pass
+
+
+def parse_label(arguments):
+    LabelRecipe(cli.with_default_config(arguments, "label/sample.yaml"), Path("x"), run=False)
+
+
+def parse_train(arguments):
+    subcommand, *options = arguments or ["fit"]
+    TrainRecipe([subcommand, *cli.with_default_config(options, "train/sample.yaml")], Path("x"))
+
+
+PARSERS = {"label": parse_label, "train": parse_train, "evaluate": lambda a: parse_evaluate(*a)}
+
+
+def parse(command: str) -> None:
+    script, *arguments = shlex.split(command)
+    name = script.removesuffix(".py")
+    PARSERS[name]([PLACEHOLDERS.get((name, argument), argument) for argument in arguments])
+
+
+@pytest.mark.parametrize("command", documented())
+def test_documented_commands_parse(command, parts, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    parse(command)
+
+
+def test_commands_are_found_where_they_stand():
+    text = """
+    python label.py --config a \\
+      --out b        what it does
+```
+python train.py                    alone, after `python evaluate.py sweep`
+srun python label.py --config c \\
+    --limit 3
+```
+and `python evaluate.py
+labels --labels x`, `python labels.py`.
+"""
+    assert list(commands(text)) == [
+        "train.py",
+        "label.py --config c --limit 3",
+        "label.py --config a --out b",
+        "evaluate.py labels --labels x",
+    ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "label.py --config configs/label/sample.yaml --data.init_args.rot x",
+        "label.py --config FILE --limit few",
+        "train.py fit --config FILE --model.init_args.nothing 1",
+        "train.py --out x",
+        "evaluate.py study pixel_level --rot x",
+        "evaluate.py labels --label x",
+    ],
+)
+def test_a_wrong_command_would_be_found(command, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(ArgumentError):
+        parse(command)
