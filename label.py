@@ -16,7 +16,7 @@ from callbacks.watched_run import first_process_first, watch_processes, watched_
 from datamodules.items import Item, refuse_disorder
 from datamodules.labelling import LabellingDataModule
 from lightning_modules.codebook_fitter import CodebookFitter
-from lightning_modules.codebook_passes import fit_codebook
+from lightning_modules.codebook_passes import expect_codebook, fit_codebook
 from lightning_modules.labeler import Labeler
 from lightning_modules.thing_finder import ThingFinder
 from relief.formats.label_run import LabelRun, outcome
@@ -65,7 +65,7 @@ class LabelJob:
         if self.option("codebook") is not None:
             self.labeler.read_codebook(Path(self.option("codebook")))
         elif not self.labeler.is_ready:
-            self.option("fitter").expect()
+            expect_codebook(self.data, self.option("fitter"), self.option("thingness"))
         if cli.is_first_process():
             self.run.claim(self.manifest(), overwrite=self.option("overwrite"))
             cli.open_out(self.run.out, self.parsed.resolved_yaml())

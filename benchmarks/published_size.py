@@ -105,7 +105,9 @@ def main() -> None:
     print(f"weights {weights_bytes / 2**30:.2f} GiB, {torch.get_num_threads()} threads")
     for geometry, run in runs.items():
         above = (run.peak_bytes - weights_bytes) / 2**30
-        print(f"{geometry:12s}exit {run.code}{run.seconds:9.1f} s{above:8.2f} GiB above the weights")
+        print(
+            f"{geometry:12s}exit {run.code}{run.seconds:9.1f} s{above:8.2f} GiB above the weights"
+        )
 
 
 if __name__ == "__main__":

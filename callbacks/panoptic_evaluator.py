@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 
 from relief.formats.label_store import LabelStore
 from relief.schema.errors import UsageError
+from relief.studies.label_sources import STORE, are_class_ids
 from relief.studies.score import score_labels, write_scores
 
 log = logging.getLogger("relief")
@@ -47,7 +48,8 @@ class PanopticEvaluator(pl.Callback):
         start = time.perf_counter()
         out = Path(trainer.default_root_dir)
         store = LabelStore(out)
-        assignments = self.assignments if store.manifest.classes is None else ("identity",)
+        are_classes = are_class_ids(store, STORE, data.label_space)
+        assignments = ("identity",) if are_classes else self.assignments
         try:
             scores = score_labels(
                 store,

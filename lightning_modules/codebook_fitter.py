@@ -19,7 +19,7 @@ from relief.models.feature_samples import (
     samples_per_image,
     some_of,
 )
-from relief.schema.batch import ImageBatch
+from relief.schema.batch import Failure, ImageBatch
 from relief.schema.errors import UsageError
 from relief.schema.geometry import WindowGeometry
 from relief.schema.label_spaces import VOID, label_space
@@ -63,6 +63,7 @@ class CodebookFitter(pl.LightningModule):
         self.oracle_classes = oracle_classes
         self.num_images = 0
         self._samples: dict[str, Sample] = {}
+        self._failures: list[Failure] = []
 
     @property
     def needs_targets(self) -> bool:
@@ -70,20 +71,25 @@ class CodebookFitter(pl.LightningModule):
         return self.oracle_classes is not None
 
     def expect(self) -> None:
-        """Tells the codebook how many clusters it is going to have; loads what the fit needs."""
+        """Tells the codebook how many clusters it is going to have; loads what the fit needs.
+
+        Raises:
+            WeightsError: Published centroids cannot be read.
+        """
         if hasattr(self.kmeans, "setup"):
             self.kmeans.setup()
-        self.codebook.expect(self.kmeans.k)
+        self.codebook.expect(self.kmeans.k, getattr(self.kmeans, "sources", {}))
 
     def begin(self, num_images: int) -> None:
         """Says how many images the pass has over all ranks."""
         self.num_images = num_images
-        self._samples = {}
+        self._samples, self._failures = {}, []
 
     @torch.no_grad()
     def predict_step(self, batch: ImageBatch, batch_idx: int) -> None:
         """Keeps some L2-normalised features of every image."""
         del batch_idx
+        self._failures += batch.get("failures", [])
         for i, (key, image) in enumerate(zip(batch["key"], batch["image"], strict=True)):
             target = batch["target"][i, ..., 0] if self.needs_targets else None
             features, classes = self._sample(key, image, target)
@@ -113,13 +119,16 @@ class CodebookFitter(pl.LightningModule):
             fitted = self._fit([samples[key] for key in sorted(samples)])
         fitted = strategy.broadcast(fitted)
         if fitted is None:
-            msg = f"no codebook: no image of the fit split {self._lack}. Check these files."
+            msg = f"no codebook: no image of the fit split {self._lack}. Check its files."
             raise UsageError(msg)
         self._samples = {}
         self._fill(*fitted)
 
     @property
     def _lack(self) -> str:
+        if self._failures:
+            first = self._failures[0]
+            return f"could be read ({first['key']}: {first['reason'].removesuffix('.')})"
         return "has ground truth that is not void" if self.needs_targets else "could be read"
 
     def _fit(self, samples: Sequence[Sample]) -> Sample | None:

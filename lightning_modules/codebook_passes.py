@@ -32,6 +32,31 @@ class PassData(Protocol):
         """Says what the next pass reads."""
 
 
+def expect_codebook(data: Any, fitter: CodebookFitter, finder: ThingFinder | None) -> None:
+    """Finds before any work what would stop the passes later.
+
+    Args:
+        data: A DataModule; one without ground truth has no `label_space`.
+        fitter: First pass.
+        finder: Second pass, if there is one.
+
+    Raises:
+        UsageError: Clusters are to be named in other classes than the ground truth has.
+        WeightsError: Published centroids cannot be read.
+    """
+    space = getattr(data, "label_space", None)
+    for role, part in (("fitter", fitter), ("thingness", finder)):
+        wanted = getattr(part, "oracle_classes", None)
+        if wanted is not None and (space is None or wanted != space.name):
+            there = "no classes" if space is None else f"the classes {space.name}"
+            msg = (
+                f"the ground truth has {there}: {role}.oracle_classes is {wanted}. "
+                "Give it the name of data.label_space, or leave it out."
+            )
+            raise UsageError(msg)
+    fitter.expect()
+
+
 def fit_codebook(
     trainer: pl.Trainer, data: Any, fitter: CodebookFitter, finder: ThingFinder | None
 ) -> None:

@@ -119,8 +119,8 @@ class PseudoLabeler(Labeler):
                 n: v for n, v in depth_record.items() if n not in Provenance.__annotations__
             }
             parts = {**parts, **({"depth_files": made_with} if made_with else {})}
-        source = origin(provenances)
         codebook = self.codebook
+        source = origin({**provenances, "codebook": {"weights": codebook.sources}})
         classes = codebook.metadata.get("classes")
         known = codebook.is_fitted
         return Manifest(

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -155,6 +156,14 @@ def test_oracle_classes_are_declared(tiny_cityscapes, tmp_path):
         (("--fitter.init_args.kmeans.init_args.k", "many"), "many"),
         (("--codebook", "nowhere.safetensors"), "cannot load codebook: nowhere.safetensors"),
         (("--data.init_args.split", "tset"), "no images found"),
+        (("--fitter.init_args.oracle_classes", "city"), "fitter.oracle_classes is city"),
+        (
+            (
+                *("--thingness.init_args.oracle_classes", "cityscapes19"),
+                *("--data.init_args.label_space", "cityscapes27"),
+            ),
+            "has the classes cityscapes27: thingness.oracle_classes is cityscapes19",
+        ),
     ],
 )
 def test_wrong_use_is_one_line_and_exit_code_2(tiny_cityscapes, tmp_path, capsys, options, words):
@@ -164,6 +173,15 @@ def test_wrong_use_is_one_line_and_exit_code_2(tiny_cityscapes, tmp_path, capsys
     assert words in error
     assert len(error.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_fit_split_that_cannot_be_read_says_why(tiny_cityscapes, tmp_path, capsys):
+    shutil.rmtree(tiny_cityscapes / "depth" / "train")
+    assert run_label(tiny_cityscapes, tmp_path / "out") == 2
+    error = capsys.readouterr().err
+    assert "no image of the fit split could be read (aachen/aachen_000000_000019: " in error
+    assert "depth" in error.split("(")[1]
+    assert len(error.strip().splitlines()) == 1
 
 
 def test_the_codebook_file_says_where_it_comes_from(tiny_cityscapes, tmp_path):

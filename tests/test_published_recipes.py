@@ -7,12 +7,12 @@ import pytest
 import timm
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import cli
 import label
 from relief.formats.label_store import LabelStore
-from relief.models.weight_files import ARRAY_KEY
+from relief.models.weight_files import ARRAY_KEY, sha256_of
 
 ROOT = Path(__file__).parents[1]
 CAUSE = ("--model.init_args.backbone.init_args.num_heads", "3")
@@ -63,10 +63,15 @@ def published(tmp_path, monkeypatch):
     return weights
 
 
-def run(recipe: str, root: Path, *options: str) -> LabelStore:
+def label_by(recipe: str, root: Path, *options: str) -> int:
+    """The exit code of a recipe that writes into a folder of its name."""
     config = str(ROOT / "configs" / "label" / f"{recipe}.yaml")
     given = ("--config", config, "--data.init_args.root", str(root), *SMALL, *options)
-    assert cli.exit_code(label.main, [*given, "--out", recipe]) == 0
+    return cli.exit_code(label.main, [*given, "--out", recipe])
+
+
+def run(recipe: str, root: Path, *options: str) -> LabelStore:
+    assert label_by(recipe, root, *options) == 0
     store = LabelStore(Path(recipe))
     assert all(store.readable(key) for key in store.manifest.images)
     return store
@@ -94,6 +99,8 @@ def test_the_published_centroids_declare_their_votes(published, tiny_cityscapes)
     assert manifest.classes == "cityscapes19"
     assert manifest.supervision[0] == IMAGENET
     assert len(manifest.supervision) > 1
+    file = published / "kmeans_centroids_k80.npz"
+    assert manifest.weights["codebook/centroids"] == sha256_of(file)
 
 
 def test_the_published_fit_declares_its_votes(published, tiny_cityscapes):
@@ -102,10 +109,15 @@ def test_the_published_fit_declares_its_votes(published, tiny_cityscapes):
     assert len(manifest.supervision) > 1
 
 
-def test_the_probe_needs_no_depth(published, tiny_cityscapes):
+def test_the_probe_needs_no_depth_and_another_one_is_refused(published, tiny_cityscapes, capsys):
     store = run("cityscapes_probe27", tiny_cityscapes, *CAUSE)
     assert store.manifest.k == 27
     assert store.manifest.supervision == ()
+    file = published / "cause" / "cluster_tr.safetensors"
+    assert store.manifest.weights["codebook/cluster_probe"] == sha256_of(file)
+    save_file({"cluster_probe": -load_file(file)["cluster_probe"]}, file)
+    assert label_by("cityscapes_probe27", tiny_cityscapes, *CAUSE) == 2
+    assert "weights.codebook/cluster_probe" in capsys.readouterr().err
 
 
 def test_the_dense_crf(published, tiny_cityscapes):

@@ -27,7 +27,7 @@ def test_both_geometries_label_a_real_frame_within_two_gigabytes_above_the_weigh
         assert run.peak_bytes - weights_bytes <= 2 * GIB, name
     classes = LabelStore(tmp_path / "cityscapes_k80")
     assert classes.manifest.classes == "cityscapes19"
-    assert len(classes.manifest.weights) == 5
+    assert len(classes.manifest.weights) == 6
     clusters = LabelStore(tmp_path / "cityscapes_full_resolution")
     assert clusters.manifest.k == 300
     assert clusters.manifest.supervision == (

@@ -39,6 +39,8 @@ class Codebook(nn.Module):
         groups: (k,) int64, 0..G-1 for thing clusters that are split together, -1 for stuff.
         class_of_cluster: (k,) int64 class ids, -1 = none.
         metadata: JSON-able; where the codebook comes from and how things and groups were decided.
+        sources: SHA-256 of files that others published and its centroids come from, by what they
+            hold; empty for a fit. For manifests, known before any work.
     """
 
     centroids: Tensor
@@ -50,6 +52,7 @@ class Codebook(nn.Module):
         super().__init__()
         self._wanted_k = k
         self.metadata: dict[str, Any] = {}
+        self.sources: Mapping[str, str] = {}
         empty = (torch.zeros(0, 0), *(torch.zeros(0, dtype=dtype) for dtype in _DTYPES[1:]))
         for name, tensor in zip(_NAMES, empty, strict=True):
             self.register_buffer(name, tensor, persistent=False)
@@ -97,9 +100,10 @@ class Codebook(nn.Module):
         things = self.thing_categories
         return torch.where(things, things.cumsum(0) - 1, torch.full_like(things.cumsum(0), VOID))
 
-    def expect(self, k: int) -> None:
-        """Says how many clusters a fit is going to ask for."""
+    def expect(self, k: int, sources: Mapping[str, str] | None = None) -> None:
+        """Says how many clusters a fit is going to ask for, and which files it takes them from."""
         self._wanted_k = k
+        self.sources = sources or {}
 
     def set_centroids(self, centroids: Tensor) -> None:
         """Fills the codebook with clusters of which nothing more is known: all are stuff."""

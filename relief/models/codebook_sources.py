@@ -88,6 +88,12 @@ class PublishedKMeans(Codebook):
             )
             raise WeightsError(msg)
         self._fill_from(published)
+        self.sources = {"centroids": sha256_of(self.path)}
+
+    def load(self, path: Path | str, dim: int | None = None) -> None:
+        """As of any codebook; the published file counts no more."""
+        super().load(path, dim)
+        self.sources = {}
 
     def _fill_from(self, published: PublishedCentroids) -> None:
         named = published.class_of_cluster

@@ -31,6 +31,11 @@ class PublishedProbe:
         """What determines the centroids, for manifests."""
         return {"fitter": "published_probe", "k": self.k, "sha256": sha256_of(self.path)}
 
+    @property
+    def sources(self) -> dict[str, str]:
+        """SHA-256 of the file, for `Codebook.expect`."""
+        return {self.name: sha256_of(self.path)}
+
     def setup(self) -> None:
         """Reads the file once; a run may ask for it before any work.
 
