@@ -25,3 +25,25 @@ def test_one_bar_in_its_colour_for_each_class_that_occurs(tmp_path):
     assert pixels("road") == 0
     write_class_figure(tmp_path / "b.png", "seed/cups", figures(car=90.0), CITYSCAPES_19)
     assert Image.open(tmp_path / "b.png").height < Image.open(tmp_path / "a.png").height
+
+
+def test_the_number_lies_beside_every_bar_and_mark(tmp_path):
+    def picture(pq, iou):
+        shown = figures(car=pq)
+        shown["pq"] = 50.0  # of the title
+        shown["per_class"]["car"]["iou"] = iou
+        write_class_figure(tmp_path / "a.png", "seed/cups", shown, CITYSCAPES_19)
+        return np.asarray(Image.open(tmp_path / "a.png").convert("L")).astype(int)
+
+    def columns(one, other):
+        return np.flatnonzero((one != other).any(axis=0))
+
+    short = picture(1.0, None)
+    bar_and_number = columns(short, picture(2.0, None))
+    middle = short.shape[1] // 2
+    number = bar_and_number[bar_and_number > middle]
+    assert len(number) > 3
+    for iou in (3.0, 100.0):
+        mark = columns(short, picture(1.0, iou))
+        assert 3 < len(mark) < 10
+        assert mark.max() < number.min()
