@@ -20,6 +20,10 @@ _TIMEOUT_S = 60
 _ATTEMPTS = 3
 
 
+class DownloadError(WeightsError):
+    """The file cannot be had from its address; a person may bring it."""
+
+
 def download(
     url: str,
     path: Path,
@@ -92,9 +96,9 @@ def _download(
         _discard(part)
         msg = (
             f"cannot use what arrived: {path.name} ({reason}; from {url}). Run the same command "
-            "again, or get it by hand."
+            "again."
         )
-        raise WeightsError(msg)
+        raise DownloadError(msg)
     with part.open("rb+") as file:
         os.fsync(file.fileno())
     part.replace(path)
@@ -166,5 +170,5 @@ def _discard(part: Path) -> None:
     _version_of(part).unlink(missing_ok=True)
 
 
-def _unreachable(url: str, reason: str) -> WeightsError:
-    return WeightsError(f"cannot download: {url} ({reason}). Check the network, or get it by hand.")
+def _unreachable(url: str, reason: str) -> DownloadError:
+    return DownloadError(f"cannot download: {url} ({reason}). Check the network.")

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from relief.models.configured_weights import is_on_disk
-from relief.models.weight_download import download, writing
+from relief.models.weight_download import DownloadError, download, writing
 from relief.models.weight_files import convert, sha256_of
 from relief.models.weight_formats import why_unreadable
 from relief.models.weight_sources import WeightSource
 from relief.schema.errors import WeightsError
 
 RECORD_SUFFIX = ".source.json"
+PUBLISHED_SUFFIXES = (".pth", ".npy", ".npz", ".pt")
 State = Literal["present", "missing", "damaged"]
 
 
@@ -42,7 +43,8 @@ def get(path: Path, source: WeightSource, console: Console | None = None) -> Non
     """Downloads what is missing or damaged, converts it, and records size and checksum beside it.
 
     Where a record is there already, the published file must have its checksum. A file that a
-    person put there under its published suffix is converted, not downloaded again.
+    person put there is converted, not downloaded again: under our name with its published suffix,
+    or under its published name.
 
     Raises:
         WeightsError: It cannot be downloaded or written, or holds code.
@@ -84,16 +86,14 @@ def _get_file(path: Path, source: WeightSource, console: Console) -> None:
 
 
 def _download_original(path: Path, original: Path, source: WeightSource, console: Console) -> None:
-    by_hand = f"{source.by_hand}, and put it at {original}."
+    by_hand = f"{source.by_hand or f'download {source.url}'}, and put it at {original}."
     if not source.url:
         msg = f"cannot download: {path}. {by_hand[:1].upper()}{by_hand[1:]}"
         raise WeightsError(msg)
     try:
         name = "sha256" if original == path else "published_sha256"
         _download(source.url, original, _recorded(path).get(name), console)
-    except WeightsError as error:
-        if not source.by_hand:
-            raise
+    except DownloadError as error:
         msg = f"{error} By hand: {by_hand}"
         raise WeightsError(msg) from error
 
@@ -137,6 +137,9 @@ def _original(path: Path, source: WeightSource) -> Path:
     """The published file beside the converted one; the same where nothing is converted."""
     if path.suffix != ".safetensors":
         return path
-    candidates = [path.with_suffix(suffix) for suffix in (".pth", ".npy", ".npz", ".pt")]
+    candidates = [path.with_suffix(suffix) for suffix in PUBLISHED_SUFFIXES]
+    published = PurePosixPath(source.url)
+    if published.suffix in PUBLISHED_SUFFIXES:
+        candidates.append(path.with_name(published.name))
     by_hand = [candidate for candidate in candidates if candidate.is_file()]
     return by_hand[0] if by_hand else path.with_suffix(source.suffix)

@@ -57,3 +57,6 @@ def test_what_cannot_be_downloaded_says_where_to_put_it(tmp_path):
         WeightsError, match=r"By hand: ask its authors, and put it at .*encoder\.pth"
     ):
         get(tmp_path / "encoder.safetensors", source, Console(quiet=True))
+    plain = WeightSource("net/encoder", "MIT", "none", FILE.url)
+    with pytest.raises(WeightsError, match=r"By hand: download http.*, and put it at .*\.pth\."):
+        get(tmp_path / "encoder.safetensors", plain, Console(quiet=True))

@@ -105,6 +105,14 @@ def test_a_file_put_there_by_hand_is_converted_and_kept(folder, file_server):
     assert file_server.requests == []
 
 
+def test_a_file_put_there_under_its_published_name_is_converted(folder):
+    Path("weights/net").mkdir(parents=True)
+    torch.save({"w": torch.ones(2)}, "weights/net/enc.pth")
+    assert weights.main(["get", "weights/net/encoder.safetensors"]) == 0
+    assert load_state_dict("weights/net/encoder.safetensors")["w"].sum() == 2
+    assert Path("weights/net/enc.pth").is_file()
+
+
 def test_what_cannot_be_got_is_said_and_the_rest_done(folder, capsys):
     config = configuration("weights/by_hand.npz", "mine.pth", "weights/net/encoder.pth")
     assert weights.main(["get", "--config", config]) == 2
