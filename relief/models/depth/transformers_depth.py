@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from relief.models.backbones.provenance import Provenance
 from relief.models.depth.refused_images import ORDINARY_PX, depth_or_refusal
 from relief.models.weight_files import sha256_of
+from relief.models.weight_sources import how_to_get
 from relief.ops.relative_depth import relative_at
 from relief.schema.errors import UsageError, WeightsError
 
@@ -145,10 +146,9 @@ class TransformersDepth(nn.Module):
 
             return Path(snapshot_download(self.path, local_files_only=True))
         except (ImportError, OSError, ValueError) as error:
-            msg = (
-                f"cannot load weights: {self.path} (no such folder). "
-                "`python -m relief.models.weights get --config FILE` downloads what it can."
-            )
+            otherwise = "Name the folder of a model, or one of Hugging Face after `hf download`."
+            remedy = how_to_get(self.path, otherwise)
+            msg = f"cannot load weights: {self.path} (no such folder). {remedy}"
             raise WeightsError(msg) from error
 
     def _load(self, folder: Path) -> tuple[nn.Module, Any]:

@@ -140,7 +140,9 @@ def refusal(folder: Path) -> str:
 
 
 def test_missing_folder_says_what_to_type(tmp_path):
-    assert "python -m relief.models.weights get" in refusal(tmp_path / "none")
+    known = tmp_path / "depth_anything_v2_small"
+    assert refusal(known).endswith(f"Run `python -m relief.models.weights get {known}`.")
+    assert "`hf download`" in refusal(tmp_path / "none")
 
 
 def test_missing_and_damaged_files_are_told_in_a_line(tmp_path):
