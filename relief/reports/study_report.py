@@ -65,11 +65,20 @@ def write_study(out: Path, result: _Result) -> list[str]:
 
 def study_table(table: _Table) -> Table:
     """The table for the terminal; columns that hold numbers only are right-aligned and narrow."""
-    shown = Table(title=table.title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    is_text = [
+        any(isinstance(row[i], str) for row in table.rows) for i in range(len(table.columns))
+    ]
+    gap = 1 if any(is_text[1:]) else 0  # right-aligned numbers stand apart as they are
+    shown = Table(
+        title=table.title,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, gap, 0, 0),
+        show_edge=False,  # every column counts in 80 characters
+    )
     for i, column in enumerate(table.columns):
-        is_text = any(isinstance(row[i], str) for row in table.rows)
-        heading = column if is_text else "\n".join(column.split())
-        shown.add_column(heading, justify="left" if is_text else "right", no_wrap=i == 0)
+        heading = column if is_text[i] else "\n".join(column.split())
+        shown.add_column(heading, justify="left" if is_text[i] else "right", no_wrap=i == 0)
     for row in table.rows:
         shown.add_row(*(_text(cell) for cell in row))
     return shown

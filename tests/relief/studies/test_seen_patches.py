@@ -53,6 +53,13 @@ def test_features_of_an_image_lie_at_its_place(tree):
     torch.testing.assert_close(own, expected[known], rtol=0, atol=1e-6)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_sees_the_same_and_leaves_it_here(tree):
+    here, there = see_patches(tree, Means(), GEOMETRY), see_patches(tree, Means(), GEOMETRY, "cuda")
+    assert there.features.device.type == "cpu"
+    torch.testing.assert_close(there.features, here.features, rtol=0, atol=1e-5)
+
+
 def test_missing_ground_truth_is_told_before_any_image_is_seen(tree):
     backbone = Means()
     for key in KEYS[1:]:
@@ -60,8 +67,7 @@ def test_missing_ground_truth_is_told_before_any_image_is_seen(tree):
     with pytest.raises(UsageError, match=r"^ground truth is missing: ulm/.* and 1 more\. Check"):
         see_patches(tree, backbone, GEOMETRY)
     tree.ground_truth.instance_path(KEYS[1]).write_bytes(b"no picture")
-    for key in (KEYS[2],):
-        tree.ground_truth.instance_path(key).write_bytes(b"no picture")
+    tree.ground_truth.instance_path(KEYS[2]).write_bytes(b"no picture")
     with pytest.raises(ReadError, match=KEYS[1]):
         see_patches(tree, backbone, GEOMETRY)
     assert backbone.asked == 0
