@@ -13,7 +13,7 @@ import logging
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,9 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from rich.console import Console
 
 from relief.formats.atomic import check_writable, write_text
-from relief.models.configured_weights import command_that_gets, missing_weights
+from relief.models.configured_weights import check_weights
 from relief.reports.run_log import open_log, start_log, step, time_steps
-from relief.schema.errors import ReliefError, StoppedBySignal, UsageError, WeightsError
+from relief.schema.errors import ReliefError, StoppedBySignal, UsageError
 
 __all__ = ["start_log", "step", "time_steps"]  # the scripts find them here
 CONFIGS = Path(__file__).parent / "configs"
@@ -116,23 +116,6 @@ class ReliefCLI(LightningCLI):
         """The resolved configuration as nested plain values."""
         dumped = self.parser.dump(self.config, format="json", skip_link_targets=True)
         return dict(json.loads(dumped))
-
-
-def check_weights(values: Mapping[str, Any], recipes: Iterable[object]) -> None:
-    """Stops before anything else where published weights are missing.
-
-    Args:
-        values: The resolved configuration.
-        recipes: The files it comes from.
-
-    Raises:
-        WeightsError: With the command that gets them.
-    """
-    missing = missing_weights(values)
-    if missing:
-        command = command_that_gets(missing, recipes)
-        msg = f"weights are missing: {', '.join(missing)}. Run `{command}`."
-        raise WeightsError(msg)
 
 
 def quiet_libraries() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from relief.models.configured_weights import check_weights
 from relief.reports import evaluation_tables as tables
 from relief.reports.class_figure import write_class_figure
 from relief.reports.study_report import study_table, write_study
@@ -111,7 +112,7 @@ def main(args: Sequence[str] | None = None) -> int:
     cli.quiet_libraries()
     requests = {name: request for name, (request, _) in COMMANDS.items()}
     given = list(sys.argv[1:] if args is None else args)
-    name, request = parse_request(requests, given, cli.CONFIGS / "studies", cli.check_weights)
+    name, request = parse_request(requests, given, cli.CONFIGS / "studies", check_weights)
     return COMMANDS[name][1](request)
 
 

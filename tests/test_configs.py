@@ -56,7 +56,7 @@ def at_the_root(monkeypatch):
 @pytest.fixture
 def without_weights(monkeypatch):
     """Nothing is read when parts are made, so that no weights are needed to try a recipe."""
-    monkeypatch.setattr(cli, "missing_weights", lambda values: [])
+    monkeypatch.setattr(cli, "check_weights", lambda values, recipes: None)
 
 
 def test_every_folder_of_configs_is_looked_at():

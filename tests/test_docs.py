@@ -85,7 +85,7 @@ def test_a_depth_model_and_a_folder_of_ours(parts, tiny_cityscapes, tmp_path):
 
 def test_the_command_for_a_published_transformer_is_understood(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(cli, "missing_weights", lambda values: [])
+    monkeypatch.setattr(cli, "check_weights", lambda values, recipes: None)
     command = re.search(r"    python label\.py (.*timm_vit.*)", PARTS.replace("\\\n ", ""))
     arguments = shlex.split(command[1].replace("DIR", str(tmp_path)))
     parsed = label.LabelCLI(

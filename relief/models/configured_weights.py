@@ -15,7 +15,7 @@ from relief.models.weight_sources import (
     find_source,
     get_command,
 )
-from relief.schema.errors import UsageError
+from relief.schema.errors import UsageError, WeightsError
 
 # A folder of weights has no suffix to tell it from data or an output folder of the same name:
 # only this argument means one, as in `TransformersDepth`.
@@ -59,6 +59,23 @@ def missing_weights(values: object, sources: tuple[WeightSource, ...] = SOURCES)
     return sorted(
         {text for text, source in named if source is not None and not is_on_disk(text, source)}
     )
+
+
+def check_weights(values: object, recipes: Iterable[object]) -> None:
+    """Stops before anything else where published weights are missing.
+
+    Args:
+        values: The resolved configuration, nested plain values.
+        recipes: The files it comes from.
+
+    Raises:
+        WeightsError: With the command that gets them.
+    """
+    missing = missing_weights(values)
+    if missing:
+        command = command_that_gets(missing, recipes)
+        msg = f"weights are missing: {', '.join(missing)}. Run `{command}`."
+        raise WeightsError(msg)
 
 
 def command_that_gets(missing: Sequence[str], recipes: Iterable[object]) -> str:

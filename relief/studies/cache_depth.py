@@ -26,8 +26,8 @@ from relief.formats.atomic import check_writable, write_bytes
 from relief.formats.cityscapes import CityscapesTree
 from relief.formats.depth_record import DEPTH_RECORD, depth_record_text, write_depth_record
 from relief.formats.images import find_images, read_image
-from relief.models.configured_weights import command_that_gets, missing_weights
-from relief.schema.errors import ReadError, ReliefError, UsageError, WeightsError
+from relief.models.configured_weights import check_weights
+from relief.schema.errors import ReadError, ReliefError, UsageError
 from relief.schema.geometry import scaled_size
 from relief.schema.parts import DepthModel
 
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: Any) -> dict[str, str]:
-    _check_weights(options)
+    check_weights(options.depth.as_dict(), [options.depth.get("__path__")])
     images = _images(options.root, options.folder, options.split)
     images = dict(list(images.items())[: options.limit])
     out = Path(options.out) / (options.split if options.root else "")
@@ -114,15 +114,6 @@ def _parser() -> ArgumentParser:
     )
     parser.add_argument("--overwrite", type=bool, default=False)
     return parser
-
-
-def _check_weights(options: Any) -> None:
-    """As `cli.check_weights`, which is on a higher floor."""
-    missing = missing_weights(options.depth.as_dict())
-    if missing:
-        command = command_that_gets(missing, [options.depth.get("__path__")])
-        msg = f"weights are missing: {', '.join(missing)}. Run `{command}`."
-        raise WeightsError(msg)
 
 
 def _images(root: str | None, folder: str | None, split: str) -> dict[str, Path]:

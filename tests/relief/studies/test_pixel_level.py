@@ -148,7 +148,7 @@ def test_printed_commands_are_those_of_the_labelling_script(
 
 @pytest.fixture
 def without_weights(monkeypatch):
-    monkeypatch.setattr(cli, "missing_weights", lambda values: [])
+    monkeypatch.setattr(cli, "check_weights", lambda values, recipes: None)
 
 
 def parse_label(arguments):
