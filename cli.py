@@ -23,7 +23,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from rich.console import Console
 
 from relief.formats.atomic import check_writable, write_text
-from relief.models.configured_weights import check_weights
+from relief.models.weights.configured import check_weights
 from relief.reports.run_log import open_log, start_log, step, time_steps
 from relief.schema.errors import ReliefError, StoppedBySignal, UsageError
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from relief.models.configured_weights import check_weights
+from relief.models.weights.configured import check_weights
 from relief.reports import evaluation_tables as tables
 from relief.reports.class_figure import write_class_figure
 from relief.reports.study_report import study_table, write_study

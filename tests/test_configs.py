@@ -10,8 +10,8 @@ import cli
 import evaluate
 import label
 import train
-from relief.models.configured_weights import needed_weights
 from relief.models.refined_segmentation import RefinedSegmentation
+from relief.models.weights.configured import needed_weights
 from relief.studies import cache_depth
 from relief.studies.requests import parse_request
 

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 import cli
 import label
 from relief.formats.label_store import LabelStore
-from relief.models.weight_files import ARRAY_KEY, sha256_of
+from relief.models.weights.files import ARRAY_KEY, sha256_of
 
 ROOT = Path(__file__).parents[1]
 CAUSE = ("--model.init_args.backbone.init_args.num_heads", "3")

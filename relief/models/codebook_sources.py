@@ -10,7 +10,7 @@ from torch import Tensor
 
 from relief.models.class_votes import groups_of_classes, missing_classes
 from relief.models.codebook import Codebook
-from relief.models.weight_files import load_state_dict, sha256_of
+from relief.models.weights.files import load_state_dict, sha256_of
 from relief.schema.errors import WeightsError
 from relief.schema.label_spaces import CITYSCAPES_19, VOID
 

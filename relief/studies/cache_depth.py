@@ -26,7 +26,7 @@ from relief.formats.atomic import check_writable, write_bytes
 from relief.formats.cityscapes import CityscapesTree
 from relief.formats.depth_record import DEPTH_RECORD, depth_record_text, write_depth_record
 from relief.formats.images import find_images, read_image
-from relief.models.configured_weights import check_weights
+from relief.models.weights.configured import check_weights
 from relief.schema.errors import ReadError, ReliefError, UsageError
 from relief.schema.geometry import scaled_size
 from relief.schema.parts import DepthModel

@@ -17,8 +17,8 @@ from datamodules.items import ShardSampler, refuse_disorder
 from relief.formats.atomic import is_temporary
 from relief.formats.images import read_image
 from relief.formats.label_store import LabelStore
-from relief.models.weight_download import download
-from relief.models.weight_files import load_state_dict, sha256_of
+from relief.models.weights.download import download
+from relief.models.weights.files import load_state_dict, sha256_of
 from relief.schema.errors import ReadError, UsageError, WeightsError
 from tests.label_processes import Run, arguments, fault
 from tests.label_runs import label_bytes

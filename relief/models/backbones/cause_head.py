@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from relief.models.backbones.dinov2_body import needed
-from relief.models.weight_files import fill
+from relief.models.weights.files import fill
 from relief.schema.errors import WeightsError
 
 PREFIX = "head_ema."

@@ -15,7 +15,7 @@ from relief.models.backbones.cause_head import CauseHead
 from relief.models.backbones.cause_weights import ABOUT_KEY, about_of, random_like, split_state_dict
 from relief.models.backbones.dinov2_body import DINOv2Body, needed
 from relief.models.backbones.provenance import Provenance
-from relief.models.weight_files import ARRAY_KEY, load_state_dict, sha256_of
+from relief.models.weights.files import ARRAY_KEY, load_state_dict, sha256_of
 from relief.schema.errors import WeightsError
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from relief.models.backbones.cause_tr import IMAGE_MEAN, IMAGE_STD
 from relief.models.backbones.dinov2_body import DINOv2Body
 from relief.models.backbones.provenance import Provenance, no_weights
-from relief.models.weight_files import load_state_dict, sha256_of
+from relief.models.weights.files import load_state_dict, sha256_of
 from relief.schema.errors import WeightsError
 
 # What published files hold that this body has no place for, and the network of timm that has.

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from relief.models.weight_files import fill
+from relief.models.weights.files import fill
 from relief.schema.errors import WeightsError
 
 IGNORED_KEYS = ("mask_token",)  # stands for hidden patches in pretraining; inference hides none

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from relief.models.backbones.dinov2_body import needed
 from relief.models.backbones.provenance import Provenance, no_weights
 from relief.models.backbones.rgb_statistics import RGBStatistics
-from relief.models.weight_files import load_state_dict, sha256_of
+from relief.models.weights.files import load_state_dict, sha256_of
 from relief.ops.neighbourhood import average_around
 from relief.schema.errors import WeightsError
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from relief.models.backbones.provenance import Provenance, no_weights
 from relief.models.backbones.timm_weights import fill_vit
-from relief.models.weight_files import load_state_dict, sha256_of
+from relief.models.weights.files import load_state_dict, sha256_of
 from relief.schema.errors import UsageError, WeightsError
 
 UNKNOWN_SUPERVISION = "unknown: the option supervision does not say which labels taught the weights"

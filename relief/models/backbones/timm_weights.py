@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from relief.models.weight_files import fill
+from relief.models.weights.files import fill
 from relief.schema.errors import WeightsError
 
 _PATCHES = "patch_embed.proj.weight"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from relief.models.weight_files import load_state_dict, sha256_of
+from relief.models.weights.files import load_state_dict, sha256_of
 from relief.schema.errors import WeightsError
 
 

@@ -13,7 +13,7 @@ from relief.models.backbones.provenance import Provenance
 from relief.models.depth.feature_unet import FeatureUNet
 from relief.models.depth.query_depth_decoder import QueryDepthDecoder
 from relief.models.depth.refused_images import refusal
-from relief.models.weight_files import fill, load_state_dict, sha256_of
+from relief.models.weights.files import fill, load_state_dict, sha256_of
 from relief.ops.lanczos import resize_lanczos
 from relief.ops.relative_depth import relative_at
 from relief.schema.errors import UsageError, WeightsError

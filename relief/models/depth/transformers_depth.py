@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from relief.models.backbones.provenance import Provenance
 from relief.models.depth.refused_images import ORDINARY_PX, depth_or_refusal
-from relief.models.weight_files import sha256_of
-from relief.models.weight_sources import how_to_get
+from relief.models.weights.files import sha256_of
+from relief.models.weights.sources import how_to_get
 from relief.ops.relative_depth import relative_at
 from relief.schema.errors import UsageError, WeightsError
 

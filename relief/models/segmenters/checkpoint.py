@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from relief.models.weight_files import fill, sha256_of
+from relief.models.weights.files import fill, sha256_of
 from relief.schema.errors import WeightsError
 from relief.schema.training import DetectorClasses
 

@@ -18,7 +18,7 @@ from relief.models.segmenters.detectron2_parts import (
     build_resnet_fpn_backbone,
     get_cfg,
 )
-from relief.models.weight_files import fill, load_state_dict
+from relief.models.weights.files import fill, load_state_dict
 
 STAGES = ("res2", "res3", "res4", "res5")
 

@@ -19,7 +19,7 @@ from relief.models.segmenters.detectron2_parts import (
     ShapeSpec,
     SimpleFeaturePyramid,
 )
-from relief.models.weight_files import fill, load_state_dict
+from relief.models.weights.files import fill, load_state_dict
 
 STRIDE_PX = 16
 

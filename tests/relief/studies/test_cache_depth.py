@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from relief.formats.depth_files import FolderDepth
-from relief.models.configured_weights import needed_weights
+from relief.models.weights.configured import needed_weights
 from relief.schema.errors import ReadError
 from relief.studies.cache_depth import cache_depth, main
 

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from relief.models.backbones.cause_tr import CauseTR, PublishedCauseTR
-from relief.models.weight_files import sha256_of
+from relief.models.weights.files import sha256_of
 from relief.ops.sliding_window import extract_windows, sliding_window_features
 from relief.schema.errors import WeightsError
 from relief.schema.parts import Backbone

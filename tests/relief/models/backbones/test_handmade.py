@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from relief.models.backbones.handmade import HandmadeRGB, save_whitening
-from relief.models.weight_files import sha256_of
+from relief.models.weights.files import sha256_of
 from relief.schema.errors import WeightsError
 from relief.schema.parts import Backbone
 

@@ -3,7 +3,7 @@ import timm
 import torch
 
 from relief.models.backbones.timm_vit import UNKNOWN_SUPERVISION, TimmViT
-from relief.models.weight_files import sha256_of
+from relief.models.weights.files import sha256_of
 from relief.schema.errors import UsageError, WeightsError
 from relief.schema.parts import Backbone
 

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from relief.models.depth.spidepth import SPIdepth
-from relief.models.weight_files import convert, sha256_of
+from relief.models.weights.files import convert, sha256_of
 from relief.ops.relative_depth import relative_at
 from relief.schema.errors import ReadError, UsageError, WeightsError
 from relief.schema.parts import DepthModel

@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from relief.models.weight_files import sha256_of
+from relief.models.weights.files import sha256_of
 from relief.schema.errors import WeightsError
 
 Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all where known

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from relief.models.configured_weights import is_hub_id, needed_weights
-from relief.models.weight_sources import SOURCES, WeightSource, find_on_hub, find_source
-from relief.models.weight_store import get, state_of
+from relief.models.weights.configured import is_hub_id, needed_weights
+from relief.models.weights.sources import SOURCES, WeightSource, find_on_hub, find_source
+from relief.models.weights.store import get, state_of
 from relief.schema.errors import ReliefError, UsageError, WeightsError
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from relief.models.weight_sources import (
+from relief.models.weights.sources import (
     SOURCES,
     WEIGHT_SUFFIXES,
     WeightSource,

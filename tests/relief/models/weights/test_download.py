@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from relief.models.weight_download import download
-from relief.models.weight_formats import why_unreadable
+from relief.models.weights.download import download
+from relief.models.weights.formats import why_unreadable
 from relief.schema.errors import WeightsError
 
 CONTENT = bytes(range(256)) * 40

@@ -9,9 +9,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from relief.models import weights
-from relief.models.weight_files import load_state_dict, sha256_of
-from relief.models.weight_sources import WeightSource
+import relief.models.weights.__main__ as weights
+from relief.models.weights.files import load_state_dict, sha256_of
+from relief.models.weights.sources import WeightSource
 
 TENSORS = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.zeros(2)}
 

@@ -10,8 +10,8 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from relief.models.weight_formats import ARRAY_KEY, HOLDS_CODE, UnreadableError, read_tensors
-from relief.models.weight_sources import how_to_get
+from relief.models.weights.formats import ARRAY_KEY, HOLDS_CODE, UnreadableError, read_tensors
+from relief.models.weights.sources import how_to_get
 from relief.schema.errors import WeightsError
 
 __all__ = ["ARRAY_KEY", "convert", "fill", "load_state_dict", "sha256_of"]

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from relief.models.weight_files import convert, fill, load_state_dict, sha256_of
+from relief.models.weights.files import convert, fill, load_state_dict, sha256_of
 from relief.schema.errors import WeightsError
 
 

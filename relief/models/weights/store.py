@@ -9,11 +9,11 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from relief.models.configured_weights import is_on_disk
-from relief.models.weight_download import DownloadError, download, writing
-from relief.models.weight_files import convert, sha256_of
-from relief.models.weight_formats import why_unreadable
-from relief.models.weight_sources import WeightSource
+from relief.models.weights.configured import is_on_disk
+from relief.models.weights.download import DownloadError, download, writing
+from relief.models.weights.files import convert, sha256_of
+from relief.models.weights.formats import why_unreadable
+from relief.models.weights.sources import WeightSource
 from relief.schema.errors import WeightsError
 
 RECORD_SUFFIX = ".source.json"

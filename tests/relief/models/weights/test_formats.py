@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from relief.models.weight_formats import (
+from relief.models.weights.formats import (
     HOLDS_CODE,
     UnreadableError,
     read_tensors,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from relief.models.weight_sources import (
+from relief.models.weights.sources import (
     SOURCES,
     find_on_hub,
     find_source,

@@ -5,14 +5,14 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 
-from relief.models.configured_weights import (
+from relief.models.weights.configured import (
     command_that_gets,
     is_hub_id,
     is_on_disk,
     missing_weights,
     needed_weights,
 )
-from relief.models.weight_sources import WeightSource
+from relief.models.weights.sources import WeightSource
 from relief.schema.errors import UsageError
 
 
