@@ -27,7 +27,7 @@ def merge_regions(
     *,
     score_threshold: float = 0.5,
     overlap_threshold: float = 0.5,
-    area_px: float = 4096,
+    stuff_area_px: float = 4096,
 ) -> Tensor:
     """Makes an object of every 4-connected thing region, or several where detections say so.
 
@@ -41,7 +41,7 @@ def merge_regions(
         classes: Turns classes into category ids.
         score_threshold: Detections with a lower score are left out.
         overlap_threshold: ... and those of which more than this share is covered by better ones.
-        area_px: Stuff classes and thing regions with fewer pixels are left void; meant at
+        stuff_area_px: Stuff with fewer pixels is left void, and so is a thing region; meant at
             1024x2048, scaled to (H, W).
 
     Returns:
@@ -52,7 +52,7 @@ def merge_regions(
         UsageError: Things share one class of the semantic head.
     """
     require_things_apart(classes)
-    limit_px = area_px * semantic.numel() / STUFF_AREA_AT_PX
+    limit_px = stuff_area_px * semantic.numel() / STUFF_AREA_AT_PX
     category = classes.category_of_region().to(semantic.device)[semantic]
     is_thing = semantic > classes.num_stuff
     area_of_class = torch.bincount(semantic.flatten(), minlength=1 + classes.num_regions)
@@ -67,7 +67,8 @@ def merge_regions(
     order = order[sure[order]]
     masks, boxes = detections["masks"][order], detections["boxes"][order]
     instance = _parted(region, areas[kept], masks, boxes, overlap_threshold)
-    return torch.stack((category, instance), dim=-1)
+    ids, instance = instance.unique(return_inverse=True)  # a part may have got no pixel
+    return torch.stack((category, instance + int(ids[0] > 0)), dim=-1)
 
 
 def require_things_apart(classes: DetectorClasses) -> None:

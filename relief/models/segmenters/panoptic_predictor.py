@@ -83,16 +83,8 @@ class PanopticPredictor:
         Returns:
             (H, W, 2) int64 (category id of the labels, instance).
         """
-        if self.things_from_regions:
-            return merge_regions(
-                semantic,
-                detections,
-                classes,
-                score_threshold=self.score_threshold,
-                overlap_threshold=self.overlap_threshold,
-                area_px=self.stuff_area_px,
-            )
-        return merge_panoptic(
+        rule = merge_regions if self.things_from_regions else merge_panoptic
+        return rule(
             semantic,
             detections,
             classes,

@@ -33,11 +33,11 @@ def street():
 
 
 def instances(*objects, **options):
-    return merge_regions(street(), found(*objects), CLASSES, area_px=0, **options)[..., 1]
+    return merge_regions(street(), found(*objects), CLASSES, stuff_area_px=0, **options)[..., 1]
 
 
 def test_every_region_of_a_thing_is_an_object_of_its_category():
-    merged = merge_regions(street(), found(), CLASSES, area_px=0)
+    merged = merge_regions(street(), found(), CLASSES, stuff_area_px=0)
     expected = torch.full((6, 12), 5)
     expected[1:5, 1:11], expected[4:6, 0] = 30, 10
     assert torch.equal(merged[..., 0], expected)
@@ -55,6 +55,15 @@ def test_distances_are_measured_in_the_sides_of_the_boxes():
     """Centres at x = 3 and x = 9 of boxes 4 and 2 wide: (x - 3) / 4 = (9 - x) / 2 at x = 7."""
     parted = instances((1, 5, 1, 5, 0.9), (1, 5, 8, 10, 0.8))
     assert parted[1:5, 1:11].tolist() == [[1] * 6 + [3] * 4] * 4
+
+
+def test_objects_are_numbered_without_gaps_where_a_part_gets_no_pixel():
+    """A wide box around a narrow one is nearer to every pixel: the narrow one gets none."""
+    narrow, wide, right = (1, 5, 3, 5, 0.9), (1, 5, 1, 7, 0.8), (1, 5, 8, 11, 0.7)
+    parted = instances(narrow, wide, right)
+    assert parted.unique().tolist() == [0, 1, 2, 3]
+    whole = merge_regions(torch.full((6, 12), CAR), found(), CLASSES, stuff_area_px=0)
+    assert whole[..., 1].unique().tolist() == [1]
 
 
 @pytest.mark.parametrize(
@@ -82,8 +91,8 @@ def test_the_thresholds_are_those_given():
 def test_small_regions_and_small_stuff_are_void():
     semantic = street()
     semantic[0, 10:] = 2
-    area_px = 3 * (1024 * 2048) / (6 * 12)
-    merged = merge_regions(semantic, found(), CLASSES, area_px=area_px)
+    stuff_area_px = 3 * (1024 * 2048) / (6 * 12)
+    merged = merge_regions(semantic, found(), CLASSES, stuff_area_px=stuff_area_px)
     assert merged[4:6, 0].tolist() == [[-1, 0]] * 2
     assert merged[0, 10:].tolist() == [[-1, 0]] * 2
     assert (merged[..., 1] == 1).sum() == 40
@@ -94,7 +103,7 @@ def test_regions_are_those_that_scipy_finds():
     generator = torch.Generator().manual_seed(0)
     for _ in range(10):
         semantic = torch.randint(0, 5, (6, 12), generator=generator)
-        instance = merge_regions(semantic, found(), CLASSES, area_px=0)[..., 1]
+        instance = merge_regions(semantic, found(), CLASSES, stuff_area_px=0)[..., 1]
         judged = sum(ndimage.label((semantic == thing).numpy())[1] for thing in (CAR, PERSON))
         assert instance.unique().tolist() == list(range(judged + 1))
         for thing in (CAR, PERSON):

@@ -10,6 +10,7 @@ from relief.ops.sliding_window import (
     window_starts,
 )
 from relief.schema.errors import WeightsError
+from tests.relief.ops.largest_tensor import LargestTensor
 
 
 class MixedPatches(nn.Module):
@@ -165,21 +166,11 @@ def test_windows_go_through_the_network_in_small_batches(backbone):
 
 def test_no_map_of_features_at_label_size(backbone):
     """From image to clusters the largest tensor stays below C x H x W: no copy of all features."""
-    largest = 0
-
-    class Watch(torch.utils._python_dispatch.TorchDispatchMode):
-        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-            nonlocal largest
-            result = function(*args, **(kwargs or {}))
-            if isinstance(result, torch.Tensor):
-                largest = max(largest, result.numel())
-            return result
-
     image, centroids = image_of(966, 1288), F.normalize(torch.eye(12)[:3] + 0.1, dim=1)
-    with Watch():
+    with LargestTensor() as watch:
         clusters = extract_windows(backbone, image).clusters(centroids)
     assert clusters.shape == (966, 1288)
-    assert clusters.numel() <= largest < 12 * 966 * 1288 / 3
+    assert clusters.numel() <= watch.numel < 12 * 966 * 1288 / 3
 
 
 def test_only_one_image_at_a_time(backbone):
