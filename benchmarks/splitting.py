@@ -20,6 +20,7 @@ from torch import Tensor
 
 from relief.ops.depth_edges import gradient_magnitude, gradient_magnitude_cpu
 from relief.ops.reclaim import partition
+from relief.schema.observation import Observation
 from relief.splitters.connected import ConnectedSplitter
 from relief.splitters.depth_gradient import DepthGradientSplitter
 from relief.splitters.thing_regions import thing_regions
@@ -88,18 +89,20 @@ def main() -> None:
     cv2.setNumThreads(1)
     semantic, depth = drawn_scene()
     things = torch.arange(NUM_CLASSES) >= FIRST_THING
+    observation = Observation(semantic=semantic, things=things, depth=depth)
     splitter = DepthGradientSplitter(THRESHOLD, MIN_AREA_PX, dilation_px=DILATION_PX)
     connected = ConnectedSplitter(MIN_AREA_PX)
     gradient = gradient_magnitude(depth)[0, 0].numpy()
     cluster = semantic[0].numpy()
     regions, edges = thing_regions(semantic, things)[0], gradient > THRESHOLD
     parts = partition(regions, edges, DILATION_PX)
-    same = np.array_equal(splitter(semantic, depth, things)[0], plain_split(cluster, gradient))
+    instance = splitter.split(observation).instance[0]
+    same = np.array_equal(instance, plain_split(cluster, gradient))
     of_gradient, of_split, of_connected, of_plain, of_cpu, of_filter = medians_ms(
         [
             lambda: gradient_magnitude(depth),
-            lambda: splitter(semantic, depth, things),
-            lambda: connected(semantic, None, things),
+            lambda: splitter.split(observation),
+            lambda: connected.split(observation),
             lambda: plain_split(cluster, gradient),
             lambda: gradient_magnitude_cpu(depth[0, 0].numpy()),
             lambda: parts.instances(MIN_AREA_PX),

@@ -17,6 +17,7 @@ import label
 from relief.formats.label_store import LabelStore
 from relief.formats.reader import LabelReader
 from relief.schema.label_spaces import CITYSCAPES_19
+from relief.schema.observation import Observation
 from relief.schema.parts import Backbone, DepthModel, DepthReader, KMeansFitter
 from relief.studies.scored_images import read_scored_images
 from tests.label_runs import run_label
@@ -101,7 +102,8 @@ def test_the_command_for_a_published_transformer_is_understood(tmp_path, monkeyp
 def test_a_splitter_numbers_from_one(parts):
     semantic = torch.tensor([[[3, 3, -1], [1, 0, 5]], [[5, 5, 5], [5, 5, 5]]])
     things = torch.tensor([False, True, False, True, False, True])
-    instance = parts.OneEach()(semantic, None, things)
+    observation = Observation(semantic=semantic, things=things)
+    instance = parts.OneEach().split(observation).instance
     assert instance.tolist() == [[[2, 2, 0], [1, 0, 3]], [[1, 1, 1], [1, 1, 1]]]
 
 

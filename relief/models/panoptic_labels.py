@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from relief.models.codebook import Codebook
 from relief.ops.panoptic_map import compose_panoptic
 from relief.ops.resize import resize_nearest
+from relief.schema.observation import LabelRecord, Observation
 from relief.schema.parts import Splitter
 
 
@@ -30,24 +30,36 @@ def panoptic_labels(
     Returns:
         (H, W, 2) int64, at the size of `semantic`.
     """
-    small = resize_nearest(semantic[None], split_size)
-    instance = split_by_groups(small, depth, codebook.category_groups, splitter)
-    panoptic = compose_panoptic(small[0], instance[0], codebook.num_categories)
-    own_size = (semantic.shape[0], semantic.shape[1])
-    return resize_nearest(panoptic.permute(2, 0, 1), own_size).permute(1, 2, 0)
+    observation = Observation(
+        semantic=resize_nearest(semantic[None], split_size),
+        things=codebook.thing_categories,
+        depth=depth,
+    )
+    return label_record(semantic, observation, codebook, splitter).panoptic
 
 
-def split_by_groups(
-    semantic: Tensor, depth: Tensor | None, groups: Tensor, splitter: Splitter
-) -> Tensor:
-    """Instances (B, H, W) of maps (B, H, W): categories of one group are split as one.
+def label_record(
+    semantic: Tensor, observation: Observation, codebook: Codebook, splitter: Splitter
+) -> LabelRecord:
+    """Parts the things of one image; categories of one group are split as one region.
 
     Args:
-        semantic: int64 categories, -1 = ignore.
-        depth: (B, 1, H, W) float32 in [0, 1], or `None`.
-        groups: (K,) int64 group of each category, -1 = stuff.
+        semantic: (H, W) int64 clusters, or classes where the codebook knows them.
+        observation: Of the same image, at the size where splitting runs.
+        codebook: Filled.
         splitter: Knows nothing of groups: it sees regions.
+
+    Returns:
+        The maps at the size of `semantic`.
     """
-    region = torch.where(semantic >= 0, groups[semantic.clamp(min=0)], semantic)
-    is_thing = torch.ones(int(groups.max()) + 1, dtype=torch.bool, device=semantic.device)
-    return splitter(region, depth, is_thing)
+    split = splitter.split(observation.regions(codebook.category_groups))
+    panoptic = compose_panoptic(observation.semantic[0], split.instance[0], codebook.num_categories)
+    own_size = (semantic.shape[0], semantic.shape[1])
+    return LabelRecord(
+        semantic=semantic,
+        panoptic=resize_nearest(panoptic.permute(2, 0, 1), own_size).permute(1, 2, 0),
+        confidence=None
+        if split.confidence is None
+        else resize_nearest(split.confidence, own_size)[0],
+        observation=observation,
+    )

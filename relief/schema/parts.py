@@ -7,6 +7,8 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
+from relief.schema.observation import Observation, Split
+
 
 @runtime_checkable
 class Backbone(Protocol):
@@ -48,21 +50,27 @@ class Splitter(ABC):
 
     A base class, not a protocol: the configuration parser takes protocols with `__call__` for
     functions.
+
+    Attributes:
+        needs: The fields of `Observation` that it looks at beside `semantic` and `things`:
+            `depth`, `features`, `image`. What is missing is refused before any work.
     """
 
-    needs_depth: bool
+    needs: frozenset[str] = frozenset()
 
     @abstractmethod
-    def __call__(self, semantic: Tensor, depth: Tensor | None, thing_ids: Tensor) -> Tensor:
+    def split(self, observation: Observation) -> Split:
         """Splits the regions of the things.
 
         Args:
-            semantic: (B, H, W) int64, -1 = ignore.
-            depth: (B, 1, H, W) float32 in [0, 1]; `None` for splitters without `needs_depth`.
-            thing_ids: (K,) bool, true for the ids in `semantic` that are things.
+            observation: Of B images; has what `needs` names.
 
         Returns:
-            (B, H, W) int64: 0 = none, 1..N within each image.
+            Instances (B, h, w): 0 = none, 1..N within each image; and how sure they are, where
+            the splitter knows.
+
+        Raises:
+            ValueError: Something that it needs is missing.
         """
         ...
 

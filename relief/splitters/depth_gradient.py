@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-import torch
+from typing import cast
+
 from torch import Tensor
 
 from relief.ops.depth_edges import gradient_magnitude
 from relief.ops.reclaim import partition
+from relief.schema.observation import DEPTH, Observation, Split
 from relief.schema.parts import Splitter
-from relief.splitters.thing_regions import thing_regions
+from relief.splitters.thing_regions import instances_of, thing_regions
 
 
 class DepthGradientSplitter(Splitter):
@@ -24,7 +25,7 @@ class DepthGradientSplitter(Splitter):
         dilation_px: How far components take pixels back that the edges cost, as L1 distance.
     """
 
-    needs_depth = True
+    needs = frozenset({DEPTH})
 
     def __init__(
         self,
@@ -38,29 +39,25 @@ class DepthGradientSplitter(Splitter):
         self.sigma = sigma
         self.dilation_px = dilation_px
 
-    def __call__(self, semantic: Tensor, depth: Tensor | None, thing_ids: Tensor) -> Tensor:
-        """Splits the regions of the things.
+    def split(self, observation: Observation) -> Split:
+        """Splits the regions of the things into instances by falling area.
 
         Args:
-            semantic: (B, H, W) int64 cluster, class or group ids, -1 = ignore.
-            depth: (B, 1, H, W) float32 or float64 in [0, 1], at the size of `semantic`.
-            thing_ids: (K,) bool, true for the ids in `semantic` that are things.
-
-        Returns:
-            (B, H, W) int64: 0 = none, 1..N within each image, by falling area.
+            observation: Of B images, with depth.
 
         Raises:
-            ValueError: There is no depth, or it has another size.
+            ValueError: There is no depth.
         """
-        if depth is None or depth.shape != (len(semantic), 1, *semantic.shape[1:]):
-            shape = None if depth is None else tuple(depth.shape)
-            msg = f"depth must be (B, 1, H, W) for a map {tuple(semantic.shape)}, got {shape}"
-            raise ValueError(msg)
-        gradient = gradient_magnitude(depth, self.sigma)
+        observation.require(self.needs, type(self).__name__)
+        gradient = gradient_magnitude(cast(Tensor, observation.depth), self.sigma)
         edges = (gradient[:, 0] > self.gradient_threshold).cpu().numpy()
-        images = [
-            partition(regions, edge, self.dilation_px, self.min_area_px).instances(self.min_area_px)
-            for regions, edge in zip(thing_regions(semantic, thing_ids), edges, strict=True)
-        ]
-        stacked = np.stack(images) if images else np.zeros(tuple(semantic.shape), np.int64)
-        return torch.from_numpy(stacked).to(semantic.device)
+        regions = thing_regions(observation.semantic, observation.things)
+        return instances_of(
+            observation,
+            [
+                partition(region, edge, self.dilation_px, self.min_area_px).instances(
+                    self.min_area_px
+                )
+                for region, edge in zip(regions, edges, strict=True)
+            ],
+        )

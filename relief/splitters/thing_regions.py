@@ -1,14 +1,20 @@
-"""From a semantic map to the regions that splitters part."""
+"""From a semantic map to the regions that splitters part, and back to a record."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from relief.schema.observation import Observation, Split
+
 
 def thing_regions(semantic: Tensor, thing_ids: Tensor) -> NDArray[np.unsignedinteger]:
-    """Things by number, on the CPU.
+    """Numbers the things of a batch, on the CPU.
 
     Args:
         semantic: (B, H, W) int64 ids below K, -1 = ignore.
@@ -21,3 +27,10 @@ def thing_regions(semantic: Tensor, thing_ids: Tensor) -> NDArray[np.unsignedint
     codes = np.append(number, 0)  # -1 reads the last entry
     codes = codes.astype(np.uint8 if len(thing_ids) < 256 else np.uint32)
     return codes.take(semantic.cpu().numpy())
+
+
+def instances_of(observation: Observation, maps: Sequence[NDArray[Any]]) -> Split:
+    """Stacks one instance map (h, w) per image, on the device of the observation."""
+    shape = tuple(observation.semantic.shape)
+    stacked = np.stack(maps).astype(np.int64, copy=False) if maps else np.zeros(shape, np.int64)
+    return Split(torch.from_numpy(stacked).to(observation.semantic.device))

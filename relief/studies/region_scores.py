@@ -20,6 +20,7 @@ from relief.ops.resize import resize_nearest
 from relief.schema.errors import ReadError
 from relief.schema.geometry import scaled_size
 from relief.schema.label_spaces import CITYSCAPES_19, VOID, thing_mask
+from relief.schema.observation import Observation
 from relief.splitters.connected import ConnectedSplitter
 from relief.studies.label_sources import STORE, are_class_ids, open_labels
 from relief.studies.scored_images import ScoredImages, read_scored_images
@@ -108,8 +109,9 @@ class RegionScorer:
         cluster = resize_nearest(labels.semantic(key), size)
         classes = torch.where(cluster >= 0, class_of_cluster[cluster.clamp(min=0)], VOID)
         is_thing = thing_mask(CITYSCAPES_19.things, CITYSCAPES_19.num_classes)
-        instance = ConnectedSplitter(self.min_area_px)(classes[None], None, is_thing)[0]
-        return torch.stack((classes, instance), dim=-1), target
+        observation = Observation(semantic=classes[None], things=is_thing)
+        split = ConnectedSplitter(self.min_area_px).split(observation)
+        return torch.stack((classes, split.instance[0]), dim=-1), target
 
 
 def _semantic_figures(images: ScoredImages, assignment: str) -> tuple[Tensor, dict[str, float]]:

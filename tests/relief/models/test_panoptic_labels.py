@@ -1,7 +1,8 @@
 import torch
 
 from relief.models.codebook import Codebook
-from relief.models.panoptic_labels import panoptic_labels, split_by_groups
+from relief.models.panoptic_labels import label_record, panoptic_labels
+from relief.schema.observation import Observation, Split
 from relief.splitters.connected import ConnectedSplitter
 from relief.splitters.depth_gradient import DepthGradientSplitter
 
@@ -16,9 +17,9 @@ def codebook() -> Codebook:
 
 def test_clusters_of_one_group_are_one_object_and_others_are_not():
     semantic = torch.tensor([[0, 1, 2, 2, 3, 3]])
-    instance = split_by_groups(
-        semantic[None], None, codebook().category_groups, ConnectedSplitter(1)
-    )
+    observation = Observation(semantic=semantic[None], things=codebook().thing_ids)
+    regions = observation.regions(codebook().category_groups)
+    instance = ConnectedSplitter(1).split(regions).instance
     assert instance.tolist() == [[[0, 1, 1, 1, 2, 2]]]
 
 
@@ -48,3 +49,21 @@ def test_without_things_everything_is_stuff():
     semantic = torch.tensor([[0, 1]])
     panoptic = panoptic_labels(semantic, None, book, ConnectedSplitter(1), (1, 2))
     assert panoptic.tolist() == [[[0, 0], [1, 0]]]
+
+
+class SureOfTheLeft(ConnectedSplitter):
+    def split(self, observation):
+        confidence = torch.zeros(observation.semantic.shape)
+        confidence[..., 0] = 1.0
+        return Split(super().split(observation).instance, confidence)
+
+
+def test_confidence_of_a_splitter_reaches_the_record_at_the_size_of_the_map():
+    semantic = torch.ones(4, 6, dtype=torch.int64)
+    observation = Observation(
+        semantic=semantic[None, ::2, ::2], things=torch.tensor([False, True, True, True])
+    )
+    record = label_record(semantic, observation, codebook(), SureOfTheLeft(1))
+    assert record.confidence.tolist() == [[1, 1, 0, 0, 0, 0]] * 4
+    assert record.observation is observation
+    assert record.scores is None

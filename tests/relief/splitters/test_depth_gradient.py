@@ -6,6 +6,7 @@ import torch
 
 from relief.ops.panoptic_map import majority_category
 from relief.schema.label_spaces import CITYSCAPES_19, thing_mask
+from relief.schema.observation import Observation
 from relief.schema.parts import Splitter
 from relief.splitters.connected import ConnectedSplitter
 from relief.splitters.depth_gradient import DepthGradientSplitter
@@ -41,7 +42,8 @@ def test_splitters__golden(golden, scene, threshold, min_area_px):
         splitter = ConnectedSplitter(min_area_px)
     else:
         splitter = DepthGradientSplitter(threshold, min_area_px)
-    instance = splitter(semantic, depth, THINGS)
+    observation = Observation(semantic=semantic, things=THINGS, depth=depth)
+    instance = splitter.split(observation).instance
     name = f"{scene}/tau={threshold},amin={min_area_px}"
     np.testing.assert_array_equal(instance[0], golden[f"{name}/instances"])
     classes = majority_category(semantic[0], instance[0], CITYSCAPES_19.num_classes)
@@ -53,15 +55,18 @@ def test_depth_gradient__batch_as_one_by_one(golden):
     depth = np.stack([golden[f"{i}/depth"] for i in range(3)])[:, None]
     splitter = DepthGradientSplitter(0.2, 300)
     assert isinstance(splitter, Splitter)
-    assert splitter.needs_depth
-    together = splitter(torch.from_numpy(semantic), torch.from_numpy(depth), THINGS)
+    assert splitter.needs == {"depth"}
+    observation = Observation(
+        semantic=torch.from_numpy(semantic), things=THINGS, depth=torch.from_numpy(depth)
+    )
+    together = splitter.split(observation).instance
     for i in range(3):
         np.testing.assert_array_equal(
             together[i], golden[f"{i}/tau=0.2,amin=300/instances"].astype(np.int64)
         )
 
 
-@pytest.mark.parametrize("depth", [None, torch.zeros(1, 1, 4, 5), torch.zeros(2, 1, 4, 4)])
-def test_depth_gradient__wrong_depth_is_refused(depth):
-    with pytest.raises(ValueError, match="depth must be"):
-        DepthGradientSplitter(0.2, 1)(torch.zeros(1, 4, 4, dtype=torch.int64), depth, THINGS)
+def test_depth_gradient__without_depth_is_refused():
+    observation = Observation(semantic=torch.zeros(1, 4, 4, dtype=torch.int64), things=THINGS)
+    with pytest.raises(ValueError, match="DepthGradientSplitter needs depth"):
+        DepthGradientSplitter(0.2, 1).split(observation)

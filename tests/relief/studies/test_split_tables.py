@@ -12,6 +12,7 @@ from relief.ops.panoptic import compact_pairs, segment_table
 from relief.ops.panoptic_map import compose_panoptic
 from relief.ops.resize import resize_nearest
 from relief.schema.label_spaces import CITYSCAPES_19
+from relief.schema.observation import Observation
 from relief.splitters.connected import ConnectedSplitter
 from relief.splitters.depth_gradient import DepthGradientSplitter
 from relief.studies.split_tables import (
@@ -113,7 +114,10 @@ def test_every_area_filter_is_the_splitter_and_the_composed_map(seed, factor):
         splitters = {CONNECTED: ConnectedSplitter(area), cut: DepthGradientSplitter(0.3, area, 0.0)}
         for key, splitter in splitters.items():
             as_depth = torch.from_numpy(depth)[None, None]
-            instance = splitter(region, as_depth, torch.ones(2, dtype=torch.bool))[0]
+            observation = Observation(
+                semantic=region, things=torch.ones(2, dtype=torch.bool), depth=as_depth
+            )
+            instance = splitter.split(observation).instance[0]
             panoptic = compose_panoptic(semantic, instance, 5)
             large = resize_nearest(panoptic.movedim(-1, 0), target.shape[:2]).movedim(0, -1)
             expected = sorted_table(segment_table(large.contiguous(), torch.from_numpy(target)))

@@ -13,6 +13,7 @@ from relief.ops.panoptic_map import compose_panoptic
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import CITYSCAPES_19, thing_mask
 from relief.schema.manifest import Manifest
+from relief.schema.observation import Observation
 from relief.splitters.connected import ConnectedSplitter
 from relief.splitters.depth_gradient import DepthGradientSplitter
 from relief.studies.score import score_labels
@@ -74,7 +75,10 @@ def test_every_setting_is_what_labelling_and_scoring_give(root, tmp_path):
         for key in KEYS:
             semantic = store.semantic(key)
             depth = torch.from_numpy(scene(KEYS.index(key))[3])[None, None]
-            instance = splitter(groups[semantic][None], depth, torch.ones(2, dtype=torch.bool))[0]
+            observation = Observation(
+                semantic=semantic[None], things=torch.ones(7, dtype=torch.bool), depth=depth
+            )
+            instance = splitter.split(observation.regions(groups[:-1])).instance[0]
             panoptic = compose_panoptic(semantic, instance, 7)
             write_panoptic(store.out, key, panoptic, thing_mask(THING_CLUSTERS, 7))
         scores = score_labels(store, tree, CITYSCAPES_19)
@@ -140,7 +144,10 @@ def test_the_published_trees_are_split_by_class(root, tmp_path):
         semantic = torch.from_numpy(np.array(CLASS_OF_CLUSTER)[clusters])
         things = thing_mask(CITYSCAPES_19.things, 19)
         splitter = DepthGradientSplitter(0.1, 10)
-        instance = splitter(semantic[None], torch.from_numpy(depth)[None, None], things)[0]
+        observation = Observation(
+            semantic=semantic[None], things=things, depth=torch.from_numpy(depth)[None, None]
+        )
+        instance = splitter.split(observation).instance[0]
         metric.update(
             torch.stack((semantic, instance), -1)[None], tree.target(key, CITYSCAPES_19)[None]
         )
