@@ -20,6 +20,7 @@ from relief.schema.label_spaces import CITYSCAPES_19
 from relief.schema.observation import Observation
 from relief.schema.parts import Backbone, DepthModel, DepthReader, KMeansFitter
 from relief.studies.scored_images import read_scored_images
+from tests.contracts.augmentation import MOMENT, drawn_batch
 from tests.label_runs import run_label
 from tests.test_configs import TrainRecipe, parse_evaluate
 
@@ -105,6 +106,20 @@ def test_a_splitter_numbers_from_one(parts):
     observation = Observation(semantic=semantic, things=things)
     instance = parts.OneEach().split(observation).instance
     assert instance.tolist() == [[[2, 2, 0], [1, 0, 3]], [[1, 1, 1], [1, 1, 1]]]
+
+
+def test_an_augmentation_of_ours_moves_all_maps(parts):
+    def upside_down(name):
+        return torch.equal(moved[name], batch[name].flip(-2))
+
+    batch, moves = drawn_batch(), set()
+    for seed in range(8):
+        torch.manual_seed(seed)
+        moved = parts.UpsideDown()(batch, MOMENT)
+        turned = {upside_down(name) for name in ("image", "semantic", "light", "copies")}
+        assert len(turned) == 1
+        moves |= turned
+    assert moves == {True, False}
 
 
 def test_a_format_of_ours_is_scored(parts, tmp_path):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from relief.schema.batch import Failure
 from relief.schema.label_spaces import VOID
+from relief.schema.pixel_maps import PixelKind
 
 THING_REGION = 0
 """The semantic class that all things share; telling them apart is the detector's."""
@@ -96,6 +97,8 @@ class TrainingBatch(TypedDict):
     instance: Tensor  # (B, H, W) int64: 0 = none, n = object n of the image
     classes: list[Tensor]  # per image (N,) int64 thing class of the objects 1..N
     key: list[str]
+    confidence: NotRequired[Tensor]  # (B, H, W) float32 in [0, 1]; absent where the labels say none
+    kinds: NotRequired[dict[str, PixelKind]]  # of per-pixel entries beside these
     failures: NotRequired[list[Failure]]  # what could not be read; training stops at the first
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from torchvision.ops import box_iou
 
+from relief.models.augmentations.geometric import resized
 from relief.ops.instance_targets import instance_targets, tidy_instances
+from relief.schema.pixel_maps import PixelKind, pixel_maps
 from relief.schema.training import (
     THING_REGION,
     Augmentation,
@@ -21,9 +23,9 @@ from relief.schema.training import (
 
 
 class PasteObject(NamedTuple):
-    """One object cut out of an image: its class travels with its pixels."""
+    """One object cut out of an image: its class travels with all that lies over its pixels."""
 
-    image: Tensor  # (3, h, w) float32 in [0, 1]
+    maps: dict[str, Tensor]  # (..., h, w): every per-pixel map but its own region and number
     mask: Tensor  # (h, w) bool
     thing_class: int
 
@@ -76,37 +78,36 @@ class CopyPaste(Augmentation):
             )
         if not objects:
             return batch
-        pasted: TrainingBatch = {
-            **batch,
-            "image": batch["image"].clone(),
-            "semantic": batch["semantic"].clone(),
-            "instance": batch["instance"].clone(),
-            "classes": list(batch["classes"]),
-        }
-        for index in range(len(pasted["image"])):
+        kinds = pixel_maps(batch)
+        pasted: dict[str, Any] = {**batch, "classes": list(batch["classes"])}
+        pasted |= {name: pasted[name].clone() for name in kinds}
+        for index in range(len(batch["image"])):
             for _ in range(int(torch.randint(1, self.max_objects + 1, ()))):
                 chosen = objects[int(torch.randint(len(objects), ()))]
-                self._paste(pasted, index, self._transform(chosen), moment.classes)
-        return tidy_instances(pasted)
+                self._paste(pasted, index, self._transform(chosen, kinds), moment.classes)
+        return tidy_instances(cast(TrainingBatch, pasted))
 
-    def _transform(self, chosen: PasteObject) -> PasteObject:
+    def _transform(self, chosen: PasteObject, kinds: Mapping[str, PixelKind]) -> PasteObject:
         low, high = self.scale
         factor = low + (high - low) * float(torch.rand(()))
-        size = [max(1, round(side * factor)) for side in chosen.mask.shape]
-        image = F.interpolate(
-            chosen.image[None], size=size, mode="bilinear", align_corners=False, antialias=True
-        )[0]
-        mask = F.interpolate(chosen.mask[None, None].float(), size=size, mode="nearest-exact")[0, 0]
+        height, width = (max(1, round(side * factor)) for side in chosen.mask.shape)
+        size = (height, width)
+        scaled = {
+            name: resized(values[None], kinds[name], size)[0]
+            for name, values in chosen.maps.items()
+        }
+        mask = resized(chosen.mask[None].float(), "ids", size)[0]
         if float(torch.rand(())) < self.flip_probability:
-            image, mask = image.flip(-1), mask.flip(-1)
-        return PasteObject(image, mask > 0, chosen.thing_class)
+            scaled = {name: values.flip(-1) for name, values in scaled.items()}
+            mask = mask.flip(-1)
+        return PasteObject(scaled, mask > 0, chosen.thing_class)
 
     def _paste(
         self,
-        batch: TrainingBatch,
+        batch: dict[str, Any],
         index: int,
         chosen: PasteObject,
-        told: DetectorClasses | None,
+        known: DetectorClasses | None,
     ) -> None:
         size = batch["image"].shape[-2:]
         room = [whole - part for whole, part in zip(size, chosen.mask.shape, strict=True)]
@@ -116,10 +117,11 @@ class CopyPaste(Augmentation):
         mask = chosen.mask[rows_in, columns_in]
         classes = batch["classes"][index]
         batch["classes"][index] = torch.cat((classes, classes.new_tensor([chosen.thing_class])))
-        region = batch["image"][index, :, rows, columns]
-        region.copy_(torch.where(mask, chosen.image[:, rows_in, columns_in], region))
-        own = THING_REGION if told is None else int(told.region_of_thing()[chosen.thing_class])
-        batch["semantic"][index, rows, columns].masked_fill_(mask, own)
+        for name, values in chosen.maps.items():
+            part = batch[name][index][..., rows, columns]
+            part.copy_(torch.where(mask, values[..., rows_in, columns_in], part))
+        region = THING_REGION if known is None else int(known.region_of_thing()[chosen.thing_class])
+        batch["semantic"][index, rows, columns].masked_fill_(mask, region)
         batch["instance"][index, rows, columns].masked_fill_(mask, len(classes) + 1)
 
 
@@ -132,9 +134,11 @@ def _overlap(start: int, length: int, whole: int) -> tuple[slice, slice]:
 def labelled_objects(batch: TrainingBatch, min_side_px: int) -> list[PasteObject]:
     """The labelled objects of all images whose box is longer than `min_side_px` on both sides."""
     objects = []
-    for index, image in enumerate(batch["image"]):
+    for index, maps in enumerate(_maps_of_images(batch)):
         targets = instance_targets(batch["instance"][index], batch["classes"][index])
-        objects += _cut(image, targets["masks"], targets["boxes"], targets["classes"], min_side_px)
+        for number in _large(targets["boxes"], min_side_px):
+            mask, box = targets["masks"][number], targets["boxes"][number]
+            objects += _cut(maps, mask, box, int(targets["classes"][number]))
     return objects
 
 
@@ -145,34 +149,56 @@ def novel_objects(
     score_threshold: float,
     novelty_iou: float,
 ) -> list[PasteObject]:
-    """Confident detections that overlap no labelled box by `novelty_iou` or more."""
+    """Cuts out confident detections that overlap no labelled box by `novelty_iou` or more.
+
+    Weights of their pixels become the detection's score.
+    """
     objects = []
-    for index, image in enumerate(batch["image"]):
+    kinds = pixel_maps(batch)
+    for index, maps in enumerate(_maps_of_images(batch)):
         detections = found["detections"][index]
         known = instance_targets(batch["instance"][index], batch["classes"][index])["boxes"]
         taken = detections["scores"] > score_threshold
         if len(known) > 0 and len(taken) > 0:
             taken &= box_iou(detections["boxes"], known).amax(dim=1) < novelty_iou
-        objects += _cut(
-            image,
-            detections["masks"][taken],
-            detections["boxes"][taken],
-            detections["classes"][taken],
-            min_side_px,
-        )
+        for number in _large(detections["boxes"], min_side_px):
+            if not taken[number]:
+                continue
+            score = detections["scores"][number]
+            scored = {
+                name: score.expand_as(values) if kinds[name] == "weights" else values
+                for name, values in maps.items()
+            }
+            mask, box = detections["masks"][number], detections["boxes"][number]
+            objects += _cut(scored, mask, box, int(detections["classes"][number]))
     return objects
+
+
+def _maps_of_images(batch: TrainingBatch) -> list[dict[str, Tensor]]:
+    """The maps that an object takes along, image by image."""
+    names = pixel_maps(batch).keys() - {"semantic", "instance"}
+    entries: Mapping[str, Any] = batch
+    return [
+        {name: entries[name][index] for name in sorted(names)}
+        for index in range(len(batch["image"]))
+    ]
+
+
+def _large(boxes: Tensor, min_side_px: int) -> list[int]:
+    """Numbers of the boxes (N, 4) that are longer on both sides."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    return torch.nonzero(sides.amin(dim=1) > min_side_px).flatten().tolist()
 
 
 def _cut(
-    image: Tensor, masks: Tensor, boxes: Tensor, classes: Tensor, min_side_px: int
+    maps: Mapping[str, Tensor], mask: Tensor, box: Tensor, thing_class: int
 ) -> list[PasteObject]:
-    objects = []
-    height, width = image.shape[-2:]
-    for mask, box, thing_class in zip(masks, boxes.tolist(), classes.tolist(), strict=True):
-        if min(box[2] - box[0], box[3] - box[1]) <= min_side_px:
-            continue
-        rows = slice(max(int(box[1]), 0), min(int(box[3] + 0.999), height))
-        columns = slice(max(int(box[0]), 0), min(int(box[2] + 0.999), width))
-        if mask[rows, columns].any():
-            objects.append(PasteObject(image[:, rows, columns], mask[rows, columns], thing_class))
-    return objects
+    """The object in its box; none where the mask has no pixel there."""
+    height, width = mask.shape
+    left, top, right, bottom = box.tolist()
+    rows = slice(max(int(top), 0), min(int(bottom + 0.999), height))
+    columns = slice(max(int(left), 0), min(int(right + 0.999), width))
+    if not mask[rows, columns].any():
+        return []
+    part = {name: values[..., rows, columns] for name, values in maps.items()}
+    return [PasteObject(part, mask[rows, columns], thing_class)]

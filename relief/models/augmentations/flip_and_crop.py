@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import kornia.augmentation as K
 import torch
 from kornia.constants import Resample
+from torch import Tensor
 
-from relief.ops.instance_targets import tidy_instances
-from relief.schema.training import Augmentation, TrainingBatch, TrainingMoment
+from relief.models.augmentations.geometric import GeometricAugmentation, Warp
+from relief.schema.pixel_maps import PixelKind
+from relief.schema.training import TrainingBatch
 
 
-class FlipAndCrop(Augmentation):
+class FlipAndCrop(GeometricAugmentation):
     """Mirrors at random, cuts a random part of the same shape and enlarges it to `size`.
-
-    Labels take the nearest pixel; what lies outside of the image would be ignored (-1, no object).
 
     Args:
         size: (height, width) of the result; the part has this aspect ratio.
@@ -35,16 +37,24 @@ class FlipAndCrop(Augmentation):
             extra_args={"mask": {"resample": Resample.NEAREST, "align_corners": False}},
         )
 
-    def __call__(self, batch: TrainingBatch, moment: TrainingMoment) -> TrainingBatch:
-        """The same part of image, semantic map and objects; objects left outside are dropped."""
-        del moment
-        labels = torch.stack((batch["semantic"] + 1, batch["instance"]), dim=1).float()
-        image, labels = self.transform(batch["image"], labels)
-        labels = labels.round().long()
-        cropped: TrainingBatch = {
-            **batch,
-            "image": image.clamp(0.0, 1.0),
-            "semantic": labels[:, 0] - 1,
-            "instance": labels[:, 1],
+    def draw(self, batch: TrainingBatch) -> Warp:
+        """Returns kornia's transform, which draws when it is called."""
+        del batch
+        return self._move
+
+    def _move(
+        self, maps: Mapping[str, Tensor], kinds: Mapping[str, PixelKind]
+    ) -> dict[str, Tensor]:
+        smooth = [name for name, kind in kinds.items() if kind != "ids"]
+        labels = [name for name, kind in kinds.items() if kind == "ids"]
+        layers = [maps[name] if maps[name].ndim == 4 else maps[name][:, None] for name in smooth]
+        # Ids from 0 on: what lies outside comes back as 0 and becomes -1.
+        stacked = torch.stack([maps[name] + 1 for name in labels], dim=1).float()
+        image, ids = self.transform(torch.cat(layers, dim=1), stacked)
+        parts = image.split([layer.shape[1] for layer in layers], dim=1)
+        moved = {
+            name: part.view(len(part), *maps[name].shape[1:-2], *part.shape[-2:])
+            for name, part in zip(smooth, parts, strict=True)
         }
-        return tidy_instances(cropped)
+        ids = ids.round().long() - 1
+        return {**moved, **dict(zip(labels, ids.unbind(1), strict=True))}

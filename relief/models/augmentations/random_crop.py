@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
+from torch import Tensor
 
-from relief.ops.instance_targets import tidy_instances
-from relief.schema.training import Augmentation, TrainingBatch, TrainingMoment
+from relief.models.augmentations.geometric import GeometricAugmentation, Warp
+from relief.schema.pixel_maps import PixelKind
+from relief.schema.training import TrainingBatch
 
 
-class RandomCrop(Augmentation):
+class RandomCrop(GeometricAugmentation):
     """Cuts a part out of every image, nothing is resized; its height is drawn once per batch.
+
+    Each part has a place of its own; images that are smaller stay whole.
 
     Args:
         heights_px: Least and greatest height of the part, both possible.
@@ -27,27 +33,24 @@ class RandomCrop(Augmentation):
         self.aspect = aspect
         self.min_object_px = min_object_px
 
-    def __call__(self, batch: TrainingBatch, moment: TrainingMoment) -> TrainingBatch:
-        """The parts, each from a place of its own; images that are smaller stay whole."""
-        del moment
+    def draw(self, batch: TrainingBatch) -> Warp:
+        """Draws the size of the parts, then the place of each."""
         low, high = self.heights_px
+        full_height, full_width = batch["image"].shape[-2:]
         drawn = int(torch.randint(low, high + 1, ()))
-        height = min(drawn, batch["image"].shape[-2])
-        width = min(round(drawn * self.aspect), batch["image"].shape[-1])
-        images, semantics, instances = [], [], []
-        for image, semantic, instance in zip(
-            batch["image"], batch["semantic"], batch["instance"], strict=True
-        ):
-            top = int(torch.randint(image.shape[-2] - height + 1, ()))
-            left = int(torch.randint(image.shape[-1] - width + 1, ()))
-            rows, columns = slice(top, top + height), slice(left, left + width)
-            images.append(image[:, rows, columns])
-            semantics.append(semantic[rows, columns])
-            instances.append(instance[rows, columns])
-        cropped: TrainingBatch = {
-            **batch,
-            "image": torch.stack(images),
-            "semantic": torch.stack(semantics),
-            "instance": torch.stack(instances),
-        }
-        return tidy_instances(cropped, self.min_object_px)
+        height, width = min(drawn, full_height), min(round(drawn * self.aspect), full_width)
+        parts = []
+        for _ in batch["image"]:
+            top = int(torch.randint(full_height - height + 1, ()))
+            left = int(torch.randint(full_width - width + 1, ()))
+            parts.append((slice(top, top + height), slice(left, left + width)))
+
+        def move(maps: Mapping[str, Tensor], kinds: Mapping[str, PixelKind]) -> dict[str, Tensor]:
+            return {
+                name: torch.stack(
+                    [image[..., *part] for image, part in zip(maps[name], parts, strict=True)]
+                )
+                for name in kinds
+            }
+
+        return move

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from relief.ops.instance_targets import tidy_instances
-from relief.schema.training import Augmentation, TrainingBatch, TrainingMoment
+from relief.models.augmentations.geometric import GeometricAugmentation, Warp, resized
+from relief.schema.pixel_maps import PixelKind
+from relief.schema.training import TrainingBatch
 
 PUBLISHED_HEIGHTS_PX = (384, 416, 448, 480, 512, 544, 576, 608, 640, 672, 704)
 
 
-class ResolutionJitter(Augmentation):
+class ResolutionJitter(GeometricAugmentation):
     """Resizes the whole batch to one of several heights, the aspect ratio kept.
 
     Args:
@@ -33,25 +33,14 @@ class ResolutionJitter(Augmentation):
         self.multiple_px = multiple_px
         self.min_object_px = min_object_px
 
-    def __call__(self, batch: TrainingBatch, moment: TrainingMoment) -> TrainingBatch:
-        """The batch at a height drawn from torch's global generator of the CPU."""
-        del moment
+    def draw(self, batch: TrainingBatch) -> Warp:
+        """Draws a height from torch's global generator of the CPU."""
         height = self.heights_px[int(torch.randint(len(self.heights_px), ()))]
         old_height, old_width = batch["image"].shape[-2:]
         width = round(old_width * height / old_height / self.multiple_px) * self.multiple_px
         size = (height, max(width, self.multiple_px))
-        image = F.interpolate(
-            batch["image"], size=size, mode="bilinear", align_corners=False, antialias=True
-        )
-        resized: TrainingBatch = {
-            **batch,
-            "image": image.clamp(0.0, 1.0),
-            "semantic": _nearest(batch["semantic"], size),
-            "instance": _nearest(batch["instance"], size),
-        }
-        return tidy_instances(resized, self.min_object_px)
 
+        def move(maps: Mapping[str, Tensor], kinds: Mapping[str, PixelKind]) -> dict[str, Tensor]:
+            return {name: resized(maps[name], kind, size) for name, kind in kinds.items()}
 
-def _nearest(labels: Tensor, size: tuple[int, int]) -> Tensor:
-    enlarged = F.interpolate(labels[:, None].double(), size=size, mode="nearest-exact")
-    return enlarged[:, 0].long()
+        return move

@@ -10,6 +10,7 @@ from relief.schema.training import (
     SegmenterPrediction,
     TrainingMoment,
 )
+from tests.contracts.augmentation import AugmentationContract
 
 CLASS_SHADE = {2: 0.4, 5: 0.7, 9: 1.0}
 NEVER = TrainingMoment(step=0, predict=lambda image: pytest.fail("the network was asked"))
@@ -168,3 +169,8 @@ def test_the_same_random_numbers_paste_the_same():
         results.append(paste(batch(), NEVER))
     assert torch.equal(results[0]["image"], results[1]["image"])
     assert torch.equal(results[0]["instance"], results[1]["instance"])
+
+
+class TestCopyPaste(AugmentationContract):
+    def augmentation(self):
+        return CopyPaste(min_side_px=8, start_up_steps=None)

@@ -2,6 +2,7 @@ import torch
 
 from relief.models.augmentations.flip_and_crop import FlipAndCrop
 from relief.schema.training import TrainingMoment
+from tests.contracts.augmentation import AugmentationContract
 
 MOMENT = TrainingMoment(step=0, predict=lambda image: None)
 
@@ -79,3 +80,8 @@ def test_ids_beyond_eight_bits_survive():
     batch["classes"] = [torch.arange(1, 64 * 128)]
     mirrored = FlipAndCrop((64, 128), area=(1.0, 1.0), flip_probability=1.0)(batch, MOMENT)
     assert torch.equal(mirrored["instance"], batch["instance"].flip(-1))
+
+
+class TestFlipAndCrop(AugmentationContract):
+    def augmentation(self):
+        return FlipAndCrop((64, 128))

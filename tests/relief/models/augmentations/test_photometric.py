@@ -2,6 +2,7 @@ import torch
 
 from relief.models.augmentations.photometric import Photometric
 from relief.schema.training import TrainingMoment
+from tests.contracts.augmentation import AugmentationContract
 
 MOMENT = TrainingMoment(step=0, predict=lambda image: None)
 
@@ -43,3 +44,10 @@ def test_blur_lowers_contrast():
     given = batch()
     blur = Photometric(blur_sigma_px=(2.0, 2.0), jitter_probability=0.0, gray_probability=0.0)
     assert blur(given, MOMENT)["image"].std() < 0.5 * given["image"].std()
+
+
+class TestPhotometric(AugmentationContract):
+    changes_the_image_only = True
+
+    def augmentation(self):
+        return Photometric()

@@ -2,6 +2,7 @@ import torch
 
 from relief.models.augmentations.random_crop import RandomCrop
 from relief.schema.training import TrainingMoment
+from tests.contracts.augmentation import AugmentationContract
 
 MOMENT = TrainingMoment(step=0, predict=lambda image: None)
 HEIGHT, WIDTH = 40, 90
@@ -80,3 +81,8 @@ def test_the_same_seed_cuts_the_same():
         torch.manual_seed(3)
         crops.append(RandomCrop((8, 30))(batch(), MOMENT))
     assert torch.equal(crops[0]["image"], crops[1]["image"])
+
+
+class TestRandomCrop(AugmentationContract):
+    def augmentation(self):
+        return RandomCrop((24, 60), min_object_px=5)

@@ -2,6 +2,7 @@ import torch
 
 from relief.models.augmentations.resolution_jitter import ResolutionJitter
 from relief.schema.training import TrainingMoment
+from tests.contracts.augmentation import AugmentationContract
 
 MOMENT = TrainingMoment(step=0, predict=lambda image: None)
 
@@ -45,3 +46,8 @@ def test_the_whole_batch_has_one_of_the_heights():
     torch.manual_seed(0)
     heights = {jitter(batch(), MOMENT)["image"].shape[-2:] for _ in range(20)}
     assert heights == {(32, 64), (64, 128)}
+
+
+class TestResolutionJitter(AugmentationContract):
+    def augmentation(self):
+        return ResolutionJitter((32, 48, 64, 96), multiple_px=16)
