@@ -33,7 +33,7 @@ def parts(tmp_path_factory):
     """All examples of the page as a module that configurations can name."""
     folder = tmp_path_factory.mktemp("parts")
     blocks = re.findall(r"```python\n(.*?)```", PARTS, re.DOTALL)
-    assert len(blocks) == 9
+    assert len(blocks) == 10
     futures = "from __future__ import annotations\n"
     (folder / "my_parts.py").write_text(futures + "\n\n".join(blocks), encoding="utf-8")
     sys.path.insert(0, str(folder))
