@@ -3,6 +3,7 @@ import torch
 from relief.schema.observation import Observation
 from relief.schema.parts import Splitter
 from relief.splitters.connected import ConnectedSplitter
+from tests.contracts.splitter import SplitterContract
 
 
 def test_connected__filters_and_orders_by_area_per_image():
@@ -29,3 +30,8 @@ def test_connected__empty_batch():
     semantic = torch.zeros(0, 2, 3, dtype=torch.int64)
     observation = Observation(semantic=semantic, things=torch.ones(1, dtype=torch.bool))
     assert ConnectedSplitter(1).split(observation).instance.shape == (0, 2, 3)
+
+
+class TestConnected(SplitterContract):
+    def splitter(self):
+        return ConnectedSplitter(min_area_px=4)

@@ -10,6 +10,7 @@ from relief.schema.observation import Observation
 from relief.schema.parts import Splitter
 from relief.splitters.connected import ConnectedSplitter
 from relief.splitters.depth_gradient import DepthGradientSplitter
+from tests.contracts.splitter import SplitterContract
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "depth_split.npz"
 SETTINGS = [
@@ -70,3 +71,10 @@ def test_depth_gradient__without_depth_is_refused():
     observation = Observation(semantic=torch.zeros(1, 4, 4, dtype=torch.int64), things=THINGS)
     with pytest.raises(ValueError, match="DepthGradientSplitter needs depth"):
         DepthGradientSplitter(0.2, 1).split(observation)
+
+
+class TestDepthGradient(SplitterContract):
+    masks_may_overlap = True
+
+    def splitter(self):
+        return DepthGradientSplitter(gradient_threshold=0.3, min_area_px=4, sigma=0.0)
