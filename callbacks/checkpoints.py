@@ -10,8 +10,10 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 import yaml
+from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning.callbacks import ModelCheckpoint
 
+from relief.formats.atomic import whole_file
 from relief.schema.errors import UsageError
 from relief.schema.training_settings import training_differences
 
@@ -95,6 +97,22 @@ class BestCheckpoint(ModelCheckpoint):
             checkpoint["selection"] = f"val ground truth ({self.monitor})"
 
 
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes checkpoints beside their target; Lightning's own way fills `$TMPDIR` first."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
+    ) -> None:
+        """Writes a checkpoint whole or not at all.
+
+        Raises:
+            WriteError: The disk is full, or the folder cannot be written.
+        """
+        del storage_options
+        with whole_file(path) as file:
+            torch.save(checkpoint, file)
+
+
 def keep_previous(trainer: pl.Trainer, path: Path) -> None:
     """Renames a checkpoint that is going to be replaced to `previous.ckpt`."""
     if trainer.is_global_zero and path.exists():
@@ -102,7 +120,8 @@ def keep_previous(trainer: pl.Trainer, path: Path) -> None:
 
 
 def keep_checkpoints_in(trainer: pl.Trainer, folder: Path) -> None:
-    """Makes all checkpoint callbacks of a trainer write into one folder."""
+    """Makes all checkpoint callbacks of a trainer write into one folder, whole files only."""
+    trainer.strategy.checkpoint_io = WholeCheckpoints()
     for callback in trainer.checkpoint_callbacks:
         if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
             callback.dirpath = str(folder)

@@ -8,11 +8,11 @@ from typing import Any, cast
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from PIL import Image
 from pytorch_lightning.loggers import TensorBoardLogger
 
+from relief.formats.atomic import write_bytes
 from relief.reports.overlay import as_picture, paint_panoptic, palette_of
-from relief.reports.pictures import resized
+from relief.reports.pictures import jpeg, resized
 from relief.schema.batch import ImageBatch
 from relief.schema.categories import cluster_color
 
@@ -55,8 +55,7 @@ class SampleLogger(pl.Callback):
     def _write(self, trainer: pl.Trainer, key: str, picture: np.ndarray[Any, Any]) -> None:
         name = key.replace("/", "_")
         path = Path(trainer.default_root_dir) / "overlays" / f"{name}.jpg"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(path, quality=90)
+        write_bytes(path, jpeg(picture))
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_image(

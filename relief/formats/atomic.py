@@ -6,7 +6,10 @@ import hashlib
 import os
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from relief.schema.errors import ReliefError, UsageError
 
@@ -17,30 +20,61 @@ class WriteError(ReliefError):
     """An output file cannot be written: the disk is full, or went away during the run."""
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a file so that its name never holds anything but the whole content.
+@contextmanager
+def whole_file(path: Path | str) -> Iterator[BinaryIO]:
+    """Yields an open file that takes its name at the end, when its content is whole.
 
     A temporary file in the same folder is filled, flushed to the disk and renamed. Missing
     folders are made.
 
     Raises:
-        WriteError: The file cannot be written; nothing is left behind.
+        WriteError: The file cannot be written. As after any other error, what had the name
+            before keeps it and nothing else is left behind.
     """
+    path = Path(path)
     temporary = _temporary_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            _write_synced(temporary, data)
-            temporary.replace(path)
+            with temporary.open("wb") as file:
+                yield file
+            take_name(temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-    except OSError as error:
-        msg = f"cannot write {path}: {error.strerror or error}."
+    except (OSError, RuntimeError) as error:
+        refusal = _refusal(error)
+        if refusal is None:
+            raise
+        msg = f"cannot write {path}: {refusal.strerror or refusal}."
         raise WriteError(msg) from error
 
 
-def write_text(path: Path, text: str) -> None:
+def _refusal(error: BaseException | None) -> OSError | None:
+    """Returns what the file system said; torch raises errors of its own after it."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def take_name(part: Path, path: Path) -> None:
+    """Gives a finished file its name, once its content has reached the disk.
+
+    Raises:
+        OSError: The file system refuses.
+    """
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def write_bytes(path: Path | str, data: bytes) -> None:
+    """Writes a file whole or not at all; raises as `whole_file`."""
+    with whole_file(path) as file:
+        file.write(data)
+
+
+def write_text(path: Path | str, text: str) -> None:
     """As `write_bytes`, for UTF-8 text; characters that UTF-8 lacks are escaped."""
     write_bytes(path, text.encode("utf-8", errors="backslashreplace"))
 
@@ -63,7 +97,7 @@ def check_writable(folder: Path) -> None:
 
 
 def is_temporary(path: Path) -> bool:
-    """Whether a name is one that `write_bytes` uses before the rename."""
+    """Whether a name is one that `whole_file` uses before the rename."""
     return _TEMPORARY.fullmatch(path.name) is not None
 
 
@@ -83,10 +117,3 @@ def _temporary_beside(path: Path) -> Path:
     # A digest instead of the name: a name of 255 bytes leaves no room for more.
     digest = hashlib.blake2s(os.fsencode(path.name), digest_size=8).hexdigest()
     return path.with_name(f".{digest}.{os.getpid()}-{threading.get_ident()}.tmp")
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from relief.formats.atomic import whole_file
 from relief.metrics.panoptic_statistics import Ids
 
 ROW_WIDTH = 7  # image, update, predicted category and instance, true category and instance, pixels
@@ -58,7 +59,7 @@ def images_once(rows: Tensor) -> tuple[Ids, Ids, int]:
 
 def save_rows(path: Path, rows: Tensor) -> None:
     """Writes rows to an `.npz` file."""
-    with path.open("wb") as file:
+    with whole_file(path) as file:
         np.savez_compressed(file, rows=rows.cpu().numpy())
 
 

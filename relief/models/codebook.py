@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from relief.formats.atomic import write_bytes
 from relief.schema.errors import WeightsError
 from relief.schema.label_spaces import VOID, label_space, thing_mask
 
@@ -150,21 +150,11 @@ class Codebook(nn.Module):
 
     def save(self, path: Path | str) -> None:
         """Writes one file, whole or not at all; the same content gives the same bytes."""
-        path = Path(path)
         content = {"version": FORMAT_VERSION, "metadata": self.metadata}
         # One string: safetensors writes several metadata keys in random order.
         header = {METADATA_KEY: json.dumps(content, sort_keys=True, ensure_ascii=False)}
         tensors = {name: getattr(self, name).cpu().contiguous() for name in _NAMES}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("wb") as file:
-                file.write(save(tensors, metadata=header))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_bytes(path, save(tensors, metadata=header))
 
     def load(self, path: Path | str, dim: int | None = None) -> None:
         """Fills the codebook from a file.

@@ -11,6 +11,7 @@ import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from relief.formats.atomic import whole_file
 from relief.schema.label_spaces import LabelSpace
 
 _TEXT, _SOFT = "#2a2d33", "#868b95"
@@ -48,7 +49,8 @@ def write_class_figure(
     _number(axes, len(rows) - 0.35, "PQ")
     _label(axes, [label.name for label, _ in rows])
     axes.set_title(f"{name}: PQ {figures['pq']:.1f}, mIoU {figures['miou']:.1f}", fontsize=10)
-    figure.savefig(path)
+    with whole_file(path) as file:
+        figure.savefig(file, format="png")
 
 
 def _number(axes: matplotlib.axes.Axes, row: float, text: str) -> None:

@@ -21,9 +21,10 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from relief.formats.atomic import write_bytes
 from relief.samples.scene import draw_scene
-from relief.samples.scene_files import PARTS, SceneFile, write_scene, write_whole
-from relief.schema.errors import UsageError
+from relief.samples.scene_files import PARTS, SceneFile, write_scene
+from relief.schema.errors import ReliefError, UsageError
 
 FORMAT_VERSION = 1
 MARKER = "sample.json"
@@ -85,10 +86,10 @@ def draw_sample(
         begun = _read(drawing)
         is_same = {key: begun.get(key) for key in wanted} == wanted
         parts = tuple(begun["parts"]) if "parts" in begun else _missing_parts(root)
-        write_whole(drawing, _json({**wanted, "parts": list(parts)}))
+        write_bytes(drawing, _json({**wanted, "parts": list(parts)}))
         scenes = [SceneFile(root, split, i, seed) for split in counts for i in range(counts[split])]
         _draw_all(scenes, parts, is_same, threads or len(os.sched_getaffinity(0)))
-        write_whole(done, _json(wanted))
+        write_bytes(done, _json(wanted))
         drawing.unlink()
     except OSError as error:
         msg = f"cannot write the sample: {root} ({error.strerror}). Choose another folder."
@@ -148,9 +149,9 @@ def main() -> None:
     options = parser.parse_args()
     try:
         seconds = draw_sample(**vars(options))
-    except UsageError as error:
+    except ReliefError as error:
         Console(stderr=True).print(str(error), soft_wrap=True, markup=False)
-        sys.exit(2)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
     done = f"drawn in {seconds:.1f} s" if seconds else "already drawn"
     Console().print(f"sample: {options.root}, {done}", soft_wrap=True)
 

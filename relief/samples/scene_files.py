@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from relief.formats.atomic import write_bytes
 from relief.samples.canvas import Canvas
 
 CITIES = {
@@ -55,14 +55,6 @@ class SceneFile:
         }
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Writes a file so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(data)
-    temporary.replace(path)
-
-
 def _png(array: np.ndarray) -> bytes:
     done, data = cv2.imencode(".png", array, _PNG_OPTIONS)
     if not done:
@@ -82,9 +74,9 @@ def write_scene(scene: SceneFile, canvas: Canvas, parts: tuple[str, ...] = PARTS
     paths = scene.paths
     if "leftImg8bit" in parts:
         image = np.clip(np.rint(canvas.image * 255), 0, 255).astype(np.uint8)
-        write_whole(paths["image"], _png(image[..., ::-1]))
+        write_bytes(paths["image"], _png(image[..., ::-1]))
     if "gtFine" in parts:
-        write_whole(paths["label_ids"], _png(canvas.label_ids))
-        write_whole(paths["instance_ids"], _png(canvas.instance_ids))
+        write_bytes(paths["label_ids"], _png(canvas.label_ids))
+        write_bytes(paths["instance_ids"], _png(canvas.instance_ids))
     if "depth" in parts:
-        write_whole(paths["depth"], _npy(canvas.depth.astype(np.float16)))
+        write_bytes(paths["depth"], _npy(canvas.depth.astype(np.float16)))

@@ -1,9 +1,13 @@
+import errno
 import logging
 import os
+import tempfile
 
+import pytest
 import torch
 
-from callbacks.checkpoints import newest_checkpoint
+from callbacks.checkpoints import WholeCheckpoints, newest_checkpoint
+from relief.formats.atomic import WriteError
 
 
 def checkpoint(path, age):
@@ -43,3 +47,19 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path):
     torch.save({"state_dict": Harmful()}, tmp_path / "last.ckpt")
     assert newest_checkpoint(tmp_path) is None
     assert not (tmp_path / "harm").exists()
+
+
+def test_checkpoints_are_written_beside_their_target_whole_or_not_at_all(tmp_path, monkeypatch):
+    def no_room(*arguments, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "mkstemp", no_room)  # of $TMPDIR
+    path = tmp_path / "checkpoints/last.ckpt"
+    WholeCheckpoints().save_checkpoint({"epoch": 3}, str(path))
+    assert torch.load(path, weights_only=True) == {"epoch": 3}
+    # torch's own error follows the first refused block
+    monkeypatch.setattr(torch.serialization, "_save", no_room)
+    with pytest.raises(WriteError, match=f"^cannot write {path}: No space left on device.$"):
+        WholeCheckpoints().save_checkpoint({"epoch": 4}, path)
+    assert torch.load(path, weights_only=True) == {"epoch": 3}
+    assert list(path.parent.iterdir()) == [path]

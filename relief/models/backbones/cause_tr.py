@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
+from relief.formats.atomic import write_bytes
 from relief.models.backbones.cause_head import CauseHead
 from relief.models.backbones.cause_weights import ABOUT_KEY, about_of, random_like, split_state_dict
 from relief.models.backbones.dinov2_body import DINOv2Body, needed
@@ -191,7 +192,7 @@ class CauseTR(nn.Module):
         """
         dtype = torch.float16 if half else torch.float32
         tensors = {n: t.detach().to(dtype).contiguous() for n, t in self.state_dicts().items()}
-        save_file(tensors, path, metadata={ABOUT_KEY: json.dumps(about, sort_keys=True)})
+        write_bytes(path, save(tensors, metadata={ABOUT_KEY: json.dumps(about, sort_keys=True)}))
 
 
 class PublishedCauseTR(CauseTR):

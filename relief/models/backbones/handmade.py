@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
+from relief.formats.atomic import write_bytes
 from relief.models.backbones.dinov2_body import needed
 from relief.models.backbones.provenance import Provenance, no_weights
 from relief.models.backbones.rgb_statistics import RGBStatistics
@@ -96,4 +97,4 @@ class HandmadeRGB(nn.Module):
 def save_whitening(path: Path | str, mean: Tensor, directions: Tensor, row_scale: Tensor) -> None:
     """Writes what `HandmadeRGB` reads; arguments as `HandmadeRGB.fill`."""
     tensors = {"mean": mean, "directions": directions, "row_scale": row_scale}
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+    write_bytes(path, save({name: tensor.contiguous() for name, tensor in tensors.items()}))

@@ -16,6 +16,7 @@ from typing import get_args
 
 from safetensors.torch import save
 
+from relief.formats.atomic import WriteError, write_bytes
 from relief.models.segmenters.checkpoint import (
     METADATA_KEY,
     SegmenterCheckpoint,
@@ -51,17 +52,10 @@ def export(trained: SegmenterCheckpoint, out: Path) -> None:
         "supervision": trained.supervision,
     }
     tensors = {name: trained.weights[name].contiguous().clone() for name in sorted(trained.weights)}
-    part = out.with_name(f".{out.name}.part")
-    content = save(tensors, metadata={METADATA_KEY: json.dumps(told, sort_keys=True)})
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_bytes(content)
-            part.replace(out)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        msg = f"cannot write {out}: {error.strerror or error}. Use another file (--out FILE)."
+        write_bytes(out, save(tensors, metadata={METADATA_KEY: json.dumps(told, sort_keys=True)}))
+    except WriteError as error:
+        msg = f"{error} Use another file (--out FILE)."
         raise UsageError(msg) from error
 
 

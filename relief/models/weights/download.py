@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from relief.formats.atomic import take_name, write_text
 from relief.models.weights.files import sha256_of
 from relief.schema.errors import WeightsError
 
@@ -99,9 +99,7 @@ def _download(
             "again."
         )
         raise DownloadError(msg)
-    with part.open("rb+") as file:
-        os.fsync(file.fileno())
-    part.replace(path)
+    take_name(part, path)
     _version_of(part).unlink(missing_ok=True)
     return path
 
@@ -138,7 +136,7 @@ def _receive(
     total = have + int(length) if length is not None else None
     version = response.headers.get("ETag") or response.headers.get("Last-Modified")
     if version and not version.startswith("W/"):
-        _version_of(part).write_text(version)
+        write_text(_version_of(part), version)
     else:
         _version_of(part).unlink(missing_ok=True)
     with part.open("ab" if have else "wb") as file:

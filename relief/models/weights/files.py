@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
+from relief.formats.atomic import write_bytes
 from relief.models.weights.formats import ARRAY_KEY, HOLDS_CODE, UnreadableError, read_tensors
 from relief.models.weights.sources import how_to_get
 from relief.schema.errors import WeightsError
@@ -58,15 +58,11 @@ def convert(path: Path, target: Path) -> None:
 
     Raises:
         WeightsError: As `load_state_dict`.
-        OSError: It cannot be written.
+        WriteError: It cannot be written.
     """
     tensors = load_state_dict(path)
-    part = target.with_name(target.name + ".part")
-    try:
-        save_file({name: tensors[name].contiguous().clone() for name in sorted(tensors)}, part)
-    except SafetensorError as error:  # what it says where a disk is full
-        raise OSError(str(error)) from error
-    part.replace(target)
+    whole = {name: tensors[name].contiguous().clone() for name in sorted(tensors)}
+    write_bytes(target, save(whole))
 
 
 def fill(

@@ -9,6 +9,7 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from relief.formats.atomic import write_text
 from relief.models.weights.configured import is_on_disk
 from relief.models.weights.download import DownloadError, download, writing
 from relief.models.weights.files import convert, sha256_of
@@ -121,7 +122,7 @@ def _record(path: Path, record: dict[str, object], source: WeightSource, console
         "supervision": source.supervision,
     }
     target = path.with_name(path.name + RECORD_SUFFIX)
-    target.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+    write_text(target, json.dumps(content, indent=1, sort_keys=True) + "\n")
     console.print(f"{path}   {size} bytes   sha256 {sha256}")
 
 

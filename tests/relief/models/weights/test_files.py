@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from relief.formats.atomic import WriteError
 from relief.models.weights.files import convert, fill, load_state_dict, sha256_of
 from relief.schema.errors import WeightsError
 
@@ -155,5 +156,5 @@ def test_converts_to_the_same_tensors_and_tells_what_cannot_be_written(tmp_path,
     torch.save(weights, tmp_path / "a.pth")
     convert(tmp_path / "a.pth", tmp_path / "a.safetensors")
     assert torch.equal(load_state_dict(tmp_path / "a.safetensors")["a.bias"], weights["a.bias"])
-    with pytest.raises(OSError, match="No such file or directory"):
-        convert(tmp_path / "a.pth", tmp_path / "none" / "a.safetensors")
+    with pytest.raises(WriteError, match=r"^cannot write .*: File exists\.$"):
+        convert(tmp_path / "a.pth", tmp_path / "a.pth/b.safetensors")
