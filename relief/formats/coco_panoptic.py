@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypedDict
@@ -11,7 +12,7 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from relief.formats.atomic import write_text
+from relief.formats.atomic import whole_file
 from relief.formats.label_store import panoptic_path, write_panoptic
 from relief.formats.reader import LabelReader, with_progress
 from relief.formats.segment_ids import INSTANCE_BITS, read_segment_ids
@@ -19,6 +20,7 @@ from relief.schema.categories import Category
 from relief.schema.label_spaces import thing_mask
 
 JSON = "panoptic.json"
+_IMAGES_AT_ONCE = 64  # segments of so many are held; a frame has some 40 kB of them
 
 
 class Segment(TypedDict):
@@ -76,6 +78,8 @@ def write_panoptic_json(
 ) -> None:
     """Assembles OUT/panoptic.json from the PNGs that `write_panoptic` left in OUT/panoptic.
 
+    Entries are written as they are made: memory does not grow with the segments of a data set.
+
     Args:
         out: The store.
         keys: Its images, in any order; the JSON is sorted by key, so equal labels give equal bytes.
@@ -87,28 +91,58 @@ def write_panoptic_json(
         ReadError: A PNG cannot be read.
         WriteError: The JSON cannot be written.
     """
-
-    def describe(key: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        ids = read_segment_ids(panoptic_path(out, key))
-        height, width = ids.shape
-        segments = segments_info(ids, lambda segment: (segment >> INSTANCE_BITS) - 1)
-        image_name = (file_names or {}).get(key, f"{key}.png")
-        image = {"id": key, "file_name": image_name, "height": height, "width": width}
-        annotation = {"image_id": key, "file_name": f"{key}.png", "segments_info": segments}
-        return image, annotation
-
     ordered = sorted(keys)
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        described = list(with_progress(pool.map(describe, ordered), "panoptic.json", len(ordered)))
-    content: dict[str, Any] = {
-        "images": [image for image, _ in described],
-        "annotations": [annotation for _, annotation in described],
-        "categories": list(categories),
+    sizes = array("Q")  # height and width of each image: all that is kept of it
+
+    def annotation(key: str) -> tuple[tuple[int, int], dict[str, Any]]:
+        ids = read_segment_ids(panoptic_path(out, key))
+        segments = segments_info(ids, lambda segment: (segment >> INSTANCE_BITS) - 1)
+        described = {"image_id": key, "file_name": f"{key}.png", "segments_info": segments}
+        return (ids.shape[0], ids.shape[1]), described
+
+    def annotations() -> Iterator[dict[str, Any]]:
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            for start in range(0, len(ordered), _IMAGES_AT_ONCE):
+                for size, described in pool.map(
+                    annotation, ordered[start : start + _IMAGES_AT_ONCE]
+                ):
+                    sizes.extend(size)
+                    yield described
+
+    def images() -> Iterator[dict[str, Any]]:
+        for i, key in enumerate(ordered):
+            image_name = (file_names or {}).get(key, f"{key}.png")
+            height, width = sizes[2 * i : 2 * i + 2]
+            yield {"id": key, "file_name": image_name, "height": height, "width": width}
+
+    content: dict[str, Iterable[Any] | dict[str, Any]] = {
+        "annotations": with_progress(annotations(), JSON, len(ordered)),
+        "categories": categories,
+        "images": images(),
     }
     if supervision:
         content["info"] = {"supervision": list(supervision)}
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    write_text(Path(out) / JSON, text + "\n")
+    with whole_file(Path(out) / JSON) as file:
+        for text in _json_pieces(content):
+            file.write(text.encode())
+
+
+def _json_pieces(content: Mapping[str, Iterable[Any] | dict[str, Any]]) -> Iterator[str]:
+    """Yields the JSON of lists by name, entry by entry; the names come in their order here."""
+    for i, (name, entries) in enumerate(content.items()):
+        yield f"{',' if i else '{'}{_json(name)}:"
+        if isinstance(entries, dict):
+            yield _json(entries)
+            continue
+        yield "["
+        for k, entry in enumerate(entries):
+            yield f"{',' if k else ''}{_json(entry)}"
+        yield "]"
+    yield "}\n"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def write_coco_panoptic(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,39 @@ def test_the_order_of_keys_changes_no_byte(tmp_path: Path) -> None:
     write_panoptic_json(tmp_path, keys[::-1], cluster_categories(K, THINGS))
     assert (tmp_path / "panoptic.json").read_bytes() == first
     assert [image["id"] for image in json.loads(first)["images"]] == keys
+
+
+def test_the_bytes_are_those_of_one_json_dump(tmp_path: Path) -> None:
+    keys = ["a", "b/\u00e4", "c"]
+    write_store(tmp_path, keys)
+    names = {"a": 'a "quoted".png'}
+    categories = cluster_categories(K, THINGS, {1: "stra\u00dfe"})
+    write_panoptic_json(tmp_path, keys, categories, names, ("val ground truth",))
+    text = (tmp_path / "panoptic.json").read_text()
+    assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":")) + "\n"
+    write_panoptic_json(tmp_path, [], categories)
+    text = (tmp_path / "panoptic.json").read_text()
+    assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":")) + "\n"
+
+
+def test_memory_does_not_grow_with_the_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = np.arange(1, 101, dtype=np.uint32)[:, None]  # 100 segments: about 8 kB of JSON
+    monkeypatch.setattr("relief.formats.coco_panoptic._IMAGES_AT_ONCE", 4)
+    monkeypatch.setattr("relief.formats.coco_panoptic.read_segment_ids", lambda path: rows)
+
+    def peak(images: int) -> int:
+        tracemalloc.start()
+        keys = [f"{i:05d}" for i in range(images)]
+        write_panoptic_json(tmp_path, keys, cluster_categories(K, THINGS))
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    few, many = peak(10), peak(49)  # from 50 on there is a bar
+    assert (tmp_path / "panoptic.json").stat().st_size > 300_000
+    assert many < few + 60_000
 
 
 def test_what_is_exported_reads_back_equal(tmp_path: Path) -> None:
