@@ -87,6 +87,10 @@ class ReliefCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Makes the parts; what one of them refuses is told in its own line, not the parser's."""
+        config = self.config[self.subcommand] if self.subcommand else self.config
+        if config["trainer"].get("accelerator") == "cpu":
+            # Lightning asks every GPU that it can see for its random numbers, which takes memory.
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
         try:
             super().instantiate_classes()
         except ValueError as error:

@@ -20,7 +20,7 @@ from pytorch_lightning.cli import LightningArgumentParser
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from callbacks.checkpoints import keep_checkpoints_in, newest_checkpoint, refuse_other_settings
+from callbacks import checkpoints
 from callbacks.metrics_csv import MetricsCsv
 from datamodules.label_runs import make_labels
 from relief.formats.atomic import write_text
@@ -48,16 +48,18 @@ class TrainCLI(cli.ReliefCLI):
         """Finds what is there before anything is built: labels, and a training to go on with."""
         super().before_instantiate_classes()
         config = self.config[self.subcommand]
+        if config.ckpt_path:
+            checkpoints.local_checkpoint(config.ckpt_path)
         if cli.is_first_process():  # the other ranks meet it when the processes join
             for store, arguments in (config.label_runs or {}).items():
                 make_labels(Path(store), arguments)
         fits = self.subcommand == "fit"
         if config.ckpt_path or (fits and config.overwrite):
             return
-        found = newest_checkpoint(self.out / CHECKPOINTS)
+        found = checkpoints.newest_checkpoint(self.out / CHECKPOINTS)
         if found is not None:
             if fits:
-                refuse_other_settings(self.out / RUN, self.plain_config()["fit"], found)
+                checkpoints.refuse_other_settings(self.out / RUN, self.plain_config()["fit"], found)
             cli.say(f"{'going on from' if fits else 'measuring'} {found}")
             config.ckpt_path = str(found)
         elif not fits:
@@ -67,7 +69,7 @@ class TrainCLI(cli.ReliefCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """The trainer, its checkpoints and figures in the output folder."""
         trainer = super().instantiate_trainer(**kwargs)
-        keep_checkpoints_in(trainer, self.out / CHECKPOINTS)
+        checkpoints.keep_checkpoints_in(trainer, self.out / CHECKPOINTS)
         asked = self.config_init[self.subcommand]
         trainer.ckpt_path, asked.ckpt_path = asked.ckpt_path, None  # known when networks are built
         if self.subcommand == "fit":

@@ -98,7 +98,10 @@ class BestCheckpoint(ModelCheckpoint):
 
 
 class WholeCheckpoints(TorchCheckpointIO):
-    """Writes checkpoints beside their target; Lightning's own way fills `$TMPDIR` first."""
+    """Writes checkpoints beside their target and reads those of this machine.
+
+    Lightning's own way fills `$TMPDIR` first, and gets what addresses name and runs what it holds.
+    """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
@@ -111,6 +114,35 @@ class WholeCheckpoints(TorchCheckpointIO):
         del storage_options
         with whole_file(path) as file:
             torch.save(checkpoint, file)
+
+    def load_checkpoint(
+        self,
+        path: str | Path,
+        map_location: Any | None = "cpu",
+        weights_only: bool | None = None,
+    ) -> dict[str, Any]:
+        """Reads a checkpoint; nothing it holds is run, whatever `weights_only` says.
+
+        Raises:
+            UsageError: It is no file of this machine.
+        """
+        del weights_only
+        checkpoint: dict[str, Any] = torch.load(
+            local_checkpoint(path), map_location=map_location, weights_only=True
+        )
+        return checkpoint
+
+
+def local_checkpoint(path: str | Path) -> Path:
+    """Returns the path of a checkpoint on this machine.
+
+    Raises:
+        UsageError: There is no such file; addresses and Lightning's words (`best`) are none.
+    """
+    if not Path(path).is_file():
+        msg = f"no checkpoint: {path}. Give --ckpt_path a file on this machine."
+        raise UsageError(msg)
+    return Path(path)
 
 
 def keep_previous(trainer: pl.Trainer, path: Path) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, RandomSampler, Sampler
 
+from datamodules.travel import small_ids
 from relief.formats.depth_files import check_aspect
 from relief.formats.images import read_image
 from relief.schema.batch import Failure, ImageBatch
@@ -74,7 +75,7 @@ class ItemDataset(Dataset[Sample]):
             size = (sample["image"].shape[1], sample["image"].shape[2])
             check_aspect(sample["depth"], size, item.depth_path)
         if self.with_targets and item.target is not None:
-            sample["target"] = item.target()
+            sample["target"] = small_ids(item.target())
         return sample
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import pytorch_lightning as pl
-import torch
 from torch.utils.data import DataLoader
 
 from datamodules.invalid_depth import report_invalid_depth
@@ -18,6 +17,7 @@ from datamodules.items import (
     collate,
     leave_signals_to_the_run,
 )
+from datamodules.travel import on_device, pins_memory
 from relief.schema.parts import DepthReader
 from relief.schema.selection import evenly_spaced
 
@@ -133,10 +133,10 @@ class LabellingDataModule(pl.LightningDataModule):
             num_workers=self.num_workers,
             collate_fn=collate,
             worker_init_fn=leave_signals_to_the_run,
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=pins_memory(self.trainer),
         )
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """uint8 images travel; float32 in [0, 1] arrives."""
+        """See `on_device`."""
         del dataloader_idx
-        return {**batch, "image": batch["image"].to(torch.float32) / 255}
+        return on_device(batch)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from torch.utils.data import DataLoader, Dataset
 
 from datamodules.items import Item, ItemDataset, Sample, ShardSampler, collate
 from datamodules.step_batches import StepBatchSampler
+from datamodules.travel import on_device, pins_memory
 from relief.formats.cityscapes import CityscapesTree
 from relief.schema.errors import ReadError
 from relief.schema.label_spaces import label_space as find_label_space
@@ -75,7 +75,7 @@ class TrainingDataModule(pl.LightningDataModule):
             num_workers=self.num_workers,
             collate_fn=self.join_samples,
             persistent_workers=self.num_workers > 0,
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=pins_memory(trainer),
         )
 
     def val_dataloader(self) -> Any:
@@ -121,6 +121,6 @@ class TrainingDataModule(pl.LightningDataModule):
         return batch
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """uint8 images travel; float32 in [0, 1] arrives."""
+        """See `on_device`."""
         del dataloader_idx
-        return {**batch, "image": batch["image"].to(torch.float32) / 255}
+        return on_device(batch)

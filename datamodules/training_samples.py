@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from datamodules.items import Sample
+from datamodules.travel import small_ids
 from relief.formats.images import read_image
 from relief.formats.reader import LabelReader
 from relief.ops.pseudo_targets import DetectorTargets, detector_targets
@@ -30,7 +31,7 @@ class TrainingSample(TypedDict, total=False):
 
     key: str
     image: Tensor  # (3, H, W) uint8
-    targets: DetectorTargets
+    targets: DetectorTargets  # maps as small integers, see `small_ids`
     failure: Failure
 
 
@@ -108,11 +109,14 @@ class LabelledImages(TrainingImages[TrainingSample]):
         except ReadError as error:
             return {"failure": {"key": item.key, "reason": str(error)}}
         small = resize_nearest(panoptic.permute(2, 0, 1), self.size).permute(1, 2, 0)
+        targets = detector_targets(
+            small, self.classes, ignore_unknown_things=self.ignore_unknown_things
+        )
         return {
             "key": item.key,
             "image": resize_image(image[None], self.size)[0],
-            "targets": detector_targets(
-                small, self.classes, ignore_unknown_things=self.ignore_unknown_things
+            "targets": targets._replace(
+                semantic=small_ids(targets.semantic), instance=small_ids(targets.instance)
             ),
         }
 

@@ -54,7 +54,9 @@ class PanopticSegmenter(SegmenterTraining):
         if hasattr(self, "network"):
             return
         self.classes = cast(Any, self.trainer).datamodule.classes
-        with torch.random.fork_rng():
+        # Only the device that the network is made on: asking every GPU reserves memory on each.
+        device = self.trainer.strategy.root_device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(self.seed)
             self.network = self.make_network(self.classes.num_things, self.classes.num_regions)
         if self.trainer.ckpt_path is None:

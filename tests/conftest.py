@@ -1,5 +1,7 @@
 """A street of 32x64 pixels that every command can be tried on."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,16 @@ import pytest
 from PIL import Image
 
 ROAD, SKY, CAR = 7, 23, 26
+VISIBLE_GPUS = os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
+@pytest.fixture(autouse=True)
+def gpus_stay_visible() -> Iterator[None]:
+    """A script that was run on the CPU hides them from its process."""
+    yield
+    os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+    if VISIBLE_GPUS is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = VISIBLE_GPUS
 
 
 def draw_frame(root: Path, split: str, city: str, number: int) -> None:

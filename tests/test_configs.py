@@ -1,5 +1,6 @@
 """Every configuration goes through the parser of its script; no weights, no images."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,20 @@ def test_train_recipes(config, without_weights):
     arguments = ["fit", "--config", config]
     parsed = TrainRecipe(arguments, Path("unused"))
     assert parsed.config.fit.model.class_path.startswith("lightning_modules.")
+
+
+@pytest.mark.parametrize("config", [*configs("label"), *configs("train")])
+def test_photographs_are_read_by_processes_of_their_own(config):
+    """The sample's images are small, and its recipes run where cores are few."""
+    data = yaml.safe_load((ROOT / config).read_text())["data"]["init_args"]
+    assert data.get("num_workers", 0) > 0 or "sample" in Path(config).name
+
+
+@pytest.mark.parametrize(("accelerator", "visible"), [("cpu", ""), ("auto", "1")])
+def test_a_run_on_the_cpu_sees_no_gpu(accelerator, visible, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    parse_label("--config", "configs/label/sample.yaml", "--trainer.accelerator", accelerator)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == visible
 
 
 @pytest.mark.parametrize("config", configs("sweep"))

@@ -235,6 +235,19 @@ def test_nothing_to_validate_is_told_in_a_line(recipe, tmp_path, capsys):
     assert "error: no checkpoint: " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("subcommand", ["fit", "validate"])
+def test_checkpoints_from_elsewhere_are_refused_before_any_work(
+    recipe, tmp_path, capsys, subcommand
+):
+    address, out = "http://127.0.0.1:9/last.ckpt", tmp_path / "out"
+    arguments = [subcommand, "--config", str(recipe[0]), "--out", str(out)]
+    arguments += ["--ckpt_path", address]
+    assert cli.exit_code(train.main, arguments) == 2
+    told = f"error: no checkpoint: {address}. Give --ckpt_path a file on this machine.\n"
+    assert capsys.readouterr().err == told
+    assert not out.exists()
+
+
 @pytest.mark.slow
 def test_two_processes_measure_what_one_does(recipe, trained, tmp_path):
     """Three images on two ranks: one rank has a single one."""

@@ -23,7 +23,8 @@ class ImageBatch(TypedDict):
     image: Tensor  # (B, 3, H, W) uint8 on the CPU; float32 in [0, 1] on the device; RGB
     key: list[str]  # stable ids such as `aachen/aachen_000000_000019`, also the path stem written
     depth: NotRequired[Tensor]  # (B, 1, h, w) float32 in [0, 1], 0 near, 1 far; any resolution
-    target: NotRequired[Tensor]  # (B, H, W, 2) int64 ground truth, class ids; (thing, 0) = crowd
+    # Ground truth, class ids; (thing, 0) = crowd. int16 or int32 on the CPU, int64 on the device.
+    target: NotRequired[Tensor]  # (B, H, W, 2)
     failures: NotRequired[list[Failure]]  # what could not be read; not in `image` or `key`
 
 

@@ -93,8 +93,9 @@ class TrainingBatch(TypedDict):
     """
 
     image: Tensor  # (B, 3, H, W) uint8 on the CPU; float32 in [0, 1] on the device; RGB
-    semantic: Tensor  # (B, H, W) int64 class of the semantic head (0 = things), -1 = ignored
-    instance: Tensor  # (B, H, W) int64: 0 = none, n = object n of the image
+    # Maps of ids are int16 or int32 on the CPU, int64 on the device.
+    semantic: Tensor  # (B, H, W) class of the semantic head (0 = things), -1 = ignored
+    instance: Tensor  # (B, H, W): 0 = none, n = object n of the image
     classes: list[Tensor]  # per image (N,) int64 thing class of the objects 1..N
     key: list[str]
     confidence: NotRequired[Tensor]  # (B, H, W) float32 in [0, 1]; absent where the labels say none

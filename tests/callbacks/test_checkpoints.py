@@ -1,13 +1,16 @@
 import errno
 import logging
 import os
+import re
 import tempfile
+from pickle import UnpicklingError
 
 import pytest
 import torch
 
-from callbacks.checkpoints import WholeCheckpoints, newest_checkpoint
+from callbacks.checkpoints import WholeCheckpoints, local_checkpoint, newest_checkpoint
 from relief.formats.atomic import WriteError
+from relief.schema.errors import UsageError
 
 
 def checkpoint(path, age):
@@ -46,7 +49,18 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path):
 
     torch.save({"state_dict": Harmful()}, tmp_path / "last.ckpt")
     assert newest_checkpoint(tmp_path) is None
+    with pytest.raises(UnpicklingError):
+        WholeCheckpoints().load_checkpoint(tmp_path / "last.ckpt", weights_only=False)
     assert not (tmp_path / "harm").exists()
+
+
+@pytest.mark.parametrize("path", ["http://127.0.0.1:9/last.ckpt", "s3://a/b.ckpt", "best", "."])
+def test_only_files_of_this_machine_are_checkpoints(path):
+    told = f"no checkpoint: {path}. Give --ckpt_path a file on this machine."
+    with pytest.raises(UsageError, match=re.escape(told)):
+        local_checkpoint(path)
+    with pytest.raises(UsageError, match=re.escape(told)):
+        WholeCheckpoints().load_checkpoint(path)
 
 
 def test_checkpoints_are_written_beside_their_target_whole_or_not_at_all(tmp_path, monkeypatch):

@@ -32,7 +32,12 @@ def ready(root, steps=4, first=0, **options):
     data = UnlabelledImages(str(root), **options)
     data.setup("fit")
     data.trainer = SimpleNamespace(
-        max_steps=steps, accumulate_grad_batches=1, global_rank=0, world_size=1, global_step=first
+        max_steps=steps,
+        accumulate_grad_batches=1,
+        global_rank=0,
+        world_size=1,
+        global_step=first,
+        strategy=SimpleNamespace(root_device=torch.device("cpu")),
     )
     return data
 
@@ -72,6 +77,7 @@ def test_validation_has_what_there_is_of_ground_truth(root):
     assert batch["key"] == ["a/a_000001_000019"]
     assert batch["image"].shape == (1, 3, 32, 64)
     assert (batch["target"][..., 0] == 0).all()  # road
+    assert batch["target"].dtype == torch.int16
 
 
 def test_any_folder_measures_nothing(tmp_path):
