@@ -28,7 +28,6 @@ from relief.schema.errors import StoppedBySignal, UsageError
 
 SAMPLE = "train/sample.yaml"
 CHECKPOINTS = "checkpoints"
-RUN = "run.yaml"
 
 
 class TrainCLI(cli.ReliefCLI):
@@ -59,7 +58,9 @@ class TrainCLI(cli.ReliefCLI):
         found = checkpoints.newest_checkpoint(self.out / CHECKPOINTS)
         if found is not None:
             if fits:
-                checkpoints.refuse_other_settings(self.out / RUN, self.plain_config()["fit"], found)
+                checkpoints.refuse_other_settings(
+                    self.out / "run.yaml", self.plain_config()["fit"], found
+                )
             cli.say(f"{'going on from' if fits else 'measuring'} {found}")
             config.ckpt_path = str(found)
         elif not fits:
