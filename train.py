@@ -58,9 +58,7 @@ class TrainCLI(cli.ReliefCLI):
         found = checkpoints.newest_checkpoint(self.out / CHECKPOINTS)
         if found is not None:
             if fits:
-                checkpoints.refuse_other_settings(
-                    self.out / "run.yaml", self.plain_config()["fit"], found
-                )
+                checkpoints.refuse_other_settings(self.out / "run.yaml", self.plain_config(), found)
             cli.say(f"{'going on from' if fits else 'measuring'} {found}")
             config.ckpt_path = str(found)
         elif not fits:
