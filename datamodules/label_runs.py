@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from relief.formats.label_store import LabelStore
+from relief.processes.signals import run_script
 from relief.schema.errors import UsageError
 
 logger = logging.getLogger("relief.training")
@@ -34,7 +34,7 @@ def make_labels(store: Path, arguments: Sequence[str]) -> None:
         return
     logger.info("labels are not there yet: %s", store)
     command = [sys.executable, str(LABEL_SCRIPT), *arguments, "--out", str(store)]
-    code = subprocess.run(command, check=False).returncode
+    code = run_script(command)
     if code != 0:
         msg = (
             f"labels could not be made: {store} (label.py ended with {code}). See its lines above."
