@@ -24,7 +24,6 @@ from rich.console import Console
 
 from relief.formats.atomic import check_writable, write_text
 from relief.models.weights.configured import check_weights
-from relief.processes.signals import end_reading_processes, stopped_by_signals
 from relief.reports.run_log import open_log, start_log, step, time_steps
 from relief.schema.errors import ReliefError, StoppedBySignal, UsageError
 
@@ -123,6 +122,20 @@ class ReliefCLI(LightningCLI):
         return dict(json.loads(dumped))
 
 
+def refuse_precision(precision: Any) -> None:
+    """Refuses a trainer's precision for labelling: it reaches similarities and depth edges too.
+
+    Raises:
+        UsageError: It is not full float32.
+    """
+    if precision not in (None, "32-true", "32", 32):
+        msg = (
+            f"label.py computes in float32 beside its networks: --trainer.precision {precision}. "
+            "Leave it out; for networks there is --model.init_args.precision bfloat16."
+        )
+        raise UsageError(msg)
+
+
 def quiet_libraries() -> None:
     """Our lines are for people: Lightning's advice about workers and loggers is not."""
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
@@ -171,8 +184,7 @@ def exit_code(
     to the log.
     """
     try:
-        with stopped_by_signals():
-            return main(args)
+        return main(args)
     except SystemExit as error:  # --help, --print_config
         return error.code if isinstance(error.code, int) else EXIT_USAGE
     except StoppedBySignal as error:
@@ -189,15 +201,14 @@ def exit_code(
         return 130
     except Exception as error:
         return _fault(error)
-    finally:
-        end_reading_processes()
 
 
-def open_out(out: Path, yaml: str) -> None:
-    """From here on the output folder has the log and the whole configuration of the run."""
+def open_out(out: Path, yaml: str, notes: Iterable[str] = ()) -> None:
+    """Begins the log of the output folder, keeps the whole configuration there, says the notes."""
     check_writable(out)
     start_log(out)
     write_text(out / "run.yaml", yaml)
+    say_all(notes)
 
 
 def conclude(line: str | None, *, skip: bool) -> int:

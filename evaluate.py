@@ -23,7 +23,7 @@ from relief.studies.score import write_scores
 from relief.studies.score_runs import ScoreRequest, score_runs
 from relief.studies.selection import rank_settings
 from relief.studies.study import StudyRequest
-from relief.studies.sweep import missing_labels, run_sweep
+from relief.studies.sweep import labels_to_make, run_sweep
 from relief.studies.sweep_csv import write_sweep_csv
 from relief.studies.sweep_findings import findings
 from relief.studies.sweep_plan import SweepRequest
@@ -50,7 +50,7 @@ def ended(failures: Sequence[str]) -> int:
 
 def sweep(request: SweepRequest) -> int:
     """Many splitter settings in one pass; labels are made first where there are none."""
-    make_labels([request.label_command(one) for one in missing_labels(request)], cli.say)
+    make_labels([request.label_command(one) for one in labels_to_make(request)], cli.say)
     result = run_sweep(request)
     write_sweep_csv(request.folder / "sweep.csv", result.rows)
     headline = result.rows[0]["protocol"], result.rows[0]["assignment"]

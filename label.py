@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cli  # isort: skip  # before torch: it sets how OpenMP waits
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,13 +12,12 @@ from typing import cast
 
 from pytorch_lightning.cli import LightningArgumentParser
 
+from callbacks.interruption import stopped_by_signals
 from callbacks.watched_run import first_process_first, watch_processes, watched_run
 from datamodules.items import Item, refuse_disorder
 from datamodules.labelling import LabellingDataModule
-from lightning_modules.codebook_fitter import CodebookFitter
-from lightning_modules.codebook_passes import expect_codebook, fit_codebook
+from lightning_modules.codebook_passes import add_pass_arguments, expect_codebook, fit_codebook
 from lightning_modules.labeler import Labeler
-from lightning_modules.thing_finder import ThingFinder
 from relief.formats.label_run import LabelRun, outcome
 from relief.formats.label_store import read_manifest
 from relief.reports.terminal import print_run_summary
@@ -33,14 +33,13 @@ class LabelCLI(cli.ReliefCLI):
         super().add_arguments_to_parser(parser)
         parser.add_argument("--codebook", type=str | None, default=None, help="Use this codebook.")
         parser.add_argument("--limit", type=int | None, default=None, help="Label the first N.")
-        shared = ("backbone", "codebook", "geometry")
-        also = (*shared, "depth", "split_short_side_px")
-        passes = ((CodebookFitter, "fitter", shared), (ThingFinder, "thingness", also))
-        for base, name, parts in passes:
-            parser.add_subclass_arguments(base, name, required=False)
-            for part in parts:
-                wanted = f"{name}.init_args.{part}"
-                parser.link_arguments(f"model.{part}", wanted, apply_on="instantiate")
+        parser.add_argument("--if_missing", type=bool, default=False, help="Not if all are there.")
+        add_pass_arguments(parser)
+
+    def before_instantiate_classes(self) -> None:
+        """Refuses what would change labels without standing in their manifest."""
+        super().before_instantiate_classes()
+        cli.refuse_precision(self.config.trainer.precision)
 
 
 class LabelJob:
@@ -50,8 +49,7 @@ class LabelJob:
         self.parsed, self.option, self.trainer = parsed, parsed.option, parsed.trainer
         self.labeler = cast(Labeler, parsed.model)
         self.data = cast(LabellingDataModule, parsed.datamodule)
-        self.run = LabelRun(parsed.out)
-        self.keys: list[str] = []
+        self.run, self.keys = LabelRun(parsed.out), list[str]()
 
     def start(self) -> list[Item]:
         """Finds everything that can be wrong with the use, before any work."""
@@ -66,15 +64,16 @@ class LabelJob:
         elif not self.labeler.is_ready:
             expect_codebook(self.data, self.option("fitter"), self.option("thingness"))
         if cli.is_first_process():
-            self.run.claim(self.manifest(), overwrite=self.option("overwrite"))
-            cli.open_out(self.run.out, self.parsed.resolved_yaml())
-            cli.say_all(self.manifest().notes)
+            manifest = self.manifest()
+            self.run.claim(manifest, overwrite=self.option("overwrite"))
+            cli.open_out(self.run.out, self.parsed.resolved_yaml(), manifest.notes)
         return items
 
     def manifest(self) -> Manifest:
         """What determines the labels, as far as it is known now."""
-        parts = determinants(self.parsed.plain_config())
-        return self.labeler.manifest(parts, self.keys, self.data.depth_record())
+        parts, depth = determinants(self.parsed.plain_config()), self.data.depth_record()
+        manifest = self.labeler.manifest(parts, self.keys, depth)
+        return dataclasses.replace(manifest, inputs=self.data.marks(self.keys))
 
     def fill_codebook(self) -> None:
         """Loads the codebook of this folder, or fits it."""
@@ -96,17 +95,20 @@ class LabelJob:
         return cli.conclude(outcome(read_manifest(self.run.out)), skip=skip) if first else 0
 
 
+@stopped_by_signals()
 def main(args: Sequence[str] | None = None) -> int:
     """Runs the job; returns the exit code."""
     arguments = cli.with_default_config(args, "label/sample.yaml")
-    out = cli.default_out("label", arguments)
     watch_processes()
-    parsed = LabelCLI(arguments, out, run=False, trainer_defaults=cli.QUIET_TRAINER)
+    out, defaults = cli.default_out("label", arguments), cli.QUIET_TRAINER
+    job = LabelJob(LabelCLI(arguments, out, run=False, trainer_defaults=defaults))
     stopwatch = cli.time_steps()
-    job = LabelJob(parsed)
     with watched_run(job.trainer, job.run, job.keys):
         with first_process_first(job.trainer):
             items = job.start()
+        if job.option("if_missing") and job.run.is_complete(job.keys):
+            cli.say(f"all {len(job.keys)} images are labelled: {job.run.out}")
+            return cli.EXIT_DONE
         job.fill_codebook()
         code = job.label(items)
     if cli.is_first_process():

@@ -18,15 +18,18 @@ from relief.models.backbones.cause_tr import CauseTR
 from relief.models.cluster_segmentation import window_features
 from relief.models.codebook_fitters.lloyd import LloydKMeans
 from relief.models.feature_samples import patch_features
+from relief.models.precision import Precision, run_in
 from relief.ops.window_features import WindowFeatures
 from relief.schema.geometry import WindowGeometry
 
 WEIGHTS = "relief/samples/weights/cause_tr_sample.safetensors"
 
 
-def see(network: CauseTR, tree: CityscapesTree, most: int, precision: str) -> list[WindowFeatures]:
+def see(
+    network: CauseTR, tree: CityscapesTree, most: int, precision: Precision
+) -> list[WindowFeatures]:
     """The windows of the first images of a split."""
-    network.precision = "bfloat16" if precision == "bfloat16" else "float32"
+    run_in(network, precision)
     images = [read_image(tree.image_path(key)).float() / 255 for key in tree.keys[:most]]
     return [window_features(network, image, WindowGeometry()) for image in images]
 

@@ -23,10 +23,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmarks.random_weights import CODES, DIM, WIDTH, dinov2_state_dict, segment_state_dict
 from relief.models.backbones.cause_tr import CauseTR
+from relief.models.precision import Precision, run_in
 from relief.ops.sliding_window import extract_windows, sliding_window_features, window_starts
 
 WINDOW_PX, STRIDE_PX = 322, 161
-OURS = {"ours": "float32", "ours, bfloat16": "bfloat16"}
+OURS: dict[str, Precision] = {"ours": "float32", "ours, bfloat16": "bfloat16"}
 
 
 @contextmanager
@@ -86,11 +87,11 @@ def measure(options: argparse.Namespace) -> Stopwatch:
         for k, unit in centroids.items():
             watch.time(f"plain, k={k}", plain_clusters, dense, unit)
         for kind, precision in OURS.items():
-            network.precision = precision
+            run_in(network, precision)
             features = watch.time(kind, extract_windows, *windows)
             for k, unit in centroids.items():
                 watch.time(f"{kind}, k={k}", features.clusters, unit)
-        network.precision = "float32"
+        run_in(network, "float32")
     return watch
 
 

@@ -49,7 +49,7 @@ def measure(image: Path, labels: Path, out: Path, repeats: int) -> dict[str, flo
 
     def write() -> None:
         for key, semantic, panoptic in maps:
-            run.write(key, semantic, panoptic)
+            run.write(key, semantic, panoptic, run.manifest.is_thing)
 
     def check() -> None:
         for key, _, _ in maps:

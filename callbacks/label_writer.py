@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
@@ -41,14 +41,15 @@ class LabelWriter(BasePredictionWriter):
         self.run: LabelRun | None = None
         self.num_threads, self.most_waiting = num_threads, most_waiting
         self._writer: BackgroundWriter | None = None
+        self._is_thing = torch.zeros(0, dtype=torch.bool)
         self._start = 0.0
 
     def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Opens the run's folder when labels are to be written."""
-        del pl_module
         labels = trainer.datamodule.current_pass == "label"  # type: ignore[attr-defined]
         self.run = LabelRun(Path(trainer.default_root_dir)) if labels else None
         if labels:
+            self._is_thing = cast(Any, pl_module).manifest({}, ()).is_thing
             self._writer = BackgroundWriter(self.num_threads, self.most_waiting)
         self._start = time.perf_counter()
 
@@ -70,7 +71,7 @@ class LabelWriter(BasePredictionWriter):
             prediction["key"], prediction["semantic"], prediction["panoptic"], strict=True
         ):
             maps = (semantic.to(torch.int32).cpu(), panoptic.to(torch.int32).cpu())
-            self._writer.submit(self.run.write, key, *maps)
+            self._writer.submit(self.run.write, key, *maps, self._is_thing)
         for failure in prediction["failures"]:
             self.run.record_failure(failure)
             if trainer.datamodule.on_error == "stop":  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import pytorch_lightning as pl
@@ -15,14 +16,16 @@ from datamodules.items import (
     Sample,
     ShardSampler,
     collate,
+    leave_signals_to_the_run,
 )
 from datamodules.travel import on_device, pins_memory
-from relief.processes.signals import leave_signals_to_the_run
+from relief.formats.file_digest import content_digests, file_mark
 from relief.schema.parts import DepthReader
 from relief.schema.selection import evenly_spaced
 
 Pass = Literal["fit", "observe", "label"]
 OnError = Literal["record", "skip", "stop"]
+DIGESTED_DEPTH_FILES = 20  # of each split, evenly spaced over the keys
 OBSERVED_IMAGES = 200  # at most so many are looked at for things and groups
 
 
@@ -61,6 +64,7 @@ class LabellingDataModule(pl.LightningDataModule):
         self._items: Sequence[Item] = ()
         self._by_key: dict[str, Item] = {}
         self._with_targets = False
+        self._depth_record: Mapping[str, Any] | None = None
 
     def items(self, split: str) -> list[Item]:
         """The items of a split, sorted by key.
@@ -82,11 +86,28 @@ class LabellingDataModule(pl.LightningDataModule):
         Raises:
             UsageError: See `FolderDepth.made_by`.
         """
+        if self.depth is None or self._depth_record is not None:
+            return self._depth_record
         made_by = getattr(self.depth, "made_by", None)
-        if made_by is None:
-            return getattr(self.depth, "provenance", None)
-        record: Mapping[str, Any] = made_by((self.split, self.observe_split))
-        return record
+        record: Mapping[str, Any] = (
+            getattr(self.depth, "provenance", None) or {}
+            if made_by is None
+            else made_by((self.split, self.observe_split))
+        )
+        self._depth_record = {**record, "content": self._depth_digests()}
+        return self._depth_record
+
+    def _depth_digests(self) -> dict[str, str]:
+        """Digests of some depth files of every split that is looked at, by split and key."""
+        paths: dict[str, Path] = {}
+        for split in dict.fromkeys((self.split, self.observe_split)):
+            some = evenly_spaced(self.items(split), DIGESTED_DEPTH_FILES)
+            paths |= {f"{split}/{i.key}": Path(i.depth_path) for i in some if i.depth_path}
+        return content_digests(paths)
+
+    def marks(self, keys: Sequence[str]) -> dict[str, str]:
+        """Tells by key what the images of the labelled split are; see `file_mark`."""
+        return {key: file_mark(self.item(key).image_path) for key in keys}
 
     def sample(self, key: str) -> Sample:
         """One image of the labelled split as it is read, without ground truth."""

@@ -13,7 +13,7 @@ from relief.formats.cityscapes import CityscapesTree
 from relief.formats.reader import LabelReader
 from relief.ops.pseudo_targets import InsideShare, ThingStuffRule
 from relief.schema.errors import UsageError
-from relief.schema.training import DetectorClasses
+from relief.schema.training import DetectorClasses, LabelOrigin
 
 logger = logging.getLogger("relief.training")
 
@@ -74,19 +74,9 @@ class PseudoLabels(TrainingDataModule):
         self._items: list[TrainingImage] = []
 
     @property
-    def supervision(self) -> tuple[str, ...]:
-        """Which ground truth the labels depended on, one sentence each; empty: none."""
-        return tuple(getattr(self._told, "supervision", ()))
-
-    @property
-    def label_classes(self) -> str | None:
-        """The label space of the ids where ground truth named them; `None` for clusters."""
-        return getattr(self._told, "classes", None)
-
-    @property
-    def _told(self) -> object:
-        """What says where the labels come from: their manifest, or themselves."""
-        return getattr(self.labels, "manifest", self.labels)
+    def label_origin(self) -> LabelOrigin:
+        """Where the labels come from, by their manifest or by themselves."""
+        return LabelOrigin.of(getattr(self.labels, "manifest", self.labels))
 
     def setup(self, stage: str) -> None:
         """Joins images and labels and decides the classes; nothing is read twice.

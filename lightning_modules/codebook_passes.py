@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import pytorch_lightning as pl
+from pytorch_lightning.cli import LightningArgumentParser
 
 from lightning_modules.codebook_fitter import CodebookFitter
 from lightning_modules.thing_finder import ThingFinder
@@ -15,6 +16,17 @@ from relief.schema.errors import UsageError
 from relief.schema.selection import evenly_spaced
 
 log = logging.getLogger("relief")
+
+
+def add_pass_arguments(parser: LightningArgumentParser) -> None:
+    """Adds the parts `fitter` and `thingness`, which share the labeller's own."""
+    shared = ("backbone", "codebook", "geometry")
+    also = (*shared, "depth", "split_short_side_px")
+    for base, name, parts in ((CodebookFitter, "fitter", shared), (ThingFinder, "thingness", also)):
+        parser.add_subclass_arguments(base, name, required=False)
+        for part in parts:
+            wanted = f"{name}.init_args.{part}"
+            parser.link_arguments(f"model.{part}", wanted, apply_on="instantiate")
 
 
 class PassData(Protocol):

@@ -14,6 +14,7 @@ from relief.models.cluster_segmentation import segment, window_features
 from relief.models.codebook import Codebook
 from relief.models.depth.sources import depth_at
 from relief.models.panoptic_labels import panoptic_labels
+from relief.models.precision import Precision, run_in
 from relief.models.refined_segmentation import RefinedSegmentation
 from relief.schema.errors import UsageError
 from relief.schema.geometry import WindowGeometry, scaled_size
@@ -33,6 +34,7 @@ class PseudoLabeler(Labeler):
         geometry: The size the backbone sees, and its windows.
         split_short_side_px: The size at which splitting runs; areas and tau mean pixels there.
         segmentation: In place of one plain look: several scales, a CRF.
+        precision: In which backbone and depth network compute; whatever follows is in float32.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class PseudoLabeler(Labeler):
         geometry: WindowGeometry | None = None,
         split_short_side_px: int = 512,
         segmentation: RefinedSegmentation | None = None,
+        precision: Precision = "float32",
     ) -> None:
         super().__init__()
         self.segmentation = segmentation
@@ -53,6 +56,7 @@ class PseudoLabeler(Labeler):
         self.depth = depth
         self.geometry = geometry or WindowGeometry()
         self.split_short_side_px = split_short_side_px
+        self.precision = precision
 
     def load_weights(self) -> None:
         """As every labeller; a published codebook is read here, a refiner finds its library.
@@ -62,6 +66,8 @@ class PseudoLabeler(Labeler):
             UsageError: Windows do not hold whole patches, or the refiner's library is missing.
         """
         super().load_weights()
+        for network in self.networks().values():
+            run_in(network, self.precision)
         self._refuse_cut_patches()
         self.codebook.read_if_given(None, cast(Backbone, self.backbone).dim)
         if self.segmentation is not None:

@@ -75,17 +75,18 @@ class SegmenterLabeler(Labeler):
     ) -> Manifest:
         """What determines the labels: the checkpoint and how its outputs are merged."""
         del depth_record
-        classes = self.trained.classes
+        classes, origin = self.trained.classes, self.trained.origin
         group = {category: number for number, category in enumerate(classes.things)}
         return Manifest(
             k=classes.num_categories,
-            label_space="oracle_classes" if self.trained.label_classes else "clusters",
-            classes=self.trained.label_classes,
+            label_space="oracle_classes" if origin.label_classes else "clusters",
+            classes=origin.label_classes,
             parts=parts,
             weights={"network/checkpoint": self.trained.sha256},
             thing_ids=tuple(sorted(classes.things)),
             groups=tuple(group.get(category, -1) for category in range(classes.num_categories)),
-            supervision=self.trained.supervision,
+            supervision=origin.supervision,
+            notes=origin.notes,
             images=dict.fromkeys(keys, "pending"),
         )
 

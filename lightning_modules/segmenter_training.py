@@ -18,6 +18,7 @@ from relief.schema.label_spaces import LabelSpace
 from relief.schema.training import (
     Augmentation,
     DetectorClasses,
+    LabelOrigin,
     Segmenter,
     TrainingBatch,
     TrainingMoment,
@@ -75,10 +76,10 @@ class SegmenterTraining(pl.LightningModule):
         return {"network": self.segmenter}
 
     @property
-    def provenance(self) -> tuple[Sequence[str], str | None]:
-        """Which ground truth the training depends on, and the label space that named its ids."""
-        data = cast(Any, self.trainer).datamodule
-        return data.supervision, data.label_classes
+    def label_origin(self) -> LabelOrigin:
+        """Where the labels that are learned come from."""
+        origin: LabelOrigin = cast(Any, self.trainer).datamodule.label_origin
+        return origin
 
     def find_start(self) -> None:
         """Looks for what the training begins with: called in every process before anything else."""
@@ -181,10 +182,8 @@ class SegmenterTraining(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """The classes travel with the weights; what was fitted on ground truth stays apart."""
-        supervision, label_classes = self.provenance
         checkpoint["classes"] = dataclasses.asdict(self.classes)
-        checkpoint["supervision"] = list(supervision)
-        checkpoint["label_classes"] = label_classes
+        checkpoint |= dataclasses.asdict(self.label_origin)
         checkpoint["evaluation"] = self.evaluation
 
     def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:

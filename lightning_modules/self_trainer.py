@@ -25,6 +25,7 @@ from relief.schema.batch import ImageBatch
 from relief.schema.errors import WeightsError
 from relief.schema.training import (
     Augmentation,
+    LabelOrigin,
     Segmenter,
     SemanticThreshold,
     TrainingBatch,
@@ -99,10 +100,9 @@ class SelfTrainer(SegmenterTraining):
         return {"teacher": cast(Segmenter, self.teacher), "student": self.segmenter}
 
     @property
-    def provenance(self) -> tuple[Sequence[str], str | None]:
-        """What the network depended on that all began with; the images bring no labels."""
-        start = cast(SegmenterCheckpoint, self._start)
-        return start.supervision, start.label_classes
+    def label_origin(self) -> LabelOrigin:
+        """The labels of the network that all began with; the images bring none."""
+        return cast(SegmenterCheckpoint, self._start).origin
 
     def find_start(self) -> None:
         """Reads the checkpoint that both networks begin as.

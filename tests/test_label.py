@@ -190,3 +190,58 @@ def test_the_codebook_file_says_where_it_comes_from(tiny_cityscapes, tmp_path):
         said = json.loads(file.metadata()["codebook"])["metadata"]
     assert said["fit"] == {"split": "train", "images": 3, "seed": 0, "max_samples": 2_000_000}
     assert "RGBStatistics" in said["features"]
+
+
+def test_a_precision_of_the_trainer_is_refused_and_one_of_the_networks_recorded(
+    tiny_cityscapes, tmp_path, capsys
+):
+    code = run_label(tiny_cityscapes, tmp_path / "out", "--trainer.precision", "bf16-mixed")
+    assert code == 2
+    assert "--model.init_args.precision bfloat16" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    run_label(tiny_cityscapes, tmp_path / "out")
+    bfloat16 = ("--model.init_args.precision", "bfloat16")
+    assert run_label(tiny_cityscapes, tmp_path / "out", *bfloat16) == 2
+    assert "precision=float32, this run has" in capsys.readouterr().err
+
+
+def test_other_images_of_the_same_names_are_refused_and_repaired_ones_are_labelled(
+    tiny_cityscapes, tmp_path, capsys
+):
+    root, out = shutil.copytree(tiny_cityscapes, tmp_path / "city"), tmp_path / "out"
+    path = next((root / "leftImg8bit" / "val").rglob("*.png"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:200])
+    assert run_label(root, out) == 1
+    path.write_bytes(whole)
+    assert run_label(root, out) == 0
+    before = label_bytes(out)
+    path.write_bytes(whole + b"\0")
+    assert run_label(root, out) == 2
+    assert "labels of other images: 1 of 3 have changed since" in capsys.readouterr().err
+    assert label_bytes(out) == before
+    path.write_bytes(whole)
+    assert run_label(root, out) == 0
+
+
+def test_other_depth_of_the_same_names_is_refused(tiny_cityscapes, tmp_path, capsys):
+    root, out = shutil.copytree(tiny_cityscapes, tmp_path / "city"), tmp_path / "out"
+    run_label(root, out, "--limit", "1")
+    for path in (root / "depth" / "val").rglob("*.npy"):
+        np.save(path, 1 - np.load(path))
+    assert run_label(root, out) == 2
+    assert "depth_files.content.val/bonn" in capsys.readouterr().err
+    assert len(LabelStore(out).keys) == 1
+
+
+def test_if_missing_ends_at_once_and_still_refuses_another_configuration(
+    tiny_cityscapes, tmp_path, capsys
+):
+    out = tmp_path / "out"
+    run_label(tiny_cityscapes, out, "--if_missing", "true")
+    (out / "metrics.json").unlink()
+    assert run_label(tiny_cityscapes, out, "--if_missing", "true") == 0
+    assert "all 3 images are labelled" in capsys.readouterr().out
+    assert not (out / "metrics.json").exists()
+    other = ("--if_missing", "true", "--fitter.init_args.kmeans.init_args.k", "3")
+    assert run_label(tiny_cityscapes, out, *other) == 2

@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,10 @@ class FolderLock:
     """Holds a folder for this process while it lives.
 
     The holder touches the file every few seconds. A lock whose process is gone from this host, or
-    that nobody touched for `stale_s`, is taken over: also another host's. Ages are differences of
-    two times of the file system itself, so the clocks of the hosts do not matter.
+    that nobody touched for `stale_s`, is taken over: also another host's. Only where process
+    numbers mean the same, in one boot and one namespace, a missing process counts as gone:
+    containers share a host name. Ages are differences of two times of the file system itself, so
+    the clocks of the hosts do not matter.
 
     Args:
         folder: Must exist when the lock is taken.
@@ -64,7 +67,7 @@ class FolderLock:
 
     def _is_stale(self, holder: str) -> bool:
         told = _parsed(holder)
-        if told.get("host") == socket.gethostname():
+        if all(told.get(name) == value for name, value in this_system().items()):
             pid = int(told.get("pid", 0))
             if pid == os.getpid() or started(pid) != told.get("started"):
                 return True  # it ended; the number may be another process's by now
@@ -93,6 +96,11 @@ class FolderLock:
         own = self._own
         while not self._released.wait(min(5.0, self._stale_s / 4)):
             holder = _read(self.path)
+            if holder is None and own is not None:
+                # Another run that looks whether this lock is stale moves it away for a moment.
+                with suppress(UsageError):
+                    _create(self.path, own)
+                continue
             if holder != own:
                 if not (self._released.is_set() or _is_this_process(holder)):
                     log.error("%s was taken over by another run; stopping", self.path.parent)
@@ -105,8 +113,19 @@ class FolderLock:
 
 
 def this_process() -> dict[str, Any]:
-    """Host, number and start of this process."""
-    return {"host": socket.gethostname(), "pid": os.getpid(), "started": started(os.getpid())}
+    """Returns the system, number and start of this process."""
+    return {**this_system(), "pid": os.getpid(), "started": started(os.getpid())}
+
+
+def this_system() -> dict[str, str | None]:
+    """Returns host name, boot and process-id namespace: where a process number means something."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    namespace = Path("/proc/self/ns/pid")
+    return {
+        "host": socket.gethostname(),
+        "boot": boot.read_text(encoding="ascii").strip() if boot.is_file() else None,
+        "namespace": str(namespace.readlink()) if namespace.is_symlink() else None,
+    }
 
 
 def started(pid: int) -> str | None:

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from relief.formats.label_store import MANIFEST, PANOPTIC, SEMANTIC
 from relief.schema.errors import ReadError, UsageError
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
+_OF_A_RUN = (SEMANTIC, PANOPTIC, "confidence", "overlays")
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
 
@@ -62,7 +64,8 @@ def find_images(root: Path, option: str = "data.root") -> dict[str, Path]:
     The key of an image is its path below `root` with `/` and without the suffix. Where two files
     would share a key (`a.png` beside `a.jpg`), each of them keeps its suffix in the key; no other
     key changes. Names that begin with a dot are skipped, with all that is below them. Linked
-    folders are followed once.
+    folders are followed once. What a labelling run wrote, into a folder below `root` or into `root`
+    itself, is no photograph.
 
     Args:
         root: The folder.
@@ -105,6 +108,11 @@ def _image_files(root: Path) -> Iterator[Path]:
             subfolders.clear()
             continue
         seen.add(real)
+        if (Path(folder) / MANIFEST).is_file() and (Path(folder) / SEMANTIC).is_dir():
+            if Path(folder) != root:
+                subfolders.clear()
+                continue
+            subfolders[:] = [name for name in subfolders if name not in _OF_A_RUN]
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in files:
             if not name.startswith(".") and name.lower().endswith(SUFFIXES):

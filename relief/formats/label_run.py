@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -88,6 +88,21 @@ class LabelRun:
                     "Use another folder or --overwrite true."
                 )
                 raise UsageError(msg)
+            self._refuse_other_images(read_manifest(self.out).inputs, manifest.inputs)
+
+    def _refuse_other_images(self, before: Mapping[str, str], now: Mapping[str, str]) -> None:
+        """Labels of one photograph are never taken for those of another of the same name."""
+        shared = sorted(before.keys() & now.keys())
+        other = [key for key in shared if before[key] != now[key] and self._has_labels(key)]
+        if other:
+            msg = (
+                f"{self.out} has labels of other images: {len(other)} of {len(shared)} have "
+                f"changed since, such as {other[0]}. Use another folder or --overwrite true."
+            )
+            raise UsageError(msg)
+
+    def _has_labels(self, key: str) -> bool:
+        return panoptic_path(self.out, key).exists()
 
     def begin(self, manifest: Manifest) -> set[str]:
         """Writes the manifest of the run, every image pending.
@@ -105,19 +120,21 @@ class LabelRun:
             log.info("%d of %d images already labelled, %d to do", len(done), len(keys), left)
         return done
 
-    def write(self, key: str, semantic: Tensor, panoptic: Tensor) -> None:
+    def write(self, key: str, semantic: Tensor, panoptic: Tensor, is_thing: Tensor) -> None:
         """Writes the two label files of an image.
 
         Args:
             key: The image.
             semantic: (H, W) ids before splitting.
             panoptic: (H, W, 2) (category, instance).
+            is_thing: (num_categories,) bool, as the process that labels knows it: the manifest may
+                have been written by another host.
 
         Raises:
             WriteError: The disk is full or went away; nothing half-written stays.
         """
-        write_semantic(self.out, key, semantic, self.manifest.num_categories)
-        write_panoptic(self.out, key, panoptic, self.manifest.is_thing)
+        write_semantic(self.out, key, semantic, len(is_thing))
+        write_panoptic(self.out, key, panoptic, is_thing)
 
     def record_failure(self, failure: Failure) -> None:
         """Notes why an image has no labels, so that every rank's notes reach the report."""
@@ -139,6 +156,12 @@ class LabelRun:
         """How many images have both files; quick, nothing is decoded."""
         paths = (panoptic_path, semantic_path)
         return sum(all(path(self.out, key).exists() for path in paths) for key in keys)
+
+    def is_complete(self, keys: Sequence[str]) -> bool:
+        """Whether an earlier run labelled all these images; quick, nothing is decoded."""
+        images = read_manifest(self.out).images
+        labelled = all(images.get(key) == "labelled" for key in keys)
+        return labelled and self.count(keys) == len(keys)
 
     def complete(self) -> Manifest:
         """Checks every file and writes the final statuses; only the first process calls this."""

@@ -18,6 +18,7 @@ from relief.schema.label_spaces import label_space, thing_mask
 
 FORMAT_VERSION = 1
 NO_SUPERVISION = "none: no ground truth was read to make these labels"
+DEPTH_DIGESTS = "parts.depth_files.content."
 NAMES_BY_HAND = "names given by hand"
 
 # A list of numbers that `indent` has spread over lines; no JSON string holds a newline.
@@ -60,6 +61,7 @@ class Manifest:
         supervision: Which ground truth was read to make this, one sentence each; empty: none.
         notes: What a reader of the labels must know, one sentence each.
         images: Status by image key.
+        inputs: What each image is, by key: a mark of its file (`relief.formats.file_digest`).
         failures: Why each image that failed did, by key.
         format_version: Of this file and the folders beside it.
     """
@@ -77,6 +79,7 @@ class Manifest:
     supervision: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     images: Mapping[str, ImageStatus] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
     failures: Mapping[str, str] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
@@ -151,14 +154,15 @@ def differences(old: Manifest, new: Manifest) -> list[str]:
     """What another configuration changed, for people: `k=27, this run has k=80`.
 
     The images and their statuses are not compared, and neither is what the codebook decides where
-    one side does not know it yet.
+    one side does not know it yet. Of depth files, those are compared that both sides looked at.
     """
     before, after = _settings(old), _settings(new)
     if old.thing_ids is None or new.thing_ids is None:
         for name in _OF_THE_CODEBOOK:
             del before[name], after[name]
     changed = [name for name in before.keys() | after.keys() if _differ(before, after, name)]
-    changed.sort(key=lambda name: (name != "k", name))
+    changed = [name for name in changed if not _is_of_one_side(before, after, name)]
+    changed.sort(key=lambda name: (name != "k", name.startswith(DEPTH_DIGESTS), name))
     return [
         f"{name}={_shown(before, name)}, this run has {name}={_shown(after, name)}"
         for name in changed
@@ -179,7 +183,7 @@ def _on_one_line(numbers: re.Match[str]) -> str:
 
 def _settings(manifest: Manifest) -> dict[str, Any]:
     values = json.loads(manifest.to_json())
-    del values["images"], values["failures"]
+    del values["images"], values["inputs"], values["failures"]
     return dict(_flat(values))
 
 
@@ -193,6 +197,11 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 def _differ(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> bool:
     return name not in before or name not in after or before[name] != after[name]
+
+
+def _is_of_one_side(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> bool:
+    """Whether it is the digest of a file that the other side did not look at."""
+    return name.startswith(DEPTH_DIGESTS) and not (name in before and name in after)
 
 
 def _shown(settings: Mapping[str, Any], name: str, max_characters: int = 60) -> str:

@@ -85,6 +85,34 @@ def _positions(ids: Sequence[int], size: int) -> Tensor:
     return lookup
 
 
+@dataclass(frozen=True)
+class LabelOrigin:
+    """Where the labels of a training come from; travels with the weights.
+
+    Attributes:
+        supervision: Which ground truth they depended on, one sentence each; empty: none.
+        notes: What a reader of the labels must know, one sentence each.
+        label_classes: The label space of the ids where ground truth named them; `None` for
+            clusters.
+        codebook: SHA-256 of the codebook that the ids are of, where there is one.
+    """
+
+    supervision: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    label_classes: str | None = None
+    codebook: str | None = None
+
+    @staticmethod
+    def of(told: Any) -> LabelOrigin:
+        """Reads what a manifest, or a format that tells of itself, says."""
+        return LabelOrigin(
+            supervision=tuple(getattr(told, "supervision", ())),
+            notes=tuple(getattr(told, "notes", ())),
+            label_classes=getattr(told, "classes", None),
+            codebook=getattr(told, "codebook", None),
+        )
+
+
 class TrainingBatch(TypedDict):
     """Images of one size with what the detector is to learn from them.
 

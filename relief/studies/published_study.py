@@ -12,7 +12,7 @@ from relief.schema.errors import UsageError
 from relief.schema.label_spaces import CITYSCAPES_19
 from relief.studies.label_sources import STORE, open_labels
 from relief.studies.study import Study, StudyData, StudyResult, StudyTable
-from relief.studies.sweep import missing_labels, run_sweep
+from relief.studies.sweep import labels_to_make, run_sweep
 from relief.studies.sweep_plan import SweepDepth, SweepRequest
 from relief.studies.table import fill, table_from
 
@@ -51,9 +51,9 @@ class PublishedStudy(Study):
         return PublishedStudy(self.text, self.cityscapes, self.sample, self.processes, data)
 
     def label_commands(self) -> list[list[str]]:
-        """Arguments of label.py for the labels that the table needs and that are missing."""
+        """Arguments of label.py for the labels that the table needs."""
         sweep = self.sweep()
-        return [sweep.label_command(source) for source in missing_labels(sweep)]
+        return [sweep.label_command(source) for source in labels_to_make(sweep)]
 
     def sweep(self) -> SweepRequest:
         """The sweep that the table needs, no more of it than it looks at.

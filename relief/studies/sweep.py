@@ -7,9 +7,11 @@ OUT/tables, so that a sweep that was stopped goes on where it was.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,14 +24,13 @@ from rich.progress import track
 
 from relief.formats.cityscapes import CityscapesTree
 from relief.formats.depth_files import FolderDepth
-from relief.formats.label_store import MANIFEST, LabelStore, read_manifest
+from relief.formats.label_store import LabelStore
 from relief.formats.monocular_ups import CENTROIDS, MonocularUpsLabels
 from relief.formats.reader import LabelReader
 from relief.metrics.panoptic_figures import Classes, fit_assignment
 from relief.metrics.panoptic_statistics import Ids
 from relief.metrics.protocols import PanopticProtocol, panoptic_protocol
 from relief.ops.matching import assignment_rule
-from relief.processes.pools import process_pool
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import LabelSpace, label_space, thing_mask
 from relief.studies.label_sources import open_labels
@@ -101,17 +102,9 @@ def run_sweep(request: SweepRequest) -> SweepResult:
     return SweepResult(rows, list(dict.fromkeys(failures)), len(keys), seconds)
 
 
-def missing_labels(request: SweepRequest) -> list[SweepSource]:
-    """Sources that label.py can make and did not make, or not to the end."""
-    return [
-        source
-        for source in request.sources
-        if source.label_args and not _is_complete(request.path(source.labels))
-    ]
-
-
-def _is_complete(folder: Path) -> bool:
-    return (folder / MANIFEST).exists() and not read_manifest(folder).keys("pending")
+def labels_to_make(request: SweepRequest) -> list[SweepSource]:
+    """Lists the sources that label.py makes, or finds to be made as they are asked for."""
+    return [source for source in request.sources if source.label_args]
 
 
 def prepare(
@@ -211,7 +204,9 @@ def _tables(
     """For each image, the tables of each source."""
     worth_starting = max(len(keys) // _IMAGES_A_PROCESS, 1)
     count = processes or min(os.cpu_count() or 1, worth_starting)
-    with process_pool(count) if count > 1 else nullcontext() as pool:
+    # A fresh server forks the workers: this process may hold threads, which do not survive a fork.
+    context = multiprocessing.get_context("forkserver")
+    with ProcessPoolExecutor(count, mp_context=context) if count > 1 else nullcontext() as pool:
         work = partial(image_tables, works)
         done = map(work, keys) if pool is None else pool.map(work, keys, chunksize=4)
         console = Console(stderr=True)

@@ -20,6 +20,7 @@ from torch import Tensor
 from relief.formats.atomic import write_bytes
 from relief.formats.cityscapes import CityscapesTree
 from relief.formats.depth_files import FolderDepth, check_aspect
+from relief.formats.label_store import LabelStore
 from relief.formats.reader import LabelReader, path_of_key
 from relief.metrics.panoptic_statistics import Ids
 from relief.ops.depth_edges import gradient_magnitude_cpu
@@ -143,6 +144,12 @@ class SweepImage:
             return np.zeros(size, dtype=np.bool_)
         return self.gradient(next(iter(self.shared.depths)), 1.0, size) > INSIDE_EDGE_THRESHOLD
 
+    @property
+    def depth_paths(self) -> list[Path]:
+        """The depth files of the image, of every source that has one."""
+        found = [r.find(self.shared.truth.split, self.key) for r in self.shared.depths.values()]
+        return [Path(path) for path in found if path is not None]
+
     def _depth(self, depth: str, size: tuple[int, int]) -> NDArray[Any]:
         if (depth, size) not in self._depths:
             reader = self.shared.depths[depth]
@@ -169,16 +176,32 @@ def image_tables(works: Sequence[SweepWork], key: str) -> list[ImageTables | str
 
 def _of_source(work: SweepWork, image: SweepImage) -> ImageTables | str:
     path = None if work.cache is None else path_of_key(work.cache, image.key, ".npz")
-    cached = None if path is None else _load(path, work)
-    if cached is not None:
-        return cached
     try:
+        inputs = "" if path is None else _inputs(work, image)
+        cached = None if path is None else _load(path, work, inputs)
+        if cached is not None:
+            return cached
         tables = make_tables(work, image)
     except ReadError as error:
         return str(error)
     if path is not None:
-        write_bytes(path, _dump(tables, work))
+        write_bytes(path, _dump(tables, work, inputs))
     return tables
+
+
+def _inputs(work: SweepWork, image: SweepImage) -> str:
+    """Tells the files of one image from others: its labels, ground truth and depth.
+
+    What a label store holds follows from its manifest, which is in the fingerprint.
+    """
+    files = [work.shared.truth.ground_truth.instance_path(image.key), *image.depth_paths]
+    stats = [(path.stat().st_size, path.stat().st_mtime_ns) for path in files if path.is_file()]
+    labels = b""
+    if not isinstance(work.labels, LabelStore):
+        labels = work.labels.semantic(image.key).numpy().tobytes()
+    return fingerprint(
+        files=stats, split=work.shared.truth.split, labels=hashlib.sha256(labels).hexdigest()
+    )
 
 
 def make_tables(work: SweepWork, image: SweepImage) -> ImageTables:
@@ -233,9 +256,9 @@ def _nearest(small: tuple[int, int], large: tuple[int, int]) -> Ids:
     return np.asarray(resize_nearest(flat, large).numpy())
 
 
-def _dump(tables: ImageTables, work: SweepWork) -> bytes:
+def _dump(tables: ImageTables, work: SweepWork, inputs: str) -> bytes:
     """Equal sizes of comparison share their arrays, in memory and in the file."""
-    arrays: dict[str, Any] = {"fingerprint": np.array(work.fingerprint)}
+    arrays: dict[str, Any] = {"fingerprint": np.array(f"{work.fingerprint} {inputs}")}
     first: dict[int, int] = {}
     for side, (pairs, stuff) in tables.comparisons.items():
         first.setdefault(id(pairs), side)
@@ -253,11 +276,11 @@ def _dump(tables: ImageTables, work: SweepWork) -> bytes:
     return buffer.getvalue()
 
 
-def _load(path: Path, work: SweepWork) -> ImageTables | None:
-    """What `_dump` wrote; `None` where there is nothing, or of another configuration."""
+def _load(path: Path, work: SweepWork, inputs: str) -> ImageTables | None:
+    """Reads what `_dump` wrote; `None` where there is nothing, or it is of other files."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            if str(file["fingerprint"]) != work.fingerprint:
+            if str(file["fingerprint"]) != f"{work.fingerprint} {inputs}":
                 return None
             arrays = {name: file[name].astype(np.int64) for name in file.files[1:]}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):

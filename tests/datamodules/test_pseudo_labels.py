@@ -137,7 +137,7 @@ def test_cups_files_of_another_resolution_decide_things_by_their_instances(root,
     data = ready(root, CupsLabels(folder))
     assert data.classes.things == (CAR,)
     assert data.classes.stuff == (ROAD, SKY, TRUCK)
-    assert data.supervision == ()
+    assert data.label_origin.supervision == ()
     (folder / "a_000001_000019_leftImg8bit_instance.png").unlink()
     assert [item.key for item in ready(root, CupsLabels(folder))._items] == [KEYS[0], KEYS[2]]
     published = ready(root, CupsLabels(folder), thing_rule=NormalisedInsideShare())

@@ -75,11 +75,15 @@ def test_the_manifest_names_the_checkpoint_and_its_supervision(tmp_path):
 
 def test_classes_named_by_ground_truth_stay_named(tmp_path):
     path = checkpoint(
-        tmp_path / "last.ckpt", label_classes="cityscapes19", supervision=["labels: ground truth"]
+        tmp_path / "last.ckpt",
+        label_classes="cityscapes19",
+        supervision=["labels: ground truth"],
+        notes=["a word on them"],
     )
     manifest = labeler(path).manifest({}, ["a"])
     assert (manifest.label_space, manifest.classes) == ("oracle_classes", "cityscapes19")
     assert manifest.supervision == ("labels: ground truth",)
+    assert manifest.notes == ("a word on them",)
 
 
 def test_wrong_checkpoints_are_told_in_a_line(tmp_path):

@@ -106,6 +106,7 @@ def stage2(tmp_path):
     content = {
         "state_dict": {f"network.{name}": value for name, value in network.state_dict().items()},
         "classes": CLASSES, "supervision": ["labels: by hand"], "label_classes": "cityscapes19",
+        "notes": ["drawn by hand"], "codebook": "ab12",
         "selection": "val ground truth (val/pq)",
     }  # fmt: skip
     torch.save(content, tmp_path / "stage2.ckpt")
@@ -269,10 +270,12 @@ def test_classes_and_provenance_travel_on(stage2):
     checkpoint = saved(model)
     assert checkpoint["classes"] == {**CLASSES, "apart": False}
     assert checkpoint["label_classes"] == "cityscapes19"
-    assert checkpoint["supervision"] == [
+    assert checkpoint["supervision"] == (
         "labels: by hand",
         "network: chosen among checkpoints by val ground truth (val/pq)",
-    ]
+    )
+    assert checkpoint["notes"] == ("drawn by hand",)
+    assert checkpoint["codebook"] == "ab12"
     assert checkpoint["state_dict"]["semantic_threshold.prior"].shape == (4,)
     heads = {name.split(".")[0] for name in checkpoint["state_dict"]}
     assert heads == {"network", "teacher", "semantic_threshold"}
@@ -289,7 +292,7 @@ def test_another_round_of_self_training_begins_with_one_of_both(stage2, tmp_path
     source = model.network if which == "student" else model.teacher
     for started in (watch.student[0], watch.teacher[0]):
         assert torch.equal(started["head.weight"], source.head.weight)
-    assert after.provenance[0] == model.provenance[0]
+    assert after.label_origin == model.label_origin
 
 
 def test_a_checkpoint_of_stage_2_cannot_be_gone_on_from(stage2, tmp_path):

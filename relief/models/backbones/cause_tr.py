@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 import torch
 from safetensors.torch import save
@@ -29,7 +28,6 @@ class CauseTR(nn.Module):
     Args:
         weights: A `.safetensors` file that `save` wrote; read in `setup`, shapes from its tensors.
         num_heads: Attention heads of the body; `None`: one per 64 channels. The head has one.
-        precision: `bfloat16` runs the network under autocast; features stay float32.
         random_seed: Keeps the shapes of `weights` and draws all values at random instead: the
             network before it learned anything, for comparison.
         mirrored: Average over the mirror image, as published; without it half the time is enough.
@@ -46,7 +44,6 @@ class CauseTR(nn.Module):
         self,
         weights: str | None = None,
         num_heads: int | None = None,
-        precision: Literal["float32", "bfloat16"] = "float32",
         random_seed: int | None = None,
         mirrored: bool = True,
     ) -> None:
@@ -54,7 +51,6 @@ class CauseTR(nn.Module):
         self.weights = weights
         self.mirrored = mirrored
         self.num_heads = num_heads
-        self.precision = precision
         self.random_seed = random_seed
         self.body: DINOv2Body | None = None
         self.head: CauseHead | None = None
@@ -156,12 +152,9 @@ class CauseTR(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) float32 in [0, 1] -> (B, dim, H / 14, W / 14) float32."""
-        with torch.autocast(
-            image.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"
-        ):
-            if not self.mirrored:
-                return self.one_sided(image).float()
-            both = self.one_sided(torch.cat([image, image.flip(-1)])).float()
+        if not self.mirrored:
+            return self.one_sided(image)
+        both = self.one_sided(torch.cat([image, image.flip(-1)])).float()
         straight, mirrored = both.chunk(2)
         return (straight + mirrored.flip(-1)) / 2
 
@@ -203,7 +196,6 @@ class PublishedCauseTR(CauseTR):
         segment: `segment_tr.pth`.
         codebook: `modular.npy`.
         num_heads: As `CauseTR`.
-        precision: As `CauseTR`.
         mirrored: As `CauseTR`.
     """
 
@@ -213,10 +205,9 @@ class PublishedCauseTR(CauseTR):
         segment: str,
         codebook: str,
         num_heads: int | None = None,
-        precision: Literal["float32", "bfloat16"] = "float32",
         mirrored: bool = True,
     ) -> None:
-        super().__init__(num_heads=num_heads, precision=precision, mirrored=mirrored)
+        super().__init__(num_heads=num_heads, mirrored=mirrored)
         self.files = {"backbone": backbone, "segment": segment, "codebook": codebook}
 
     def setup(self) -> None:

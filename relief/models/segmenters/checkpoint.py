@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from relief.models.weights.files import fill, sha256_of
 from relief.schema.errors import WeightsError
-from relief.schema.training import DetectorClasses
+from relief.schema.training import DetectorClasses, LabelOrigin
 
 Which = Literal["teacher", "student"]
 METADATA_KEY = "segmenter"  # of an exported file
@@ -31,18 +31,15 @@ class SegmenterCheckpoint:
         path: The file.
         sha256: Of the file.
         classes: The classes the network was trained for.
-        label_classes: The classes of `cityscapes19` and such that the categories are; `None` for
-            clusters.
+        origin: Where the labels it learned from come from, how it was chosen included.
         weights: Tensors of the network by name.
-        supervision: Which ground truth it depended on, one sentence each; empty: none.
     """
 
     path: Path
     sha256: str
     classes: DetectorClasses
-    label_classes: str | None
+    origin: LabelOrigin
     weights: Mapping[str, Tensor]
-    supervision: tuple[str, ...]
 
     def build(self, make_network: Callable[[int, int], nn.Module]) -> nn.Module:
         """The network with its weights, in evaluation mode.
@@ -88,6 +85,7 @@ def read_segmenter(path: Path, which: Which | None = None) -> SegmenterCheckpoin
         things, stuff = tuple(known["things"]), tuple(known["stuff"])
         classes = DetectorClasses(things, stuff, bool(known.get("apart", False)))
         sentences = tuple(told.get("supervision", ()))
+        notes = tuple(told.get("notes", ()))
     except (
         *(OSError, RuntimeError, EOFError, KeyError, TypeError, AttributeError, ValueError),
         *(pickle.UnpicklingError, SafetensorError),
@@ -100,9 +98,13 @@ def read_segmenter(path: Path, which: Which | None = None) -> SegmenterCheckpoin
         path=path,
         sha256=sha256_of(path),
         classes=classes,
-        label_classes=told.get("label_classes"),
+        origin=LabelOrigin(
+            supervision=(*sentences, *(one for one in chosen if one not in sentences)),
+            notes=notes,
+            label_classes=told.get("label_classes"),
+            codebook=told.get("codebook"),
+        ),
         weights=weights,
-        supervision=(*sentences, *(one for one in chosen if one not in sentences)),
     )
 
 

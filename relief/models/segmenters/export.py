@@ -32,7 +32,7 @@ def export(trained: SegmenterCheckpoint, out: Path) -> None:
     """Writes one network as safetensors; equal networks give equal bytes.
 
     The metadata hold one sorted JSON string under `segmenter`: `classes` (category ids of `things`
-    and `stuff` in the network's order), `label_classes`, `supervision`, `version`. What
+    and `stuff` in the network's order), the fields of `LabelOrigin`, `version`. What
     `read_segmenter` reads, this file is too.
 
     Args:
@@ -48,8 +48,7 @@ def export(trained: SegmenterCheckpoint, out: Path) -> None:
     told = {
         "version": FORMAT_VERSION,
         "classes": dataclasses.asdict(trained.classes),
-        "label_classes": trained.label_classes,
-        "supervision": trained.supervision,
+        **dataclasses.asdict(trained.origin),
     }
     tensors = {name: trained.weights[name].contiguous().clone() for name in sorted(trained.weights)}
     try:

@@ -110,3 +110,29 @@ def test_a_run_whose_folder_was_taken_over_is_stopped(tmp_path):
 def test_processes_are_told_apart_by_their_start():
     assert started(os.getpid()) == this_process()["started"]
     assert started(2**22 + 1) is None
+
+
+@pytest.mark.parametrize("other", [{"boot": "another"}, {"namespace": "pid:[1]"}])
+def test_process_numbers_of_another_container_say_nothing(tmp_path, other):
+    lay_down(tmp_path, age_s=5, pid=999_999, **other)
+    with pytest.raises(UsageError, match="another run is writing"):
+        FolderLock(tmp_path).acquire()
+    lay_down(tmp_path, age_s=70, pid=os.getpid(), started=started(os.getpid()), **other)
+    lock = FolderLock(tmp_path)
+    lock.acquire()
+    lock.release()
+
+
+def test_a_lock_that_is_moved_for_a_moment_does_not_stop_its_holder(tmp_path, monkeypatch):
+    killed = []
+    monkeypatch.setattr(os, "kill", lambda *process: killed.append(process))
+    lock = FolderLock(tmp_path, stale_s=0.2)
+    lock.acquire()
+    (tmp_path / LOCK).rename(tmp_path / ".aside")
+    time.sleep(0.3)
+    assert json.loads((tmp_path / LOCK).read_text())["pid"] == os.getpid()  # laid down again
+    (tmp_path / ".aside").rename(tmp_path / LOCK)
+    time.sleep(0.2)
+    lock.release()
+    assert killed == []
+    assert list(tmp_path.iterdir()) == []

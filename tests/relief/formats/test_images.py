@@ -238,3 +238,16 @@ def test_an_empty_folder_is_told(tmp_path: Path) -> None:
         find_images(tmp_path)
     with pytest.raises(UsageError, match=r"no such folder: data.root=.*nowhere. Check data.root"):
         find_images(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("out", ["out", "deep/er/out", "."])
+def test_what_a_labelling_run_wrote_below_the_folder_is_no_photograph(tmp_path, out):
+    names = ("a.png", "deep/b.png", "semantic/own.png") if out != "." else ("a.png", "deep/b.png")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (4, 3)).save(tmp_path / name)
+    for name in ("semantic/a.png", "panoptic/a.png", "overlays/a.png"):
+        (tmp_path / out / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (4, 3)).save(tmp_path / out / name)
+    (tmp_path / out / "manifest.json").write_text("{}")
+    assert list(find_images(tmp_path)) == [name.removesuffix(".png") for name in names]

@@ -26,7 +26,7 @@ def started(tmp_path):
 def write(run, key):
     semantic = torch.tensor([[0, 1], [2, 1]])
     panoptic = torch.stack((semantic, torch.tensor([[0, 1], [0, 0]])), dim=-1)
-    run.write(key, semantic, panoptic)
+    run.write(key, semantic, panoptic, torch.tensor([False, True, False]))
     return panoptic
 
 

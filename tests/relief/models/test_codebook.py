@@ -7,6 +7,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from relief.formats.atomic import WriteError
 from relief.models.codebook import Codebook
 from relief.schema.errors import WeightsError
 
@@ -94,7 +95,7 @@ def test_save__failing_keeps_the_old_file(codebook, tmp_path, monkeypatch):
     before = path.read_bytes()
     monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
     codebook.set_centroids(torch.zeros(1, 1))
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(WriteError, match=r"codebook\.safetensors: disk full"):
         codebook.save(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]

@@ -14,7 +14,7 @@ def test_every_command_runs_and_a_failed_one_stops(tmp_path, monkeypatch):
     said = []
     make_labels([[str(tmp_path / "a"), "0"], [str(tmp_path / "b"), "0"]], said.append)
     assert (tmp_path / "a").exists() and (tmp_path / "b").exists()
-    assert len(said) == 2 and said[0].startswith("no labels yet: python")
+    assert len(said) == 2 and said[0].startswith("labels: python")
     with pytest.raises(UsageError, match=r"exit code 2\)\. Run it alone"):
         make_labels([[str(tmp_path / "c"), "2"], [str(tmp_path / "d"), "0"]], said.append)
     assert not (tmp_path / "d").exists()
@@ -26,4 +26,4 @@ def test_what_is_said_can_be_typed(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "SCRIPT", str(script))
     said = []
     make_labels([["--scales", "[0.75, 1.0]"]], said.append)
-    assert said == [f"no labels yet: python {script} --scales '[0.75, 1.0]'"]
+    assert said == [f"labels: python {script} --scales '[0.75, 1.0]'"]

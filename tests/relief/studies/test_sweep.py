@@ -7,17 +7,16 @@ import torch
 
 from relief.formats.cityscapes import CityscapesTree
 from relief.formats.label_png import write_png
-from relief.formats.label_store import LabelStore, write_manifest, write_panoptic
+from relief.formats.label_store import LabelStore, write_panoptic
 from relief.metrics.panoptic_quality import PanopticQuality
 from relief.ops.panoptic_map import compose_panoptic
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import CITYSCAPES_19, thing_mask
-from relief.schema.manifest import Manifest
 from relief.schema.observation import Observation
 from relief.splitters.connected import ConnectedSplitter
 from relief.splitters.depth_gradient import DepthGradientSplitter
 from relief.studies.score import score_labels
-from relief.studies.sweep import missing_labels, run_sweep
+from relief.studies.sweep import labels_to_make, run_sweep
 from relief.studies.sweep_plan import SweepDepth, SweepRequest, SweepRow, SweepSource
 from tests.relief.studies.tiny import (
     CLASS_OF_CLUSTER,
@@ -97,17 +96,31 @@ def test_a_stopped_sweep_goes_on_from_its_tables(root, tmp_path):
     first = run_sweep(request(copy, tmp_path / "out"))
     tables = sorted((tmp_path / "out" / "tables").rglob("*.npz"))
     assert len(tables) == 3
-    shutil.rmtree(copy / "depth")
-    (copy / "labels" / "semantic" / f"{KEYS[0]}.png").write_bytes(b"")
+    time_of = {path: path.stat().st_mtime_ns for path in tables}
     again = run_sweep(request(copy, tmp_path / "out"))
     assert json.dumps(again.rows) == json.dumps(first.rows)
+    assert time_of == {path: path.stat().st_mtime_ns for path in tables}
     # A table that was cut is made again, here in vain; so are tables of other settings.
-    tables[1].write_bytes(tables[1].read_bytes()[:500])
+    (copy / "labels" / "semantic" / f"{KEYS[0]}.png").write_bytes(b"")
+    tables[0].write_bytes(tables[0].read_bytes()[:500])
     cut = run_sweep(request(copy, tmp_path / "out"))
     assert cut.rows[0]["images"] == 2
-    assert "no depth for" in cut.failures[0]
     other = run_sweep(request(copy, tmp_path / "out", rows=[SweepRow([5]), SweepRow([5], 0.7)]))
-    assert len(other.failures) == 3 and other.rows == []
+    assert len(other.failures) == 1
+
+
+@pytest.mark.parametrize("kind", ["depth", "gtFine"])
+def test_tables_of_other_depth_or_ground_truth_are_made_anew(root, tmp_path, kind):
+    copy = shutil.copytree(root, tmp_path / "copy")
+    before = run_sweep(request(copy, tmp_path / "out"))
+    for path in (copy / kind).rglob("*.*"):
+        if path.suffix == ".npy":
+            np.save(path, np.zeros_like(np.load(path)))
+        elif path.name.endswith("instanceIds.png"):
+            write_png(path, np.zeros(SIZE, np.uint16))
+    after = run_sweep(request(copy, tmp_path / "out"))
+    assert json.dumps(after.rows) == json.dumps(run_sweep(request(copy, tmp_path / "new")).rows)
+    assert json.dumps(after.rows) != json.dumps(before.rows)
 
 
 @pytest.mark.slow
@@ -166,10 +179,5 @@ def test_no_labels_and_no_ground_truth_are_told(root, tmp_path):
         run_sweep(request(tmp_path, tmp_path / "out"))
     source = SweepSource("x", str(tmp_path / "none"), ROWS, label_args=["--out", "x"])
     asked = SweepRequest([source], [], root=str(root))
-    assert missing_labels(asked) == [source]
-    manifest = Manifest(k=7, thing_ids=(), images={"a": "labelled", "b": "pending"})
-    write_manifest(tmp_path / "none", manifest)
-    assert missing_labels(asked) == [source]
-    write_manifest(tmp_path / "none", manifest.with_statuses({"b": "failed"}))
-    assert missing_labels(asked) == []
-    assert missing_labels(request(root, tmp_path)) == []
+    assert labels_to_make(asked) == [source]
+    assert labels_to_make(request(root, tmp_path)) == []

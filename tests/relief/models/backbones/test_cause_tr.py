@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from relief.models.backbones.cause_tr import CauseTR, PublishedCauseTR
+from relief.models.precision import run_in
 from relief.models.weights.files import sha256_of
 from relief.ops.sliding_window import extract_windows, sliding_window_features
 from relief.schema.errors import WeightsError
@@ -104,7 +105,7 @@ def test_without_the_mirror_image(network, golden):
 
 def test_bfloat16_stays_close_and_returns_float32(state_dicts, golden):
     network = CauseTR.from_state_dicts(*state_dicts, num_heads=3)
-    network.precision = "bfloat16"
+    run_in(network, "bfloat16")
     features = network(golden["crop_u8"] / 255)
     assert features.dtype == torch.float32
     cosine = torch.nn.functional.cosine_similarity(features, golden["crop_features"])

@@ -156,7 +156,11 @@ def test_converted_files_give_the_same_depth(files, golden, image, tmp_path):
         tmp_path / "encoder.safetensors", tmp_path / "depth.safetensors", patch_size=16
     )
     converted.setup()
-    assert torch.equal(converted(image), reference(golden)(image))
+    original = reference(golden)
+    for name, value in original.state_dict().items():
+        assert torch.equal(converted.state_dict()[name], value), name
+    # Where tensors lie in memory decides the last bit of a convolution.
+    torch.testing.assert_close(converted(image), original(image), rtol=1e-6, atol=1e-5)
 
 
 def reference(golden: dict[str, Tensor]) -> SPIdepth:

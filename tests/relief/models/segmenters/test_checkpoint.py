@@ -25,8 +25,8 @@ def test_what_others_use_of_a_checkpoint(tmp_path):
     path = written(tmp_path / "last.ckpt")
     found = read_segmenter(path)
     assert found.classes == DetectorClasses((4, 1), (0, 2, 3))
-    assert found.label_classes is None
-    assert found.supervision == ("labels: none",)
+    assert found.origin.label_classes is None
+    assert found.origin.supervision == ("labels: none",)
     assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     network = found.build(lambda things, stuff: nn.Linear(things, stuff))
     assert torch.equal(network.weight, torch.ones(3, 2))
@@ -75,7 +75,7 @@ def test_another_network(tmp_path):
 
 def test_how_it_was_chosen_is_supervision(tmp_path):
     found = read_segmenter(written(tmp_path / "best.ckpt", selection="val ground truth (val/pq)"))
-    assert found.supervision[1:] == (
+    assert found.origin.supervision[1:] == (
         "network: chosen among checkpoints by val ground truth (val/pq)",
     )
 

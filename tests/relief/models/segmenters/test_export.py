@@ -25,6 +25,7 @@ def checkpoint(tmp_path):
         "classes": {"things": (4, 1), "stuff": (0, 2, 3), "apart": True},
         "label_classes": "cityscapes19",
         "supervision": ["labels: ground truth"],
+        "notes": ["a word"],
         "selection": "val ground truth (val/pq)",
     }
     torch.save(content, tmp_path / "best.ckpt")
@@ -38,9 +39,10 @@ def test_what_is_exported_reads_back(checkpoint, tmp_path, which, value):
     assert load_file(out).keys() == {"weight", "bias"}
     read, original = read_segmenter(out), read_segmenter(checkpoint, which)
     assert read.classes == original.classes == DetectorClasses((4, 1), (0, 2, 3), apart=True)
-    assert read.label_classes == "cityscapes19"
-    assert read.supervision == original.supervision
-    assert len(read.supervision) == 2
+    assert read.origin.label_classes == "cityscapes19"
+    assert read.origin == original.origin
+    assert read.origin.notes == ("a word",)
+    assert len(read.origin.supervision) == 2
     network = read.build(lambda things, stuff: nn.Linear(things, stuff))
     assert (network.weight == value).all()
     again = out.with_stem("again")
