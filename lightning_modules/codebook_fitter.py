@@ -150,17 +150,19 @@ class CodebookFitter(pl.LightningModule):
             return
         space = label_space(self.oracle_classes)
         missing = missing_classes(classes, space)
-        of = f"the ground truth of {self._metadata()['fit']['split']}"
+        metadata = self._metadata()
+        of = f"the ground truth of {metadata['fit']['split']}"
         self.codebook.fill(
             centroids,
             *groups_of_classes(classes, space),
             classes,
             {
-                **self._metadata(),
+                **metadata,
                 "classes": space.name,
                 "missing_classes": missing,
                 "notes": [f"no cluster stands for {', '.join(missing)}"] if missing else [],
                 "supervision": [
+                    *metadata.get("supervision", []),
                     f"codebook: centroids fitted on patches that are not void in {of}",
                     f"codebook: clusters named by a majority vote of {of}",
                 ],
@@ -170,7 +172,9 @@ class CodebookFitter(pl.LightningModule):
     def _metadata(self) -> dict[str, Any]:
         """Where the centroids come from; everything here is the same on any number of ranks."""
         weights = getattr(self.backbone, "provenance", {}).get("weights", {})
+        told = [f"codebook: {line}" for line in getattr(self.kmeans, "supervision", ())]
         return {
+            **({"supervision": told} if told else {}),
             "features": f"{type(self.backbone).__module__}.{type(self.backbone).__qualname__}",
             "feature_weights": dict(weights),
             "kmeans": getattr(self.kmeans, "description", {}),

@@ -13,6 +13,7 @@ import cli
 import label
 from relief.formats.label_store import LabelStore
 from relief.models.weights.files import ARRAY_KEY, sha256_of
+from relief.models.weights.sources import CAUSE_HEADS, CAUSE_PROBE
 
 ROOT = Path(__file__).parents[1]
 CAUSE = ("--model.init_args.backbone.init_args.num_heads", "3")
@@ -29,6 +30,7 @@ SMALL = (
     *("--trainer.accelerator", "cpu", "--data.init_args.num_workers", "0"),
 )
 FEW = ("--fitter.init_args.kmeans.init_args.k", "6")
+HEAD = f"backbone: {CAUSE_HEADS['mean']}"
 IMAGENET = "depth: the body of the depth network was pre-trained with ImageNet labels"
 
 
@@ -81,7 +83,7 @@ def test_the_recipe_without_labels_and_the_same_from_several_scales(published, t
     once = run("cityscapes", tiny_cityscapes, *CAUSE, *DEPTH, *FEW)
     manifest = once.manifest
     assert (manifest.k, manifest.label_space, manifest.classes) == (6, "clusters", None)
-    assert manifest.supervision == (IMAGENET,)
+    assert manifest.supervision == (HEAD, IMAGENET)
     assert sorted(manifest.weights) == [
         *("backbone/backbone", "backbone/codebook", "backbone/segment"),
         *("depth/decoder", "depth/encoder"),
@@ -97,8 +99,8 @@ def test_the_published_centroids_declare_their_votes(published, tiny_cityscapes)
     manifest = run("cityscapes_k80", tiny_cityscapes, *CAUSE, *DEPTH).manifest
     assert (manifest.k, manifest.label_space) == (80, "oracle_classes")
     assert manifest.classes == "cityscapes19"
-    assert manifest.supervision[0] == IMAGENET
-    assert len(manifest.supervision) > 1
+    assert manifest.supervision[:2] == (HEAD, IMAGENET)
+    assert len(manifest.supervision) > 2
     file = published / "kmeans_centroids_k80.npz"
     assert manifest.weights["codebook/centroids"] == sha256_of(file)
 
@@ -106,13 +108,13 @@ def test_the_published_centroids_declare_their_votes(published, tiny_cityscapes)
 def test_the_published_fit_declares_its_votes(published, tiny_cityscapes):
     manifest = run("cityscapes_published_fit", tiny_cityscapes, *CAUSE, *DEPTH, *FEW).manifest
     assert manifest.classes == "cityscapes19"
-    assert len(manifest.supervision) > 1
+    assert len(manifest.supervision) > 2
 
 
 def test_the_probe_needs_no_depth_and_another_one_is_refused(published, tiny_cityscapes, capsys):
     store = run("cityscapes_probe27", tiny_cityscapes, *CAUSE)
     assert store.manifest.k == 27
-    assert store.manifest.supervision == ()
+    assert store.manifest.supervision == (HEAD, f"codebook: {CAUSE_PROBE}")
     file = published / "cause" / "cluster_tr.safetensors"
     assert store.manifest.weights["codebook/cluster_probe"] == sha256_of(file)
     save_file({"cluster_probe": -load_file(file)["cluster_probe"]}, file)

@@ -13,11 +13,11 @@ from relief.models.backbones.dinov2_body import needed
 from relief.models.weights.files import fill
 from relief.schema.errors import WeightsError
 
-PREFIX = "head_ema."
-# What else the published file holds: the student that the mean head was averaged from, the
-# projections of its contrastive loss, a probe trained with labels, a second copy of the codebook.
+MEAN, STUDENT = "head_ema.", "head."  # the mean head was averaged from the student
+# What else the published file holds: the projections of their contrastive loss, a probe trained
+# with labels, a second copy of the codebook.
 IGNORED_PREFIXES = (
-    "head.", "projection_head.", "projection_head_ema.", "linear.", "head_ema.codebook",
+    "projection_head.", "projection_head_ema.", "linear.", "head_ema.codebook", "head.codebook",
 )  # fmt: skip
 
 
@@ -55,10 +55,11 @@ class CauseHead(nn.Module):
     """Tokens to features: every token asks with the codebook entry nearest by cosine.
 
     Args:
-        state_dict: Of the whole published module; `head_ema.*` is used.
+        state_dict: Of the whole published module.
         codebook: (codes, width).
         source: The file of which errors speak.
         codebook_source: The file of the codebook, where it is another.
+        prefix: Which of the two heads is used, by its names: `MEAN` or `STUDENT`.
 
     Raises:
         WeightsError: A tensor is missing, unknown, or of another shape.
@@ -70,26 +71,25 @@ class CauseHead(nn.Module):
         codebook: Tensor,
         source: Path | str = "segment",
         codebook_source: Path | str | None = None,
+        prefix: str = MEAN,
     ) -> None:
         super().__init__()
-        queries, width = needed(state_dict, f"{PREFIX}query_pos", source, ndim=2).shape
-        hidden = needed(state_dict, f"{PREFIX}tr.linear1.weight", source, ndim=2).shape[0]
-        self.dim = needed(state_dict, f"{PREFIX}tr.f1.weight", source, ndim=4).shape[0]
+        queries, width = needed(state_dict, f"{prefix}query_pos", source, ndim=2).shape
+        hidden = needed(state_dict, f"{prefix}tr.linear1.weight", source, ndim=2).shape[0]
+        self.dim = needed(state_dict, f"{prefix}tr.f1.weight", source, ndim=4).shape[0]
         codebook = needed({"codebook": codebook}, "codebook", codebook_source or source, ndim=2)
         self.grid = round(queries**0.5)
         if self.grid**2 != queries:
             msg = (
-                f"cannot load weights: {source} ({PREFIX}query_pos has {queries} places, which "
+                f"cannot load weights: {source} ({prefix}query_pos has {queries} places, which "
                 "are no square). Give the file of this network."
             )
             raise WeightsError(msg)
         self.query_pos = nn.Parameter(torch.empty(queries, width))
         self.tr = QueryDecoder(width, hidden, self.dim)
-        fill(
-            self,
-            {n.removeprefix(PREFIX): t for n, t in state_dict.items() if _is_used(n)},
-            source=source,
-        )
+        ignored = (*IGNORED_PREFIXES, STUDENT if prefix == MEAN else MEAN)
+        used = {n: t for n, t in state_dict.items() if not n.startswith(ignored)}
+        fill(self, {n.removeprefix(prefix): t for n, t in used.items()}, source=source)
         self.register_buffer("codebook", codebook.float().clone())
         self.codebook: Tensor
 
@@ -106,7 +106,3 @@ class CauseHead(nn.Module):
         square = self.query_pos.T.reshape(1, -1, self.grid, self.grid)
         resized = F.interpolate(square, size, mode="bilinear", align_corners=False)
         return resized.flatten(2)[0].T
-
-
-def _is_used(name: str) -> bool:
-    return not name.startswith(IGNORED_PREFIXES)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from relief.formats.atomic import write_bytes
-from relief.models.backbones.cause_head import CauseHead
+from relief.models.backbones.cause_head import MEAN, STUDENT, CauseHead
 from relief.models.backbones.cause_weights import ABOUT_KEY, about_of, random_like, split_state_dict
 from relief.models.backbones.dinov2_body import DINOv2Body, needed
 from relief.models.backbones.provenance import Provenance
 from relief.models.weights.files import ARRAY_KEY, load_state_dict, sha256_of
+from relief.models.weights.sources import CAUSE_HEADS
 from relief.schema.errors import WeightsError
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
@@ -71,7 +73,7 @@ class CauseTR(nn.Module):
         """The network of three published state dicts, ready to use.
 
         Ignored are `mask_token` of the body (pretraining only) and, of the head's file, all but
-        the mean head (`cause_head.IGNORED_PREFIXES`).
+        the mean head.
 
         Args:
             backbone: DINOv2 ViT.
@@ -114,6 +116,7 @@ class CauseTR(nn.Module):
         segment: Mapping[str, Tensor],
         codebook: Tensor,
         sources: tuple[str, str, str] = ("backbone", "segment", "codebook"),
+        head_prefix: str = MEAN,
     ) -> None:
         """Makes body and head from state dicts, in evaluation mode, where the module lives.
 
@@ -122,12 +125,13 @@ class CauseTR(nn.Module):
             segment: As `from_state_dicts`.
             codebook: As `from_state_dicts`.
             sources: The files of the three, of which errors speak.
+            head_prefix: See `CauseHead`.
 
         Raises:
             WeightsError: As `from_state_dicts`.
         """
         body = DINOv2Body(backbone, self.num_heads, sources[0])
-        head = CauseHead(segment, codebook, *sources[1:])
+        head = CauseHead(segment, codebook, *sources[1:], head_prefix)
         if body.width != head.codebook.shape[1] or body.width != head.query_pos.shape[1]:
             msg = (
                 f"cannot load weights: {', '.join(dict.fromkeys(sources))} (body of {body.width} "
@@ -191,12 +195,17 @@ class CauseTR(nn.Module):
 class PublishedCauseTR(CauseTR):
     """CAUSE-TR from the three files as published.
 
+    The file of the head holds two. The published pipeline takes the mean head, which its last stage
+    tuned with labels; the student that it was averaged from saw labels only in the scale of its
+    gradients. Nobody has measured the student's features.
+
     Args:
         backbone: `dinov2_vitb14_pretrain.pth`.
         segment: `segment_tr.pth`.
         codebook: `modular.npy`.
         num_heads: As `CauseTR`.
         mirrored: As `CauseTR`.
+        which: `mean`, as published, or `student`; the manifest has the supervision of either.
     """
 
     def __init__(
@@ -206,8 +215,10 @@ class PublishedCauseTR(CauseTR):
         codebook: str,
         num_heads: int | None = None,
         mirrored: bool = True,
+        which: Literal["mean", "student"] = "mean",
     ) -> None:
         super().__init__(num_heads=num_heads, mirrored=mirrored)
+        self.which = which
         self.files = {"backbone": backbone, "segment": segment, "codebook": codebook}
 
     def setup(self) -> None:
@@ -225,6 +236,10 @@ class PublishedCauseTR(CauseTR):
             tensors["segment"],
             codebook,
             (self.files["backbone"], self.files["segment"], self.files["codebook"]),
+            {"mean": MEAN, "student": STUDENT}[self.which],
         )
-        hashes = {role: sha256_of(path) for role, path in self.files.items()}
-        self._provenance = {"weights": hashes, "supervision": (), "notes": ()}
+        self._provenance = {
+            "weights": {role: sha256_of(path) for role, path in self.files.items()},
+            "supervision": (CAUSE_HEADS[self.which],),
+            "notes": (),
+        }

@@ -5,11 +5,12 @@ from __future__ import annotations
 from torch import Tensor
 
 from relief.models.weights.files import load_state_dict, sha256_of
+from relief.models.weights.sources import CAUSE_PROBE
 from relief.schema.errors import WeightsError
 
 
 class PublishedProbe:
-    """The cluster probe of CAUSE in place of k-means: 27 centroids learned with the head.
+    """The cluster probe of CAUSE in place of k-means: 27 centroids learned with the mean head.
 
     On the seam of the fitters, so that things and groups are still decided from images, and
     nothing here knows classes.
@@ -18,12 +19,16 @@ class PublishedProbe:
         path: `cluster_tr.pth` or its conversion.
         name: Which tensor of the file.
         k: How many centroids it has.
+        supervision: Which labels the centroids depended on, for the manifest; empty: none.
     """
 
-    def __init__(self, path: str, name: str = "cluster_probe", k: int = 27) -> None:
+    def __init__(
+        self, path: str, name: str = "cluster_probe", k: int = 27, supervision: str = CAUSE_PROBE
+    ) -> None:
         self.path = path
         self.name = name
         self.k = k
+        self.supervision = (supervision,) if supervision else ()
         self._centroids: Tensor | None = None
 
     @property

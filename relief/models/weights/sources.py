@@ -12,7 +12,16 @@ _META = "https://dl.fbaipublicfiles.com"
 _HUGGING_FACE = "https://huggingface.co"
 _DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
 _SELF_SUPERVISED = "self-supervised, no labels"
-_CAUSE = "self-supervised on Cityscapes train, no labels"
+CAUSE_HEADS = {
+    "mean": (
+        "the last stage of CAUSE-TR tuned its mean head with the ground truth of Cityscapes train"
+    ),
+    "student": (
+        "the student head of CAUSE-TR is nearly label-free: the ground truth of Cityscapes train "
+        "only scaled its gradients, which were clipped together with a probe's"
+    ),
+}
+CAUSE_PROBE = "the probe was learned on the mean head of CAUSE-TR while ground truth tuned that"
 _CAUSE_LICENSE = "see github.com/ByungKwanLee/Causal-Unsupervised-Segmentation"
 _DEPTH_LABELS = "trained with depth labels"
 
@@ -72,11 +81,11 @@ def _dino(name: str, published: str) -> WeightSource:
     return WeightSource(name, "Apache 2.0", f"{_SELF_SUPERVISED} (ImageNet images)", url)
 
 
-def _cause(name: str, suffix: str, drive_id: str) -> WeightSource:
+def _cause(name: str, suffix: str, drive_id: str, supervision: str) -> WeightSource:
     return WeightSource(
         f"cause/{name}",
         _CAUSE_LICENSE,
-        _CAUSE,
+        supervision,
         _DRIVE + drive_id,
         suffix=suffix,
         by_hand=f"download https://drive.google.com/file/d/{drive_id}",
@@ -100,9 +109,19 @@ SOURCES: tuple[WeightSource, ...] = (
     _dino("dino_vits8", "dino_deitsmall8_pretrain"),
     _dino("dino_vitb8", "dino_vitbase8_pretrain"),
     _dino("dino_resnet50", "dino_resnet50_pretrain"),
-    _cause("segment_tr", ".pth", "1NgXCO_rd_wagMYOxadbLsB_24xiQ3PkX"),
-    _cause("modular", ".npy", "1toqM7RYViIJhWmxyWiyQS4X-xJgIFwCd"),
-    _cause("cluster_tr", ".pth", "12DQmueN8pHx-kKasGWbJS-NmjdVnwb0Y"),
+    _cause(
+        "segment_tr",
+        ".pth",
+        "1NgXCO_rd_wagMYOxadbLsB_24xiQ3PkX",
+        "; ".join(f"which: {which}: {told}" for which, told in CAUSE_HEADS.items()),
+    ),
+    _cause(
+        "modular",
+        ".npy",
+        "1toqM7RYViIJhWmxyWiyQS4X-xJgIFwCd",
+        f"{_SELF_SUPERVISED} (Cityscapes train)",
+    ),
+    _cause("cluster_tr", ".pth", "12DQmueN8pHx-kKasGWbJS-NmjdVnwb0Y", CAUSE_PROBE),
     _spidepth("encoder"),
     _spidepth("depth"),
     _model_folder(

@@ -8,6 +8,7 @@ from safetensors.torch import load_file, save_file
 from relief.models.backbones.cause_tr import CauseTR, PublishedCauseTR
 from relief.models.precision import run_in
 from relief.models.weights.files import sha256_of
+from relief.models.weights.sources import find_source
 from relief.ops.sliding_window import extract_windows, sliding_window_features
 from relief.schema.errors import WeightsError
 from relief.schema.parts import Backbone
@@ -219,6 +220,32 @@ def test_the_published_files(state_dicts, network, golden, tmp_path):
     one_sided = PublishedCauseTR(**files, num_heads=3, mirrored=False)
     one_sided.setup()
     assert torch.equal(one_sided(image), network.one_sided(image))
+
+
+def test_either_head_of_the_published_file_states_its_supervision(state_dicts, golden, tmp_path):
+    backbone, mean, codebook = state_dicts
+    student = {n.replace("head_ema.", "head."): t + 0.01 for n, t in mean.items()}
+    extra = {"head.codebook": torch.zeros(1), "projection_head.weight": torch.zeros(1)}
+    files = published_files((backbone, {**mean, **student, **extra}, codebook), tmp_path)
+    renamed = {n.replace("head.", "head_ema."): t for n, t in student.items()}
+    image = golden["crop_u8"] / 255
+    for which, head, told in (
+        ("mean", mean, "tuned its mean head with the ground truth"),
+        ("student", renamed, "nearly label-free"),
+    ):
+        published = PublishedCauseTR(**files, num_heads=3, which=which)
+        published.setup()
+        expected = CauseTR.from_state_dicts(backbone, head, codebook, num_heads=3)
+        assert torch.equal(published(image), expected(image))
+        (sentence,) = published.provenance["supervision"]
+        assert told in sentence
+        assert sentence in find_source("cause/segment_tr.pth").supervision
+
+
+def test_a_file_without_the_student_is_refused(state_dicts, tmp_path):
+    files = published_files(state_dicts, tmp_path)
+    with pytest.raises(WeightsError, match=r"segment_tr\.pth \(no head\.query_pos\)"):
+        PublishedCauseTR(**files, num_heads=3, which="student").setup()
 
 
 @pytest.mark.parametrize(
