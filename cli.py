@@ -24,6 +24,7 @@ from rich.console import Console
 
 from relief.formats.atomic import check_writable, write_text
 from relief.models.weights.configured import check_weights
+from relief.processes.signals import end_reading_processes, stopped_by_signals
 from relief.reports.run_log import open_log, start_log, step, time_steps
 from relief.schema.errors import ReliefError, StoppedBySignal, UsageError
 
@@ -184,7 +185,8 @@ def exit_code(
     to the log.
     """
     try:
-        return main(args)
+        with stopped_by_signals():
+            return main(args)
     except SystemExit as error:  # --help, --print_config
         return error.code if isinstance(error.code, int) else EXIT_USAGE
     except StoppedBySignal as error:
@@ -201,6 +203,8 @@ def exit_code(
         return 130
     except Exception as error:
         return _fault(error)
+    finally:
+        end_reading_processes()
 
 
 def open_out(out: Path, yaml: str, notes: Iterable[str] = ()) -> None:

@@ -12,7 +12,6 @@ from typing import cast
 
 from pytorch_lightning.cli import LightningArgumentParser
 
-from callbacks.interruption import stopped_by_signals
 from callbacks.watched_run import first_process_first, watch_processes, watched_run
 from datamodules.items import Item, refuse_disorder
 from datamodules.labelling import LabellingDataModule
@@ -95,7 +94,6 @@ class LabelJob:
         return cli.conclude(outcome(read_manifest(self.run.out)), skip=skip) if first else 0
 
 
-@stopped_by_signals()
 def main(args: Sequence[str] | None = None) -> int:
     """Runs the job; returns the exit code."""
     arguments = cli.with_default_config(args, "label/sample.yaml")

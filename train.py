@@ -10,7 +10,6 @@ from __future__ import annotations
 import cli  # isort: skip  # before torch: it sets how OpenMP waits
 
 import json
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,13 +17,13 @@ from typing import Any
 
 from pytorch_lightning.cli import LightningArgumentParser
 from pytorch_lightning.loggers import TensorBoardLogger
-from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from callbacks import checkpoints
+from callbacks.interruption import Interruption
 from callbacks.metrics_csv import MetricsCsv
 from datamodules.label_runs import make_labels
 from relief.formats.atomic import write_text
-from relief.schema.errors import StoppedBySignal, UsageError
+from relief.schema.errors import UsageError
 
 SAMPLE = "train/sample.yaml"
 CHECKPOINTS = "checkpoints"
@@ -58,9 +57,7 @@ class TrainCLI(cli.ReliefCLI):
         found = checkpoints.newest_checkpoint(self.out / CHECKPOINTS)
         if found is not None:
             if fits:
-                checkpoints.refuse_other_settings(
-                    self.out / "run.yaml", self.plain_config()["fit"], found
-                )
+                checkpoints.refuse_other_settings(self.out / "run.yaml", self.plain_config(), found)
             cli.say(f"{'going on from' if fits else 'measuring'} {found}")
             config.ckpt_path = str(found)
         elif not fits:
@@ -106,15 +103,8 @@ def main(args: Sequence[str] | None = None) -> int:
         arguments = given  # --help, or options without a subcommand: the parser says so
     else:
         arguments = [*subcommand, *cli.with_default_config(options, SAMPLE)]
-    try:
-        out, defaults = cli.default_out("train", options), {"use_distributed_sampler": False}
-        TrainCLI(arguments, out, trainer_defaults=defaults)
-    except SIGTERMException:
-        raise StoppedBySignal(signal.SIGTERM) from None
-    except SystemExit as error:
-        if isinstance(error.__context__, KeyboardInterrupt):  # Lightning makes it exit code 1
-            raise StoppedBySignal(signal.SIGINT) from None
-        raise
+    defaults = {"use_distributed_sampler": False, "callbacks": [Interruption()]}
+    TrainCLI(arguments, cli.default_out("train", options), trainer_defaults=defaults)
     return cli.EXIT_DONE
 
 

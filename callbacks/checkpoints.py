@@ -191,7 +191,7 @@ def refuse_other_settings(run: Path, settings: Mapping[str, Any], checkpoint: Pa
 
     Args:
         run: `run.yaml` of the folder; where there is none, nothing is compared.
-        settings: The resolved configuration of `fit` now.
+        settings: The resolved configuration now.
         checkpoint: What it would go on from.
 
     Raises:
@@ -200,7 +200,7 @@ def refuse_other_settings(run: Path, settings: Mapping[str, Any], checkpoint: Pa
     if not run.is_file():
         return
     begun = yaml.safe_load(run.read_text(encoding="utf-8")) or {}
-    changed = training_differences(begun.get("fit", {}), settings)
+    changed = training_differences(begun.get("fit", {}), settings["fit"])
     if changed:
         more = f" ({len(changed) - 1} more differences)" if len(changed) > 1 else ""
         msg = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,13 +76,6 @@ class ItemDataset(Dataset[Sample]):
         if self.with_targets and item.target is not None:
             sample["target"] = small_ids(item.target())
         return sample
-
-
-def leave_signals_to_the_run(worker: int) -> None:
-    """For reading processes: a signal to all of them must not end the image at hand."""
-    del worker
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
 
 
 def refuse_disorder(loader: object) -> None:

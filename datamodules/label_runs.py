@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from relief.processes.signals import run_script
 from relief.schema.errors import UsageError
 
 logger = logging.getLogger("relief.training")
@@ -25,7 +25,7 @@ def make_labels(store: Path, arguments: Sequence[str]) -> None:
     logger.info("labels to learn from: %s", store)
     out = ("--out", str(store), "--if_missing", "true")
     command = [sys.executable, str(LABEL_SCRIPT), *arguments, *out]
-    code = subprocess.run(command, check=False).returncode
+    code = run_script(command)
     if code != 0:
         msg = (
             f"labels could not be made: {store} (label.py ended with {code}). See its lines above."

@@ -16,10 +16,10 @@ from datamodules.items import (
     Sample,
     ShardSampler,
     collate,
-    leave_signals_to_the_run,
 )
 from datamodules.travel import on_device, pins_memory
 from relief.formats.file_digest import content_digests, file_mark
+from relief.processes.signals import leave_signals_to_the_run
 from relief.schema.parts import DepthReader
 from relief.schema.selection import evenly_spaced
 

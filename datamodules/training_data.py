@@ -14,6 +14,7 @@ from datamodules.items import Item, ItemDataset, Sample, ShardSampler, collate
 from datamodules.step_batches import StepBatchSampler
 from datamodules.travel import on_device, pins_memory
 from relief.formats.cityscapes import CityscapesTree
+from relief.processes.signals import leave_signals_to_the_run
 from relief.schema.errors import ReadError
 from relief.schema.label_spaces import label_space as find_label_space
 
@@ -74,6 +75,7 @@ class TrainingDataModule(pl.LightningDataModule):
             batch_sampler=sampler,
             num_workers=self.num_workers,
             collate_fn=self.join_samples,
+            worker_init_fn=leave_signals_to_the_run,
             persistent_workers=self.num_workers > 0,
             pin_memory=pins_memory(trainer),
         )
@@ -102,6 +104,7 @@ class TrainingDataModule(pl.LightningDataModule):
             sampler=ShardSampler(len(items), rank, world_size),
             num_workers=self.num_workers,
             collate_fn=collate,
+            worker_init_fn=leave_signals_to_the_run,
         )
         return loader
 

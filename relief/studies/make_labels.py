@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
+from relief.processes.signals import run_script
 from relief.schema.errors import UsageError
 
 SCRIPT = "label.py"
@@ -26,7 +26,7 @@ def make_labels(commands: Sequence[Sequence[str]], say: Callable[[str], None]) -
         line = shlex.join(("python", SCRIPT, *command))
         say(f"labels: {line}")
         whole = [sys.executable, SCRIPT, *command, "--if_missing", "true"]
-        code = subprocess.run(whole, check=False).returncode
+        code = run_script(whole)
         if code != 0:
             msg = f"labels could not be made: {line} (exit code {code}). Run it alone."
             raise UsageError(msg)

@@ -11,7 +11,7 @@ import os
 import queue
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +23,7 @@ from rich.progress import Progress
 from relief.formats.cityscapes import CityscapesTree
 from relief.models.codebook_fitters.lloyd import LloydKMeans
 from relief.models.feature_samples import key_generator, sample_features, samples_per_image
+from relief.processes.pools import process_pool
 from relief.schema.parts import Backbone, Splitter
 from relief.schema.selection import evenly_spaced
 from relief.studies.codebook_runs import fit_codebook, measure_labels
@@ -64,9 +65,8 @@ def run_sample_features(study: SampleFeatures) -> tuple[list[dict[str, Any]], fl
 def _in_processes(study: SampleFeatures, advance: Callable[[str], None]) -> list[dict[str, Any]]:
     if study.processes < 2:
         return [row for one in study.features for row in measure_source(study, one, advance)]
-    # A fresh server forks the workers: this process may hold threads, which do not survive a fork.
     context = multiprocessing.get_context("forkserver")
-    with context.Manager() as manager, ProcessPoolExecutor(study.processes, context) as pool:
+    with context.Manager() as manager, process_pool(study.processes) as pool:
         steps = manager.Queue()
         work = partial(_measure_in_process, study)
         futures = [pool.submit(work, source, steps.put) for source in study.features]

@@ -7,11 +7,9 @@ OUT/tables, so that a sweep that was stopped goes on where it was.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,6 +29,7 @@ from relief.metrics.panoptic_figures import Classes, fit_assignment
 from relief.metrics.panoptic_statistics import Ids
 from relief.metrics.protocols import PanopticProtocol, panoptic_protocol
 from relief.ops.matching import assignment_rule
+from relief.processes.pools import process_pool
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import LabelSpace, label_space, thing_mask
 from relief.studies.label_sources import open_labels
@@ -204,9 +203,7 @@ def _tables(
     """For each image, the tables of each source."""
     worth_starting = max(len(keys) // _IMAGES_A_PROCESS, 1)
     count = processes or min(os.cpu_count() or 1, worth_starting)
-    # A fresh server forks the workers: this process may hold threads, which do not survive a fork.
-    context = multiprocessing.get_context("forkserver")
-    with ProcessPoolExecutor(count, mp_context=context) if count > 1 else nullcontext() as pool:
+    with process_pool(count) if count > 1 else nullcontext() as pool:
         work = partial(image_tables, works)
         done = map(work, keys) if pool is None else pool.map(work, keys, chunksize=4)
         console = Console(stderr=True)

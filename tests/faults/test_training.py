@@ -1,5 +1,10 @@
 """Fault 20: a training that is killed goes on as if nothing had happened."""
 
+import os
+import signal
+import time
+from pathlib import Path
+
 import pytest
 
 from tests.label_processes import Run, fault
@@ -63,3 +68,30 @@ def test_a_killed_self_training_ends_with_the_same_weights(stage3, tmp_path, wor
     assert_equal_states(weights(out), weights(whole))
     for expected, row in zip(rows(whole), rows(out), strict=True):
         assert float(row["train/loss"]) == pytest.approx(float(expected["train/loss"]), abs=1e-6)
+
+
+def test_a_signal_to_one_process_stops_all_at_the_same_step(recipe, tmp_path):  # noqa: F811
+    given = [*fit(recipe[0], tmp_path / "out"), "--trainer.strategy", "ddp"]
+    stop = fault("stop", rank=1, at=3, in_pass="train")
+    run = Run([*given, *stop], tmp_path / "log", 2, script="train")
+    said = run.finish(120)[1]
+    assert run.codes == [143, 143], said
+    assert said.splitlines()[-1].startswith("stopped by SIGTERM. Run the same command again")
+
+
+def test_reading_processes_leave_signals_to_the_training(recipe, tmp_path):  # noqa: F811
+    """As Ctrl-C in a terminal: the signal goes to every process of the group."""
+    out = tmp_path / "out"
+    given = [*fit(recipe[0], out), "--trainer.max_steps", "400", "--data.init_args.num_workers=2"]
+    run = Run(given, tmp_path / "log", script="train")
+    (main,) = run.processes
+    while not (out / "checkpoints" / "last.ckpt").exists():
+        time.sleep(0.1)
+        assert main.is_alive(), run.logs[0].read_text()
+    children = Path(f"/proc/{main.pid}/task/{main.pid}/children").read_text().split()
+    assert len(children) >= 2
+    for pid in (*map(int, children), main.pid):
+        os.kill(pid, signal.SIGINT)
+    code, said = run.finish()
+    assert code == 130, said
+    assert "Traceback" not in said

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from relief.models.backbones.provenance import Provenance
 from relief.models.depth.refused_images import ORDINARY_PX, depth_or_refusal
-from relief.models.weights.files import sha256_of
+from relief.models.weights.files import recorded_sha256
 from relief.models.weights.sources import how_to_get
 from relief.ops.relative_depth import relative_at
 from relief.schema.errors import UsageError, WeightsError
@@ -72,7 +72,7 @@ class TransformersDepth(nn.Module):
             self.inverse = self._known_direction()
         files = [path for name in CONFIG_FILES if (path := folder / name).is_file()]
         files += sorted(folder.glob("*.safetensors"))
-        self._hashes = {file.name: sha256_of(file) for file in files}
+        self._hashes = {file.name: recorded_sha256(file) for file in files}
 
     @property
     def provenance(self) -> Provenance:

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from relief.models.weights.configured import is_hub_id, needed_weights
 from relief.models.weights.sources import SOURCES, WeightSource, find_on_hub, find_source
-from relief.models.weights.store import get, state_of
+from relief.models.weights.store import get, pin, state_of
 from relief.schema.errors import ReliefError, UsageError, WeightsError
 
 
@@ -65,11 +65,13 @@ def _get(wanted: dict[str, WeightSource | None]) -> int:
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     failed = 0
     for name, source in wanted.items():
-        state = state_of(Path(name), source)
-        if state == "present":
-            console.print(f"{name} is there")
-            continue
         try:
+            state = state_of(Path(name), source)
+            if state == "present":
+                console.print(f"{name} is there")
+                if source is not None:
+                    pin(Path(name), source, console)
+                continue
             if source is None:
                 what = "is damaged" if state == "damaged" else "is not there"
                 msg = f"no source is known: {name} {what}. {_how_to_get_unknown(name)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -15,12 +16,62 @@ from relief.models.weights.sources import how_to_get
 from relief.schema.errors import WeightsError
 
 __all__ = ["ARRAY_KEY", "convert", "fill", "load_state_dict", "sha256_of"]
+RECORD_SUFFIX = ".source.json"
 
 
 def sha256_of(path: Path | str) -> str:
     """The sha256 of a file's bytes, 64 hexadecimal digits."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def record_of(path: Path) -> dict[str, str]:
+    """Reads what `weights get` recorded beside a file; empty where there is no record.
+
+    Raises:
+        WeightsError: The record cannot be read.
+    """
+    record = path.with_name(path.name + RECORD_SUFFIX)
+    if not record.is_file():
+        return {}
+    try:
+        content = dict(json.loads(record.read_bytes()))
+    except (OSError, TypeError, ValueError) as error:
+        msg = f"cannot read: {record} ({error}). Delete it to trust the file that lies there."
+        raise WeightsError(msg) from error
+    return {name: str(value) for name, value in content.items()}
+
+
+def recorded_sha256(path: Path) -> str:
+    """Returns the sha256 of a file, which is that of its record where there is one.
+
+    Raises:
+        WeightsError: The file is not what was got first.
+    """
+    actual = sha256_of(path)
+    check_recorded(path, "sha256", actual, path)
+    return actual
+
+
+def check_recorded(path: Path, name: str, actual: str, file: Path) -> None:
+    """Compares a sha256 with an entry of the record beside a file.
+
+    Args:
+        path: Whose record.
+        name: `sha256` of the file itself, `published_sha256` of what it was converted from.
+        actual: The sha256 now.
+        file: What it was taken of.
+
+    Raises:
+        WeightsError: They differ.
+    """
+    expected = record_of(path).get(name, actual)
+    if actual != expected:
+        msg = (
+            f"{file} is not the file that was got first (sha256 {actual[:12]}.., recorded "
+            f"{expected[:12]}..). Get it again, or delete {path}{RECORD_SUFFIX} if it is meant."
+        )
+        raise WeightsError(msg)
 
 
 def load_state_dict(path: Path | str, sha256: str | None = None) -> dict[str, Tensor]:
@@ -32,7 +83,8 @@ def load_state_dict(path: Path | str, sha256: str | None = None) -> dict[str, Te
     Args:
         path: `.safetensors`; `.npy`, whose array gets the name `array`; `.npz`; anything else is
             read as a torch checkpoint with `weights_only`, unless its content is safetensors.
-        sha256: What the file must hash to; the first digits are enough. `None` checks nothing.
+        sha256: What the file must hash to; the first digits are enough. `None` checks the record
+            beside the file, where there is one.
 
     Returns:
         Tensors by name.
@@ -47,6 +99,8 @@ def load_state_dict(path: Path | str, sha256: str | None = None) -> dict[str, Te
         raise WeightsError(msg)
     if sha256 is not None:
         _check_sha256(path, sha256)
+    elif record_of(path):
+        recorded_sha256(path)
     try:
         return read_tensors(path)
     except UnreadableError as error:

@@ -12,12 +12,17 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from relief.formats.atomic import write_text
 from relief.models.weights.configured import is_on_disk
 from relief.models.weights.download import DownloadError, download, writing
-from relief.models.weights.files import convert, sha256_of
+from relief.models.weights.files import (
+    RECORD_SUFFIX,
+    check_recorded,
+    convert,
+    record_of,
+    sha256_of,
+)
 from relief.models.weights.formats import why_unreadable
 from relief.models.weights.sources import WeightSource
 from relief.schema.errors import WeightsError
 
-RECORD_SUFFIX = ".source.json"
 PUBLISHED_SUFFIXES = (".pth", ".npy", ".npz", ".pt")
 State = Literal["present", "missing", "damaged"]
 
@@ -57,14 +62,26 @@ def get(path: Path, source: WeightSource, console: Console | None = None) -> Non
         for name, url in source.files.items():
             file = path / name
             if _state_of_file(file) != "present":
-                _download(url, file, _recorded(file).get("sha256"), console)
+                _download(url, file, record_of(file).get("sha256"), console)
                 _record(file, {"url": url}, source, console)
+
+
+def pin(path: Path, source: WeightSource, console: Console) -> None:
+    """Records size and checksum of files that are there and have no record yet.
+
+    Raises:
+        WeightsError: A record cannot be read or written.
+    """
+    with writing(path):
+        for file in [path / name for name in source.files] or [path]:
+            if not record_of(file):
+                _record(file, {}, source, console)
 
 
 def _state_of_file(file: Path) -> State:
     if not file.is_file():
         return "missing"
-    recorded = _recorded(file).get("sha256")
+    recorded = record_of(file).get("sha256")
     is_whole = not why_unreadable(file) if recorded is None else recorded == sha256_of(file)
     return "present" if is_whole else "damaged"
 
@@ -76,6 +93,7 @@ def _get_file(path: Path, source: WeightSource, console: Console) -> None:
     if not is_own:
         _download_original(path, original, source, console)
     if original != path:
+        check_recorded(path, "published_sha256", sha256_of(original), original)
         record |= {"published_size_bytes": original.stat().st_size}
         record |= {"published_sha256": sha256_of(original)}
         try:
@@ -93,7 +111,7 @@ def _download_original(path: Path, original: Path, source: WeightSource, console
         raise WeightsError(msg)
     try:
         name = "sha256" if original == path else "published_sha256"
-        _download(source.url, original, _recorded(path).get(name), console)
+        _download(source.url, original, record_of(path).get(name), console)
     except DownloadError as error:
         msg = f"{error} By hand: {by_hand}"
         raise WeightsError(msg) from error
@@ -124,14 +142,6 @@ def _record(path: Path, record: dict[str, object], source: WeightSource, console
     target = path.with_name(path.name + RECORD_SUFFIX)
     write_text(target, json.dumps(content, indent=1, sort_keys=True) + "\n")
     console.print(f"{path}   {size} bytes   sha256 {sha256}")
-
-
-def _recorded(path: Path) -> dict[str, str]:
-    """What `get` wrote about a file; empty where it wrote nothing."""
-    try:
-        return json.loads(path.with_name(path.name + RECORD_SUFFIX).read_text())
-    except (OSError, ValueError):
-        return {}
 
 
 def _original(path: Path, source: WeightSource) -> Path:

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 import relief.models.weights.__main__ as weights
 from relief.models.weights.files import load_state_dict, sha256_of
 from relief.models.weights.sources import WeightSource
+from relief.schema.errors import WeightsError
 
 TENSORS = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.zeros(2)}
 
@@ -143,6 +144,39 @@ def test_unreadable_configuration_is_told_in_a_line(folder, capsys):
     )
 
 
+def test_a_file_that_was_there_is_recorded_and_no_other_takes_its_place(folder, capsys):
+    path = Path("weights/net/encoder.safetensors")
+    path.parent.mkdir(parents=True)
+    save_file(TENSORS, path)
+    assert weights.main(["get", str(path)]) == 0
+    record = json.loads(path.with_name(path.name + ".source.json").read_text())
+    assert record["sha256"] == sha256_of(path)
+    assert "url" not in record
+    save_file({**TENSORS, "a.bias": torch.ones(2)}, path)
+    with pytest.raises(WeightsError, match=r"is not the file that was got first \(sha256 "):
+        load_state_dict(path)
+
+
+def test_another_file_by_hand_is_refused_where_one_was_converted(folder, capsys):
+    published, path = Path("weights/net/enc.pth"), Path("weights/net/encoder.safetensors")
+    assert weights.main(["get", str(path)]) == 0
+    path.unlink()
+    torch.save({"w": torch.ones(2)}, published)
+    assert weights.main(["get", str(path)]) == 2
+    assert f"error: {published} is not the file that was got first" in capsys.readouterr().err
+    assert not path.exists()
+
+
+def test_a_record_that_cannot_be_read_is_no_missing_one(folder, capsys):
+    path = Path("weights/net/encoder.safetensors")
+    assert weights.main(["get", str(path)]) == 0
+    path.with_name(path.name + ".source.json").write_text('{"sha256": ')
+    assert weights.main(["get", str(path)]) == 2
+    assert f"error: cannot read: {path}.source.json (" in capsys.readouterr().err
+    with pytest.raises(WeightsError, match="cannot read: "):
+        load_state_dict(path)
+
+
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
 
@@ -151,8 +185,10 @@ def cut(path: Path) -> None:
 def test_a_half_file_without_a_record_is_seen_and_got_again(folder, suffix, capsys):
     path = Path(f"weights/net/encoder{suffix}")
     path.parent.mkdir(parents=True)
-    write = torch.save if suffix == ".pth" else save_file
-    write(TENSORS, path)
+    if suffix == ".pth":
+        path.write_bytes(Path("published.pth").read_bytes())
+    else:
+        save_file(TENSORS, path)
     assert weights.main(["get", str(path)]) == 0
     assert "is there" in capsys.readouterr().err
     cut(path)

@@ -7,9 +7,9 @@ import torch
 from rich.console import Console
 from safetensors.torch import save_file
 
-from relief.models.weights.files import sha256_of
+from relief.models.weights.files import RECORD_SUFFIX, sha256_of
 from relief.models.weights.sources import WeightSource
-from relief.models.weights.store import RECORD_SUFFIX, get, state_of
+from relief.models.weights.store import get, state_of
 from relief.schema.errors import WeightsError
 
 FILE = WeightSource("net/encoder", "MIT", "none", "http://127.0.0.1:9/e.pth")
