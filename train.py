@@ -24,6 +24,7 @@ from callbacks.metrics_csv import MetricsCsv
 from datamodules.label_runs import make_labels
 from relief.formats.atomic import write_text
 from relief.schema.errors import UsageError
+from relief.schema.training_settings import refuse_other_order
 
 SAMPLE = "train/sample.yaml"
 CHECKPOINTS = "checkpoints"
@@ -45,13 +46,14 @@ class TrainCLI(cli.ReliefCLI):
     def before_instantiate_classes(self) -> None:
         """Finds what is there before anything is built: labels, and a training to go on with."""
         super().before_instantiate_classes()
-        config = self.config[self.subcommand]
+        config, fits = self.config[self.subcommand], self.subcommand == "fit"
         if config.ckpt_path:
             checkpoints.local_checkpoint(config.ckpt_path)
+        if fits:
+            refuse_other_order(self.plain_config()["fit"]["trainer"])
         if cli.is_first_process():  # the other ranks meet it when the processes join
             for store, arguments in (config.label_runs or {}).items():
                 make_labels(Path(store), arguments)
-        fits = self.subcommand == "fit"
         if config.ckpt_path or (fits and config.overwrite):
             return
         found = checkpoints.newest_checkpoint(self.out / CHECKPOINTS)

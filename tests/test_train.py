@@ -190,6 +190,18 @@ def test_other_settings_are_refused_before_anything_is_changed(recipe, trained, 
     assert {p: p.stat().st_mtime_ns for p in trained.rglob("*") if p.is_file()} == before
 
 
+def test_an_option_that_bends_the_order_of_images_is_refused_before_any_work(
+    recipe, tmp_path, capsys
+):
+    out = tmp_path / "out"
+    command = ["fit", "--config", str(recipe[0]), "--out", str(out)]
+    assert cli.exit_code(train.main, [*command, "--trainer.limit_train_batches", "2"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: trainer.limit_train_batches=2 changes which images a step sees.")
+    assert said.count("\n") == 1
+    assert not out.exists()
+
+
 def test_what_decides_nothing_may_change(recipe, tmp_path):
     command = ["fit", "--config", str(recipe[0]), "--out", str(tmp_path)]
     command += ["--trainer.val_check_interval", "9"]

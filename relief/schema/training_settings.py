@@ -1,10 +1,12 @@
-"""Which settings of a training decide its result: a resumed one must have the same."""
+"""Which settings of a training decide its result, and which ones a training cannot have."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from relief.schema.errors import UsageError
 
 # Where things lie, how fast they are read, and what is only measured: other values, same weights.
 FREE = frozenset(
@@ -20,6 +22,47 @@ TRAINER = (
     *("devices", "num_nodes", "precision", "sync_batchnorm"),
     *("accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm"),
 )
+# Options of the trainer that begin anew, repeat or replace what the steps decide, as JSON with the
+# values that leave it alone (1 is one batch, 1.0 all of them).
+ORDER_OF_STEPS = {
+    "max_epochs": ("null", "-1"),
+    "limit_train_batches": ("null", "1.0"),
+    "overfit_batches": ("0.0", "0"),
+    "reload_dataloaders_every_n_epochs": ("0",),
+    "use_distributed_sampler": ("false",),
+    "fast_dev_run": ("false", "0"),
+}
+REORDERING_CALLBACKS = ("GradientAccumulationScheduler", "BatchSizeFinder")
+
+
+def refuse_other_order(trainer: Mapping[str, Any]) -> None:
+    """Refuses options with which the number of a batch would not decide its images.
+
+    Args:
+        trainer: Its resolved configuration, nested plain values.
+
+    Raises:
+        UsageError: With the option and what to give in its place.
+    """
+    given = [
+        f"{name}={_shown(trainer[name])}"
+        for name, neutral in ORDER_OF_STEPS.items()
+        if name in trainer and json.dumps(trainer[name]) not in neutral
+    ]
+    callbacks = trainer.get("callbacks") or []
+    for part in callbacks if _is_list(callbacks) else [callbacks]:
+        name = part["class_path"].rpartition(".")[-1]
+        given += [f"callbacks {name}"] if name in REORDERING_CALLBACKS else []
+    if given:
+        msg = (
+            f"trainer.{given[0]} changes which images a step sees. Leave it out: "
+            "trainer.max_steps says how long to train, data.init_args.limit on how many images."
+        )
+        raise UsageError(msg)
+    steps = trainer.get("max_steps")
+    if steps is None or steps < 1:
+        msg = f"trainer.max_steps={_shown(steps)}: nothing to train. Give --trainer.max_steps N."
+        raise UsageError(msg)
 
 
 def training_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

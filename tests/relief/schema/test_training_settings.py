@@ -2,7 +2,8 @@ import copy
 
 import pytest
 
-from relief.schema.training_settings import training_differences
+from relief.schema.errors import UsageError
+from relief.schema.training_settings import refuse_other_order, training_differences
 
 CONFIG = {
     "trainer": {"max_steps": 8, "precision": "32", "devices": 1, "gradient_clip_val": None},
@@ -65,3 +66,38 @@ def test_what_does_not(path, value):
 
 def test_the_same_is_the_same():
     assert training_differences(CONFIG, copy.deepcopy(CONFIG)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_epochs", 3),
+        ("limit_train_batches", 2),
+        ("limit_train_batches", 1),
+        ("limit_train_batches", 0.5),
+        ("overfit_batches", 2),
+        ("overfit_batches", 0.1),
+        ("reload_dataloaders_every_n_epochs", 1),
+        ("use_distributed_sampler", True),
+        ("fast_dev_run", True),
+        ("fast_dev_run", 3),
+        ("callbacks", [{"class_path": "A"}, {"class_path": "lightning.BatchSizeFinder"}]),
+        ("callbacks", {"class_path": "lightning.GradientAccumulationScheduler"}),
+    ],
+)
+def test_options_that_change_which_images_a_step_sees_are_refused(name, value):
+    with pytest.raises(UsageError, match=f"^trainer.{name}.* changes which images a step sees"):
+        refuse_other_order({"max_steps": 3, name: value})
+
+
+@pytest.mark.parametrize("steps", [None, -1, 0])
+def test_a_training_without_steps_is_refused(steps):
+    with pytest.raises(UsageError, match="^trainer.max_steps=.* Give --trainer.max_steps N"):
+        refuse_other_order({"max_steps": steps})
+
+
+def test_options_that_leave_the_order_alone():
+    neutral = {"limit_train_batches": 1.0, "overfit_batches": 0.0, "fast_dev_run": False}
+    neutral |= {"max_epochs": -1, "callbacks": [{"class_path": "A"}], "limit_val_batches": 2}
+    refuse_other_order({"max_steps": 1, **neutral})
+    refuse_other_order({"max_steps": 1, "limit_train_batches": None, "callbacks": None})
