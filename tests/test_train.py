@@ -140,7 +140,7 @@ def test_fit_leaves_figures_checkpoints_and_pictures(trained):
     assert weights(trained)["global_step"] == 6
     assert "selection" not in weights(trained)
     assert weights(trained, "best")["selection"] == "val ground truth (val/pq)"
-    assert weights(trained)["supervision"] == ["labels: ground truth of train (cityscapes19)"]
+    assert list(weights(trained)["supervision"]) == ["labels: ground truth of train (cityscapes19)"]
     assert weights(trained)["label_classes"] == "cityscapes19"
     assert len(list((trained / "overlays").glob("*.jpg"))) == 3
     assert (trained / "run.yaml").exists()
