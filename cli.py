@@ -14,19 +14,20 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from jsonargparse import ArgumentError
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
-from rich.console import Console
 
 from relief.formats.atomic import check_writable, write_text
 from relief.models.weights.configured import check_weights
 from relief.processes.signals import end_reading_processes, stopped_by_signals
+from relief.reports import run_log
 from relief.reports.run_log import open_log, start_log, step, time_steps
-from relief.schema.errors import ReliefError, StoppedBySignal, UsageError
+from relief.schema.errors import TOLD, PeersLost, ReliefError, StoppedBySignal, UsageError
 
 __all__ = ["start_log", "step", "time_steps"]  # the scripts find them here
 CONFIGS = Path(__file__).parent / "configs"
@@ -63,7 +64,10 @@ def default_out(kind: str, args: Sequence[str]) -> Path:
 
 
 class ReliefCLI(LightningCLI):
-    """LightningCLI with Relief's manners: parts by `class_path`, errors raised, no side files."""
+    """LightningCLI with Relief's manners: parts by `class_path`, errors raised, no side files.
+
+    Its subcommands run while it is made; what `held` has entered by then is left at their end.
+    """
 
     def __init__(self, args: Sequence[str], out: Path, **kwargs: Any) -> None:
         self.out = out
@@ -75,9 +79,9 @@ class ReliefCLI(LightningCLI):
             "parser_kwargs": {"exit_on_error": False},
         }
         quiet_libraries()
-        super().__init__(
-            pl.LightningModule, pl.LightningDataModule, args=list(args), **{**defaults, **kwargs}
-        )
+        options = {"args": list(args), **defaults, **kwargs}
+        with ExitStack() as self.held:
+            super().__init__(pl.LightningModule, pl.LightningDataModule, **options)
 
     def before_instantiate_classes(self) -> None:
         """The output folder reaches callbacks as the trainer's root."""
@@ -166,9 +170,32 @@ def say_all(lines: Iterable[str]) -> None:
 
 
 def complain(text: str) -> None:
-    """One line for people on standard error, from the first process only."""
+    """One line for people on standard error and in the log, from the first process only."""
     if is_first_process():
-        Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(text)
+        run_log.complain(text)
+
+
+def tell_failure(error: BaseException, text: str) -> None:
+    """Says why this process failed: the first one, or another whose reason nobody else tells."""
+    if is_first_process():
+        run_log.complain(text, None if isinstance(error, ReliefError) else error)
+    elif not is_told_elsewhere(error):
+        names = ("RANK", "SLURM_PROCID", "LOCAL_RANK")
+        rank = next(os.environ[name] for name in names if name in os.environ)
+        run_log.complain(f"process {rank}: {text}")
+
+
+def is_told_elsewhere(error: BaseException) -> bool:
+    """Whether the first process says why another one failed.
+
+    It heard it, or did the same itself: stopped, lost a third one, or was used wrongly by a
+    launcher that started all of them with one command.
+    """
+    if TOLD in getattr(error, "__notes__", ()) or isinstance(error, StoppedBySignal | PeersLost):
+        return True
+    machine = os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", "0"))
+    by_launcher = "RANK" in os.environ or "SLURM_PROCID" in os.environ
+    return isinstance(error, UsageError | ArgumentError) and by_launcher and machine != "0"
 
 
 def one_line(error: BaseException) -> str:
@@ -190,13 +217,13 @@ def exit_code(
     except SystemExit as error:  # --help, --print_config
         return error.code if isinstance(error.code, int) else EXIT_USAGE
     except StoppedBySignal as error:
-        complain(one_line(error))
+        tell_failure(error, one_line(error))
         return 128 + error.number
     except ReliefError as error:
-        complain(f"error: {one_line(error)}")
+        tell_failure(error, f"error: {one_line(error)}")
         return EXIT_USAGE if isinstance(error, UsageError) else EXIT_INCOMPLETE
     except ArgumentError as error:
-        complain(f"error: {one_line(error)}")
+        tell_failure(error, f"error: {one_line(error)}")
         return EXIT_USAGE
     except KeyboardInterrupt:
         complain("stopped by SIGINT. Run the same command again to go on.")
@@ -229,22 +256,9 @@ def conclude(line: str | None, *, skip: bool) -> int:
 
 def _fault(error: Exception) -> int:
     """A fault of ours: one line, and the traceback to the log, or here while there is none."""
-    log = logging.getLogger("relief")
-    files = [h for h in log.handlers if isinstance(h, logging.FileHandler)]
-    for file in files:
-        file.handle(
-            log.makeRecord(
-                log.name,
-                logging.ERROR,
-                "",
-                0,
-                "the run failed",
-                (),
-                (type(error), error, error.__traceback__),
-            )
-        )
-    if not files:
+    logs = run_log.log_files()
+    if not logs:
         traceback.print_exception(error)
-    where = f" The traceback is in {files[0].baseFilename}." if files else ""
-    complain(f"error: {type(error).__name__}: {one_line(error)}.{where}")
+    where = f" The traceback is in {logs[0].baseFilename}." if logs else ""
+    tell_failure(error, f"error: {type(error).__name__}: {one_line(error).rstrip('.')}.{where}")
     return EXIT_INCOMPLETE

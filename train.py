@@ -21,8 +21,10 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from callbacks import checkpoints
 from callbacks.interruption import Interruption
 from callbacks.metrics_csv import MetricsCsv
+from callbacks.watched_run import watch_processes
 from datamodules.label_runs import make_labels
 from relief.formats.atomic import write_text
+from relief.formats.folder_lock import held
 from relief.schema.errors import UsageError
 from relief.schema.training_settings import refuse_other_order
 
@@ -52,6 +54,8 @@ class TrainCLI(cli.ReliefCLI):
         if fits:
             refuse_other_order(self.plain_config()["fit"]["trainer"])
         if cli.is_first_process():  # the other ranks meet it when the processes join
+            if fits:
+                self.held.enter_context(held(self.out))
             for store, arguments in (config.label_runs or {}).items():
                 make_labels(Path(store), arguments)
         if config.ckpt_path or (fits and config.overwrite):
@@ -106,6 +110,7 @@ def main(args: Sequence[str] | None = None) -> int:
     else:
         arguments = [*subcommand, *cli.with_default_config(options, SAMPLE)]
     defaults = {"use_distributed_sampler": False, "callbacks": [Interruption()]}
+    watch_processes()
     TrainCLI(arguments, cli.default_out("train", options), trainer_defaults=defaults)
     return cli.EXIT_DONE
 

@@ -7,54 +7,20 @@ decides; nobody waits for ever.
 
 from __future__ import annotations
 
-import atexit
 import os
-import subprocess
-import sys
+import re
 import threading
-import time
-from collections.abc import Callable
 from typing import Any
 
-import torch
-from lightning_fabric.utilities.distributed import _set_num_threads_if_needed
 from pytorch_lightning.strategies import DDPStrategy, StrategyRegistry
-from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 
+from callbacks.child_processes import ChildProcesses
 from relief.processes.peers import Peers, open_store
-from relief.schema.errors import StoppedBySignal
+from relief.reports.run_log import complain
+from relief.schema.errors import TOLD, PeersLost, ReliefError, StoppedBySignal
 
-CHILDREN_END_S = 20.0  # until a child that was asked to stop is killed
-
-
-class ChildProcesses(_SubprocessScriptLauncher):
-    """Lightning's launcher without its observer, which would kill this process too."""
-
-    def launch(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Starts the other processes of this machine once, then calls the function."""
-        kwargs.pop("trainer", None)
-        self.cluster_environment.validate_settings(self.num_processes, self.num_nodes)
-        if not self.cluster_environment.creates_processes_externally:
-            self._call_children_scripts()
-            atexit.register(self.end)
-        if torch.cuda.is_available():  # on the CPU the number of threads may change last bits
-            _set_num_threads_if_needed(self.num_processes)
-        return function(*args, **kwargs)
-
-    def exit_code(self, rank: int) -> int | None:
-        """Of a child of this process that ended."""
-        return self.procs[rank - 1].poll() if 0 < rank <= len(self.procs) else None
-
-    def end(self) -> None:
-        """Waits for the children; those that do not end are stopped."""
-        limit = time.monotonic() + CHILDREN_END_S
-        for signal_child in (subprocess.Popen.terminate, subprocess.Popen.kill):
-            for child in self.procs:
-                try:
-                    child.wait(max(0.0, limit - time.monotonic()))
-                except subprocess.TimeoutExpired:
-                    signal_child(child)
-            limit = time.monotonic() + 2.0
+COLLECTIVE = re.compile(r"gloo|NCCL|Dist\w*Error|Connection (closed|reset)")
+EXPLANATION_S = 6.0  # more than two heartbeats: who is lost is known by then
 
 
 class WatchedDDP(DDPStrategy):
@@ -70,11 +36,13 @@ class WatchedDDP(DDPStrategy):
         super().__init__(**kwargs)
         self.patience_s, self.stale_s = patience_s, stale_s
         self.peers: Peers | None = None
+        self._is_watching = False
+        self._ended = threading.Event()
 
     def _configure_launcher(self) -> None:
         assert self.cluster_environment is not None
         self._launcher = ChildProcesses(
-            self.cluster_environment, self.num_processes, self.num_nodes
+            self._explain, self.cluster_environment, self.num_processes, self.num_nodes
         )
 
     @property
@@ -117,9 +85,55 @@ class WatchedDDP(DDPStrategy):
                 code = self.children.exit_code(rank)
                 if code:
                     text = f"error: process {rank} ended with exit code {code} at the start."
-                    print(f"{text} Run the same command again.", file=sys.stderr)  # noqa: T201
-                    self.children.end()
-                    os._exit(1)
+                    self._give_up(f"{text} Run the same command again.")
+
+    def _explain(self, error: RuntimeError) -> PeersLost | None:
+        """Why a collective failed, which itself only says that it did."""
+        if self.peers is None or not COLLECTIVE.search(f"{type(error).__name__}: {error}"):
+            return None
+        lost = self.peers.lost(EXPLANATION_S)
+        return PeersLost(lost) if lost else None
+
+    def _watch_peers(self) -> None:
+        """A collective may wait for a lost process for half an hour and hear nothing."""
+        while self.peers is not None and not self._ended.wait(1.0):
+            lost = self.peers.lost()
+            if lost and not self._ended.wait(EXPLANATION_S):
+                self._give_up(f"error: {PeersLost(lost)}")
+
+    def _give_up(self, text: str) -> None:
+        """Ends this process from a thread, whatever it waits for."""
+        if self.global_rank == 0:
+            complain(text)
+        for child in self.children.procs:
+            child.kill()
+        os._exit(1)
+
+    def _watch(self) -> None:
+        """From here on no collective is waited for in vain; a labelling run has none."""
+        if not self._is_watching:
+            self._is_watching = True
+            threading.Thread(target=self._watch_peers, daemon=True, name="peers").start()
+
+    def on_train_start(self) -> None:
+        """The collectives begin."""
+        super().on_train_start()
+        self._watch()
+
+    def on_validation_start(self) -> None:
+        """As `on_train_start`."""
+        super().on_validation_start()
+        self._watch()
+
+    def on_test_start(self) -> None:
+        """As `on_train_start`."""
+        super().on_test_start()
+        self._watch()
+
+    def teardown(self) -> None:
+        """Nothing is waited for any more."""
+        super().teardown()
+        self._ended.set()
 
     def barrier(self, name: str | None = None, *args: Any, **kwargs: Any) -> None:
         """Waits for all processes; raises `PeersLost` when one never comes."""
@@ -134,20 +148,50 @@ class WatchedDDP(DDPStrategy):
 
     def predict_step(self, *args: Any, **kwargs: Any) -> Any:
         """A step, which counts as progress."""
+        self._advance()
+        return super().predict_step(*args, **kwargs)
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Any:
+        """As `predict_step`."""
+        self._advance()
+        return super().training_step(*args, **kwargs)
+
+    def validation_step(self, *args: Any, **kwargs: Any) -> Any:
+        """As `predict_step`."""
+        self._advance()
+        return super().validation_step(*args, **kwargs)
+
+    def test_step(self, *args: Any, **kwargs: Any) -> Any:
+        """As `predict_step`."""
+        self._advance()
+        return super().test_step(*args, **kwargs)
+
+    def _advance(self) -> None:
         if self.peers is not None:
             self.peers.advance()
-        return super().predict_step(*args, **kwargs)
 
     def on_exception(self, exception: BaseException) -> None:
         """Tells the other processes why this one stops."""
         super().on_exception(exception)
-        if self.peers is not None:
-            self.peers.leave(" ".join(str(exception).split()) or type(exception).__name__)
+        self.leave(exception)
         if self.global_rank == 0 and not isinstance(exception, StoppedBySignal):
             for child in self.children.procs:
                 child.terminate()
 
+    def leave(self, exception: BaseException) -> None:
+        """Tells the other processes why this one stops."""
+        reason = " ".join(str(exception).split())
+        if not isinstance(exception, ReliefError):
+            reason = f"{type(exception).__name__}: {reason}"
+        if self.peers is not None and self.peers.leave(reason):
+            exception.add_note(TOLD)
+
 
 def watch_processes() -> None:
-    """From here on the strategies `ddp` and `auto` (of several devices) are `WatchedDDP`."""
-    StrategyRegistry.register("ddp", WatchedDDP, "DDP that notices lost processes", override=True)
+    """From here on the strategies `ddp...` and `auto` (of several devices) are `WatchedDDP`."""
+    about = "DDP that notices lost processes"
+    StrategyRegistry.register("ddp", WatchedDDP, about, override=True)
+    for find in (False, True):
+        name = f"ddp_find_unused_parameters_{str(find).lower()}"
+        options = {"find_unused_parameters": find}
+        StrategyRegistry.register(name, WatchedDDP, about, override=True, **options)

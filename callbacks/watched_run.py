@@ -49,6 +49,10 @@ def watched_run(trainer: pl.Trainer, run: LabelRun, keys: Sequence[str]) -> Iter
         end_processes(trainer)
         counted = f" after {run.count(keys)} of {len(keys)} images" if keys else ""
         raise StoppedBySignal(stop.number, counted) from None
+    except BaseException as error:
+        if isinstance(trainer.strategy, WatchedDDP):
+            trainer.strategy.leave(error)
+        raise
     finally:
         end_processes(trainer)
         run.lock.release()

@@ -18,6 +18,7 @@ import yaml
 import cli
 import train
 from lightning_modules.panoptic_segmenter import PanopticSegmenter
+from relief.formats.folder_lock import started, this_process
 from relief.samples.draw import draw_sample
 
 SHADES = {7: (90, 60, 90), 23: (200, 160, 90), 26: (30, 40, 160)}  # road, sky, car
@@ -283,6 +284,17 @@ def test_two_processes_train_and_resume(recipe, tmp_path):
     assert run(*command, "--trainer.max_steps", "3") == 0
     assert run(*command) == 0
     assert [row["step"] for row in rows(tmp_path) if row["train/loss"]] == list("012345")
+
+
+def test_a_second_training_in_the_same_folder_is_refused(recipe, tmp_path, capsys):
+    parent = os.getppid()
+    holder = {**this_process(), "pid": parent, "started": started(parent), "token": "theirs"}
+    (tmp_path / "run.lock").write_text(json.dumps(holder))
+    given = ["fit", "--config", str(recipe[0]), "--out", str(tmp_path)]
+    assert cli.exit_code(train.main, given) == 2
+    told = f"error: another run is writing to {tmp_path} (pid {parent})."
+    assert told in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["run.lock"]
 
 
 @pytest.mark.slow

@@ -9,10 +9,12 @@ import signal
 import socket
 import threading
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from relief.formats.atomic import check_writable
 from relief.schema.errors import UsageError
 
 LOCK = "run.lock"
@@ -110,6 +112,25 @@ class FolderLock:
                 os.utime(self.path)
             except OSError:  # a full or absent disk: the writers will say so
                 continue
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Holds a folder for a while; one that was made for it and stayed empty is removed.
+
+    Raises:
+        UsageError: It cannot be written, or another run holds it.
+    """
+    is_new = not folder.exists()
+    check_writable(folder)
+    lock = FolderLock(folder)
+    lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+        if is_new and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def this_process() -> dict[str, Any]:

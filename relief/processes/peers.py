@@ -48,6 +48,7 @@ class Peers:
         self._meetings = 0
         self._progress = 0
         self._first_is_gone = False
+        self._signs = {other: _Signs() for other in range(world_size)}
         self._ended = threading.Event()
         threading.Thread(target=self._beat, daemon=True, name="heartbeat").start()
 
@@ -61,8 +62,12 @@ class Peers:
         if self._first_is_gone:
             raise PeersLost({0: "gone"})
 
-    def leave(self, reason: str) -> None:
-        """Tells the others that this process stops early; never raises."""
+    def leave(self, reason: str) -> bool:
+        """Tells the others that this process stops early; never raises.
+
+        Returns:
+            Whether they can know it.
+        """
         self._ended.set()
         try:
             self._store.set(f"left/{self.rank}", reason or "stopped")
@@ -71,6 +76,29 @@ class Peers:
                 self._store.set(f"meeting/{self._meetings}", f"0: {reason}")
         except (RuntimeError, ValueError):
             self._first_is_gone = True
+        return not self._first_is_gone
+
+    def lost(self, within_s: float = 0.0) -> dict[int, str]:
+        """Returns why other processes are lost, by rank, as soon as it is known of one.
+
+        Args:
+            within_s: How long to wait for that; one that was silent all this time is lost, too.
+        """
+        limit = time.monotonic() + within_s
+        others = [rank for rank in range(self.world_size) if rank != self.rank]
+        while True:
+            try:
+                reasons = {rank: self._why_lost(rank, self._signs[rank]) for rank in others}
+            except (RuntimeError, ValueError):  # the store went with the first process
+                return {0: "gone"}
+            is_late = time.monotonic() >= limit
+            for rank in others if is_late and within_s else ():
+                silent_s = self._signs[rank].silent_s()
+                if silent_s > within_s - 1.0:
+                    reasons[rank] = reasons[rank] or f"no sign of life for {silent_s:.0f} s"
+            if any(reasons.values()) or is_late:
+                return {rank: reason for rank, reason in reasons.items() if reason}
+            time.sleep(POLL_S)
 
     def meet(self, *, without_the_lost: bool = False) -> dict[int, str]:
         """Waits until all processes have come here.
@@ -103,7 +131,7 @@ class Peers:
             for rank, signs in list(awaited.items()):
                 if self._store.check([f"{name}/{rank}"]):
                     del awaited[rank]
-                elif reason := self._why_lost(rank, signs):
+                elif reason := self._why_lost(rank, signs) or self._why_not_here(rank, signs):
                     lost[rank] = reason
                     del awaited[rank]
             time.sleep(POLL_S if awaited else 0)
@@ -123,12 +151,18 @@ class Peers:
         if self._store.check([f"left/{rank}"]):
             return self._store.get(f"left/{rank}").decode().replace("\n", " ")
         code = self._exit_code(rank)
-        if code is not None:
+        if code:
             return f"ended with exit code {code}"
         if self._store.check([f"beat/{rank}"]):
             signs.see(self._store.get(f"beat/{rank}").decode())
         if signs.silent_s() > self._stale_s:
             return f"no sign of life for {self._stale_s:.0f} s"
+        return None
+
+    def _why_not_here(self, rank: int, signs: _Signs) -> str | None:
+        """Of a process that is waited for: one that is done, or gets no further, never comes."""
+        if self._exit_code(rank) == 0:
+            return "ended with exit code 0"
         if signs.idle_s() > self._patience_s:
             return f"no progress for {self._patience_s:.0f} s"
         return None

@@ -24,6 +24,34 @@ def open_log(*, speaks: bool) -> None:
         log.addHandler(PlainHandler(Console()))
 
 
+def complain(text: str, trace: BaseException | None = None) -> None:
+    """Prints a line on standard error; it goes to the log too.
+
+    Args:
+        text: The line.
+        trace: What raised, for the log alone.
+    """
+    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(text)
+    trace_back = None if trace is None else (type(trace), trace, trace.__traceback__)
+    log = logging.getLogger("relief")
+    for file in log_files():
+        file.handle(log.makeRecord(log.name, logging.ERROR, "", 0, text, (), trace_back))
+
+
+def log_files() -> list[logging.FileHandler]:
+    """Returns where the run is logged."""
+    handlers = logging.getLogger("relief").handlers
+    return [handler for handler in handlers if isinstance(handler, logging.FileHandler)]
+
+
+class LogFile(logging.FileHandler):
+    """The log; where the disk is full the run says so by itself."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Goes on without this line."""
+        del record
+
+
 class PlainHandler(logging.Handler):
     """Log lines on the terminal as plain lines, beside progress bars."""
 
@@ -62,10 +90,10 @@ def time_steps() -> Stopwatch:
 def start_log(out: Path) -> None:
     """From here on what is said also goes to OUT/log.txt."""
     log = logging.getLogger("relief")
-    for handler in [h for h in log.handlers if isinstance(h, logging.FileHandler)]:
+    for handler in log_files():
         log.removeHandler(handler)
         handler.close()
-    file = logging.FileHandler(out / "log.txt", encoding="utf-8")
+    file = LogFile(out / "log.txt", encoding="utf-8")
     file.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
     log.addHandler(file)
 

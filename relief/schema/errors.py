@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from collections.abc import Mapping
 
+TOLD = "the first process was told"  # a note on errors of other processes
+
 
 class ReliefError(Exception):
     """A mistake in the use, the configuration or the input; its text is the whole message."""
@@ -36,6 +38,8 @@ class PeersLost(ReliefError):
     """Processes of the run died, hang or stopped; `reasons` says why, by rank. Exit code 1."""
 
     def __init__(self, reasons: Mapping[int, str]) -> None:
-        told = "; ".join(f"process {rank}: {reason}" for rank, reason in sorted(reasons.items()))
-        super().__init__(f"lost {told}. Run the same command again to go on.")
+        lines = [
+            f"process {rank}: {reason.rstrip('.')}" for rank, reason in sorted(reasons.items())
+        ]
+        super().__init__(f"lost {'; '.join(lines)}. Run the same command again to go on.")
         self.reasons = reasons

@@ -95,3 +95,23 @@ def test_reading_processes_leave_signals_to_the_training(recipe, tmp_path):  # n
     code, said = run.finish()
     assert code == 130, said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("kind", ["raise", "kill"])
+def test_why_another_process_is_lost_reaches_people_and_the_log(recipe, tmp_path, kind):  # noqa: F811
+    out = tmp_path / "out"
+    given = [*fit(recipe[0], out), "--trainer.strategy", "ddp"]
+    code, said = trained([*given, *fault(kind, rank=1, at=3, in_pass="train")], tmp_path / "a", 2)
+    reason = {"raise": "RuntimeError: the cable fell out", "kill": "no sign of life for "}[kind]
+    assert code == 1, said
+    assert f"error: lost process 1: {reason}" in said
+    assert f"error: lost process 1: {reason}" in (out / "log.txt").read_text()
+    assert not (out / "run.lock").exists()
+
+
+def test_the_others_end_when_the_first_process_fails(recipe, tmp_path):  # noqa: F811
+    given = [*fit(recipe[0], tmp_path / "out"), "--trainer.strategy", "ddp"]
+    run = Run([*given, *fault("raise", at=3, in_pass="train")], tmp_path / "log", 2, script="train")
+    said = run.finish(120)[1]
+    assert run.codes == [1, 1]
+    assert "error: RuntimeError: the cable fell out" in said

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from relief.formats.folder_lock import LOCK, FolderLock, started, this_process
+from relief.formats.folder_lock import LOCK, FolderLock, held, started, this_process
 from relief.schema.errors import UsageError
 
 HOLD = """
@@ -136,3 +136,17 @@ def test_a_lock_that_is_moved_for_a_moment_does_not_stop_its_holder(tmp_path, mo
     lock.release()
     assert killed == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_held_for_a_while_and_not_left_behind_empty(tmp_path):
+    with held(tmp_path / "a"):
+        assert (tmp_path / "a" / LOCK).exists()
+    assert not (tmp_path / "a").exists()
+    with held(tmp_path / "b"):
+        (tmp_path / "b/x").touch()
+    assert [path.name for path in (tmp_path / "b").iterdir()] == ["x"]
+    parent = os.getppid()
+    lock = lay_down(tmp_path / "b", pid=parent, started=started(parent))
+    with pytest.raises(UsageError, match="another run is writing to"), held(tmp_path / "b"):
+        raise AssertionError
+    assert lock.exists()

@@ -96,3 +96,21 @@ def test_the_store_is_found_by_its_port():
     second = open_store(1, 2, "localhost", first.port)
     second.set("word", "here")
     assert first.get("word") == b"here"
+
+
+def test_who_is_lost_is_known_without_a_meeting(store):
+    codes = {1: None, 2: None}
+    first = Peers(store, 0, 3, exit_code=codes.get)
+    second, third = Peers(store, 1, 3), Peers(store, 2, 3)
+    assert first.lost() == {}
+    codes[1] = 0  # done is not lost
+    assert first.lost() == {}
+    codes[1] = -9
+    assert first.lost() == {1: "ended with exit code -9"}
+    assert third.leave("cut image")
+    assert first.lost(5.0)[2] == second.lost(5.0)[2] == "cut image"
+
+
+def test_one_that_is_silent_while_its_reason_is_waited_for_is_lost(store):
+    first = Peers(store, 0, 2)
+    assert first.lost(1.2) == {1: "no sign of life for 1 s"}
