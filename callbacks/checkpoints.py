@@ -14,6 +14,7 @@ from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from relief.formats.atomic import whole_file
+from relief.models.weights.files import refuse_not_finite
 from relief.schema.errors import UsageError
 from relief.schema.training_settings import training_differences
 
@@ -124,12 +125,17 @@ class WholeCheckpoints(TorchCheckpointIO):
         """Reads a checkpoint; nothing it holds is run, whatever `weights_only` says.
 
         Raises:
-            UsageError: It is no file of this machine.
+            UsageError: It is no file of this machine, or of a training that diverged.
         """
         del weights_only
         checkpoint: dict[str, Any] = torch.load(
             local_checkpoint(path), map_location=map_location, weights_only=True
         )
+        refuse_not_finite(checkpoint.get("state_dict", {}), path)
+        for optimizer in checkpoint.get("optimizer_states", ()):
+            for number, state in optimizer["state"].items():
+                moments = {f"optimizer.{number}.{name}": value for name, value in state.items()}
+                refuse_not_finite(moments, path)
         return checkpoint
 
 

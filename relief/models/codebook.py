@@ -15,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from relief.formats.atomic import write_bytes
+from relief.models.weights.files import refuse_not_finite
 from relief.schema.errors import WeightsError
 from relief.schema.label_spaces import VOID, label_space, thing_mask
 
@@ -164,7 +165,7 @@ class Codebook(nn.Module):
             dim: Channels the features have; a codebook of others is refused.
 
         Raises:
-            WeightsError: The file is missing, damaged, no codebook, or of another shape.
+            WeightsError: The file is missing, damaged, no codebook, of another shape or not finite.
         """
         tensors, metadata = _read(Path(path))
         centroids, thing_ids, groups, class_of_cluster = (tensors[name] for name in _NAMES)
@@ -214,6 +215,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if set(tensors) != set(_NAMES):
         missing = ", ".join(sorted(set(_NAMES) ^ set(tensors)))
         raise _refused(path, f"no codebook: {missing}", "Give a codebook.safetensors.")
+    refuse_not_finite(tensors, path)
     return tensors, metadata
 
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from relief.ops.window_features import WindowFeatures, enlargement_weights
-from relief.schema.errors import WeightsError
+from relief.schema.errors import ReadError
 from relief.schema.parts import Backbone
 
 DEFAULT_WINDOW_PX = 322
@@ -99,7 +99,7 @@ def extract_windows(
 
     Raises:
         ValueError: `image` is not one image.
-        WeightsError: Features are not finite. Without this, NaN would win every comparison and
+        ReadError: Features are not finite. Without this, NaN would win every comparison and
             label the image with cluster 0.
     """
     if image.ndim != 4 or image.shape[0] != 1:
@@ -121,10 +121,10 @@ def extract_windows(
     ).float()
     if not torch.isfinite(features).all():  # the few tokens, once per image
         msg = (
-            f"features are not finite: {type(backbone).__name__}. Check its weights for NaN, or "
-            "use precision float32."
+            f"features are not finite: {type(backbone).__name__} gives NaN or infinite values for "
+            "this image. Leave it out, or use precision float32."
         )
-        raise WeightsError(msg)
+        raise ReadError(msg)
     channels, rows, columns = features.shape[1:]
     mosaic = features.view(len(tops), len(lefts), channels, rows, columns)
     mosaic = mosaic.permute(2, 0, 3, 1, 4).reshape(channels, len(tops) * rows, len(lefts) * columns)

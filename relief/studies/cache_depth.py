@@ -26,6 +26,7 @@ from relief.formats.atomic import check_writable, write_bytes
 from relief.formats.cityscapes import CityscapesTree
 from relief.formats.depth_record import DEPTH_RECORD, depth_record_text, write_depth_record
 from relief.formats.images import find_images, read_image
+from relief.models.depth.sources import depth_at
 from relief.models.weights.configured import check_weights
 from relief.schema.errors import ReadError, ReliefError, UsageError
 from relief.schema.geometry import scaled_size
@@ -33,7 +34,7 @@ from relief.schema.parts import DepthModel
 
 
 def cache_depth(
-    model: DepthModel,
+    model: nn.Module,
     images: Mapping[str, Path],
     out: Path,
     *,
@@ -61,8 +62,8 @@ def cache_depth(
             image = read_image(path)
             size = scaled_size((image.shape[1], image.shape[2]), short_side_px)
             if not _is_done(target, size):
-                depth = model.relative_depth(image[None].to(device).float() / 255, size)
-                write_bytes(target, _npy(depth[0, 0]))
+                depth = depth_at(model, image.to(device).float() / 255, None, size)
+                write_bytes(target, _npy(cast(Tensor, depth)[0, 0]))
         except ReadError as error:
             failures[key] = str(error)
     return failures
@@ -92,7 +93,7 @@ def _run(options: Any) -> dict[str, str]:
     cast(DepthModel, model).setup()
     _describe(model, out, options.short_side_px, options.overwrite)
     return cache_depth(
-        cast(DepthModel, model.to(options.device)),
+        model.to(options.device),
         images,
         out,
         short_side_px=options.short_side_px,

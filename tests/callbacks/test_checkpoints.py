@@ -10,7 +10,7 @@ import torch
 
 from callbacks.checkpoints import WholeCheckpoints, local_checkpoint, newest_checkpoint
 from relief.formats.atomic import WriteError
-from relief.schema.errors import UsageError
+from relief.schema.errors import UsageError, WeightsError
 
 
 def checkpoint(path, age):
@@ -61,6 +61,20 @@ def test_only_files_of_this_machine_are_checkpoints(path):
         local_checkpoint(path)
     with pytest.raises(UsageError, match=re.escape(told)):
         WholeCheckpoints().load_checkpoint(path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_training_that_diverged_is_not_gone_on_from(tmp_path, value):
+    path, bad = tmp_path / "last.ckpt", torch.tensor([1.0, value])
+    optimizer = {"state": {0: {"step": torch.tensor(3.0), "exp_avg": bad}}}
+    for content, name in (
+        ({"state_dict": {"n": torch.tensor(3), "w": bad}}, "w"),
+        ({"state_dict": {}, "optimizer_states": [optimizer]}, r"optimizer\.0\.exp_avg"),
+    ):
+        torch.save(content, path)
+        told = rf"cannot load weights: {path} \(NaN or infinite values in {name}\)\."
+        with pytest.raises(WeightsError, match=told):
+            WholeCheckpoints().load_checkpoint(path)
 
 
 def test_checkpoints_are_written_beside_their_target_whole_or_not_at_all(tmp_path, monkeypatch):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from relief.ops.panoptic_map import resize_depth
+from relief.schema.errors import ReadError
 from relief.schema.parts import DepthModel
 
 
@@ -25,8 +27,20 @@ def depth_at(
         (1, 1, *size) float32 in [0, 1], or `None` where there is no depth.
 
     Raises:
-        ReadError: The network cannot take this image.
+        ReadError: The network cannot take this image, or the depth is not finite: one such pixel
+            would take every edge of the image.
     """
     if network is not None:
-        return cast(DepthModel, network).relative_depth(image[None], size)
-    return None if depth is None else resize_depth(depth, size)
+        at_size, source = cast(DepthModel, network).relative_depth(image[None], size), network
+    elif depth is not None:
+        at_size, source = resize_depth(depth, size), depth
+    else:
+        return None
+    if not torch.isfinite(at_size).all():
+        name = "its file" if source is depth else type(source).__name__
+        msg = (
+            f"depth is not finite: {name} gives NaN or infinite values for this image. "
+            "Leave it out, or use other depth."
+        )
+        raise ReadError(msg)
+    return at_size

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from relief.models.backbones.provenance import Provenance
 from relief.models.depth.refused_images import ORDINARY_PX, depth_or_refusal
-from relief.models.weights.files import recorded_sha256
+from relief.models.weights.files import recorded_sha256, refuse_not_finite
 from relief.models.weights.sources import how_to_get
 from relief.ops.relative_depth import relative_at
 from relief.schema.errors import UsageError, WeightsError
@@ -181,6 +181,7 @@ class TransformersDepth(nn.Module):
                 "Download it again."
             )
             raise WeightsError(msg)
+        refuse_not_finite(model.state_dict(), self.path)
         return model, processor
 
     def _unusable(self, error: Exception) -> WeightsError:

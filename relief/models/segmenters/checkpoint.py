@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from relief.models.weights.files import fill, sha256_of
+from relief.models.weights.files import fill, refuse_not_finite, sha256_of
 from relief.schema.errors import WeightsError
 from relief.schema.training import DetectorClasses, LabelOrigin
 
@@ -69,7 +69,7 @@ def read_segmenter(path: Path, which: Which | None = None) -> SegmenterCheckpoin
             hold one network, which is the one.
 
     Raises:
-        WeightsError: It is missing, damaged, holds code, or is no such file.
+        WeightsError: It is missing, damaged, not finite, holds code, or is no such file.
     """
     path = Path(path)
     if not path.is_file():
@@ -92,6 +92,7 @@ def read_segmenter(path: Path, which: Which | None = None) -> SegmenterCheckpoin
     ) as error:
         msg = f"cannot read checkpoint: {path}. Give the last.ckpt of a `train.py fit` run."
         raise WeightsError(msg) from error
+    refuse_not_finite(weights, path)
     selection = told.get("selection")
     chosen = (f"network: chosen among checkpoints by {selection}",) if selection else ()
     return SegmenterCheckpoint(

@@ -7,6 +7,7 @@ import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -15,7 +16,7 @@ from relief.models.weights.formats import ARRAY_KEY, HOLDS_CODE, UnreadableError
 from relief.models.weights.sources import how_to_get
 from relief.schema.errors import WeightsError
 
-__all__ = ["ARRAY_KEY", "convert", "fill", "load_state_dict", "sha256_of"]
+__all__ = ["ARRAY_KEY", "convert", "fill", "load_state_dict", "refuse_not_finite", "sha256_of"]
 RECORD_SUFFIX = ".source.json"
 
 
@@ -90,7 +91,8 @@ def load_state_dict(path: Path | str, sha256: str | None = None) -> dict[str, Te
         Tensors by name.
 
     Raises:
-        WeightsError: The file is missing, damaged, differs from `sha256`, or holds code.
+        WeightsError: The file is missing, damaged, differs from `sha256`, holds code, or NaN or
+            infinite values.
     """
     path = Path(path)
     if not path.is_file():
@@ -102,9 +104,38 @@ def load_state_dict(path: Path | str, sha256: str | None = None) -> dict[str, Te
     elif record_of(path):
         recorded_sha256(path)
     try:
-        return read_tensors(path)
+        tensors = read_tensors(path)
     except UnreadableError as error:
         raise _refused(path, str(error)) from error
+    refuse_not_finite(tensors, path)
+    return tensors
+
+
+def refuse_not_finite(tensors: Mapping[str, object], source: Path | str) -> None:
+    """Refuses the weights of a network that diverged: it would say the same of every image.
+
+    Args:
+        tensors: By name, of any type; what is no tensor is passed over.
+        source: The file or part of which the error speaks.
+
+    Raises:
+        WeightsError: A value is NaN or infinite.
+    """
+    wrong = [name for name, tensor in tensors.items() if not _is_finite(tensor)]
+    if wrong:
+        more = f" and {len(wrong) - 1} more tensors" if len(wrong) > 1 else ""
+        msg = (
+            f"cannot load weights: {source} (NaN or infinite values in {wrong[0]}{more}). "
+            "Give weights that did not diverge, or get the file again."
+        )
+        raise WeightsError(msg)
+
+
+def _is_finite(tensor: object) -> bool:
+    if not isinstance(tensor, Tensor) or not (tensor.is_floating_point() or tensor.is_complex()):
+        return True
+    wide = tensor.float() if tensor.dtype.itemsize == 1 else tensor  # float8 has no `isfinite`
+    return bool(torch.isfinite(wide).all())
 
 
 def convert(path: Path, target: Path) -> None:
@@ -137,7 +168,7 @@ def fill(
         assign: Use the tensors themselves instead of copies: for modules built on `meta`.
 
     Raises:
-        WeightsError: A name is missing or too many, or a shape differs.
+        WeightsError: A name is missing or too many, a shape differs, or a value is not finite.
     """
     own = module.state_dict()
     wrong = [f"no {name}" for name in own if name not in state_dict]
@@ -154,7 +185,9 @@ def fill(
             "Give the file that belongs to this network."
         )
         raise WeightsError(msg)
-    module.load_state_dict({name: state_dict[name] for name in own}, assign=assign)
+    used = {name: state_dict[name] for name in own}
+    refuse_not_finite(used, source)
+    module.load_state_dict(used, assign=assign)
 
 
 def _check_sha256(path: Path, expected: str) -> None:

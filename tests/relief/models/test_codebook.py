@@ -119,6 +119,14 @@ def test_load__refuses_in_one_line(codebook, tmp_path):
     )
 
 
+def test_load__refuses_centroids_that_are_not_finite(codebook, tmp_path):
+    path = tmp_path / "codebook.safetensors"
+    codebook.centroids[1, 0] = float("inf")
+    codebook.save(path)
+    with pytest.raises(WeightsError, match=r"NaN or infinite values in centroids\)"):
+        Codebook().load(path)
+
+
 def test_load__refuses_other_safetensors(codebook, tmp_path):
     path = tmp_path / "other.safetensors"
     save_file({"weight": torch.zeros(2)}, path)

@@ -152,6 +152,11 @@ def test_missing_and_damaged_files_are_told_in_a_line(tmp_path):
     del tensors["head.conv3.weight"]
     save_file(tensors, weights, metadata={"format": "pt"})
     assert "no head.conv3.weight" in refusal(tmp_path)
+    depth_anything(tmp_path)
+    tensors = load_file(weights)
+    tensors["head.conv3.weight"][:] = float("nan")
+    save_file(tensors, weights, metadata={"format": "pt"})
+    assert "NaN or infinite values in head.conv3.weight" in refusal(tmp_path)
     weights.write_bytes(weights.read_bytes()[:1000])
     refusal(tmp_path)
     weights.unlink()

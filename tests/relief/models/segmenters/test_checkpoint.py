@@ -87,6 +87,13 @@ def test_files_that_are_no_training(tmp_path, content):
         read_segmenter(tmp_path / "other.ckpt")
 
 
+def test_a_network_that_diverged_is_refused(tmp_path):
+    state = {"network.weight": torch.full((3, 2), torch.nan), "network.bias": torch.zeros(3)}
+    path = written(tmp_path / "last.ckpt", state_dict=state)
+    with pytest.raises(WeightsError, match=r"last\.ckpt \(NaN or infinite values in weight\)"):
+        read_segmenter(path)
+
+
 def test_code_is_not_run(tmp_path):
     class Harmful:
         def __reduce__(self):

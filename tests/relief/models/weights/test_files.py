@@ -54,6 +54,22 @@ def test_leaves_out_what_is_no_tensor_and_unwraps(tmp_path, weights):
     assert set(load_state_dict(tmp_path / "wrapped.pth")) == set(weights)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
+def test_values_that_are_not_finite_are_refused(tmp_path, weights, value, dtype):
+    weights |= {"count": torch.tensor(3), "a.bias": torch.tensor([1.0, value], dtype=dtype)}
+    save_file(weights, tmp_path / "a.safetensors")
+    torch.save({"state_dict": weights}, tmp_path / "a.pth")
+    for name in ("a.safetensors", "a.pth"):
+        with pytest.raises(WeightsError, match=rf"{name} \(NaN or infinite values in a\.bias\)"):
+            load_state_dict(tmp_path / name)
+    module = nn.Linear(3, 2)
+    before = module.weight.clone()
+    with pytest.raises(WeightsError, match=r"^cannot load weights: mine \(NaN"):
+        fill(module, {"weight": weights["a.weight"], "bias": weights["a.bias"]}, source="mine")
+    assert torch.equal(module.weight, before)
+
+
 def test_two_state_dicts_are_ambiguous(tmp_path, weights):
     torch.save({"student": weights, "teacher": weights}, tmp_path / "two.pth")
     with pytest.raises(WeightsError, match="holds several state dicts"):
