@@ -124,12 +124,29 @@ def test_sweeps(config, without_weights):
 @pytest.mark.parametrize(
     "config", [c for c in configs("studies") if "\nstudy:" in (ROOT / c).read_text()]
 )
-def test_studies(config, without_weights):
-    request = parse_evaluate("study", Path(config).stem)
+@pytest.mark.parametrize("root", [(), ("--root", "CITYSCAPES")])
+def test_studies(config, root, without_weights):
+    request = parse_evaluate("study", Path(config).stem, *root)
     assert request.name == Path(config).stem
-    for row in getattr(request.study, "rows", []):
-        if getattr(row, "label_args", []):
-            parse_label(*row.label_args)
+    for part in (request.study, *getattr(request.study, "rows", [])):
+        if getattr(part, "label_args", []):
+            parse_label(*part.label_args)
+
+
+@pytest.mark.parametrize("config", configs("studies/sample"))
+def test_studies_of_the_sample_need_nothing_that_is_not_here(config):
+    for path in needed_weights(Path(config)):
+        assert Path(path).is_file()
+    published, sample = (
+        yaml.safe_load((ROOT / "configs/studies" / name / Path(config).name).read_text())
+        for name in ("", "sample")
+    )
+    rows = [
+        [row["published"] for row in values["study"]["init_args"]["rows"] if "published" in row]
+        for values in (published, sample)
+    ]
+    assert rows[1] == rows[0][: len(rows[1])]
+    assert len(rows[1]) >= len(rows[0]) - 1  # raw DINOv2 is not here
 
 
 @pytest.mark.parametrize("config", configs("depth"))

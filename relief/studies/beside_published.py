@@ -49,3 +49,8 @@ def refuse_double(names: Iterable[str]) -> None:
         if count > 1:
             msg = f"{count} rows have one name: {name}. Give each its own."
             raise UsageError(msg)
+
+
+def titled(figures: str, about: str) -> str:
+    """Returns the title of a table of ours and the published figures."""
+    return f"{figures}{f' ({about})' if about else ''}, the published figures below ours"

@@ -32,6 +32,7 @@ from relief.studies.beside_published import (
     published_figures,
     refuse_double,
     refuse_unknown,
+    titled,
 )
 from relief.studies.devices import chosen_device
 from relief.studies.seen_patches import see_patches
@@ -73,6 +74,8 @@ class PatchLevelStudy(Study):
         geometry: The size backbones see, and its windows.
         classes: Columns beside mIoU.
         device: Where backbones run; a GPU where there is one.
+        about: What ours are of, where the published ones are of something else; for the title.
+        label_args: Arguments of label.py, which draws the images where they are the sample's.
 
     Raises:
         UsageError: Two rows have one name, or a name means nothing.
@@ -87,6 +90,8 @@ class PatchLevelStudy(Study):
         geometry: WindowGeometry | None = None,
         classes: Sequence[str] = CITYSCAPES_19.names,
         device: str | None = None,
+        about: str = "",
+        label_args: Sequence[str] = (),
     ) -> None:
         refuse_double(row.name for row in rows)
         refuse_unknown("features", (row.features for row in rows), features)
@@ -100,6 +105,12 @@ class PatchLevelStudy(Study):
         self.geometry = geometry or WindowGeometry()
         self.classes = tuple(classes)
         self.device = device
+        self.about = about
+        self.label_args = list(label_args)
+
+    def label_commands(self) -> list[list[str]]:
+        """The run that draws the images, where there is one."""
+        return [self.label_args] if self.label_args else []
 
     def on(self, data: StudyData) -> PatchLevelStudy:
         """The same rows on another folder or split."""
@@ -129,7 +140,7 @@ class PatchLevelStudy(Study):
         runs.sort(key=lambda run: order[run["name"]])
         columns = (MEAN, *self.classes)
         table = StudyTable(
-            "IoU of patches, the published figures below ours",
+            titled("IoU of patches", self.about),
             ("", *columns),
             beside_published(runs, columns),
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -23,6 +23,7 @@ from relief.studies.beside_published import (
     published_figures,
     refuse_double,
     refuse_unknown,
+    titled,
 )
 from relief.studies.region_scores import RegionScorer
 from relief.studies.study import Study, StudyData, StudyResult, StudyTable
@@ -49,6 +50,7 @@ class PixelRow:
         codebook_of: Name of the row whose codebook it has: taken from there, not fitted again.
         assignment: How clusters meet classes; not asked for where ids are classes already.
         published: The published figures in percent, by their names in `metrics.json`.
+        make: Make it first where it is not there; else the command is said.
     """
 
     name: str
@@ -57,6 +59,7 @@ class PixelRow:
     codebook_of: str | None = None
     assignment: Literal["majority", "hungarian"] = "majority"
     published: dict[str, float] = field(default_factory=dict)
+    make: bool = False
 
 
 class PixelLevelStudy(Study):
@@ -70,6 +73,7 @@ class PixelLevelStudy(Study):
         protocol: Name of the PQ protocol.
         min_area_px: Smaller regions of a thing class are no objects.
         short_side_px: The size at which regions are made and compared; 0 as the ground truth is.
+        about: What ours are of, where the published ones are of something else; for the title.
 
     Raises:
         UsageError: Two rows have one name, or a name means nothing.
@@ -84,6 +88,7 @@ class PixelLevelStudy(Study):
         protocol: Literal["seed", "panopticapi", "cups"] = "seed",
         min_area_px: int = 10,
         short_side_px: int = 0,
+        about: str = "",
     ) -> None:
         names = [row.name for row in rows]
         refuse_double(names)
@@ -96,6 +101,7 @@ class PixelLevelStudy(Study):
         self.protocol = protocol
         self.min_area_px = min_area_px
         self.short_side_px = short_side_px
+        self.about = about
 
     def on(self, data: StudyData) -> PixelLevelStudy:
         """The same stores against the ground truth of another folder or split."""
@@ -103,6 +109,11 @@ class PixelLevelStudy(Study):
         moved = copy.copy(self)
         moved.root, moved.split = data.root or self.root, data.split or self.split
         return moved
+
+    def label_commands(self) -> list[list[str]]:
+        """Arguments of label.py for the rows that are made first, codebooks before their users."""
+        made = {row.name for row in self.rows if row.make}
+        return [self._label_args(row, made) for row in self.rows if row.make]
 
     def run(self) -> StudyResult:
         """Scores every store.
@@ -135,7 +146,7 @@ class PixelLevelStudy(Study):
             for row, scores in scored
         ]
         table = StudyTable(
-            "Pixels, the published figures below ours",
+            titled("Pixels", self.about),
             ("", *(FIGURES[name] for name in self.figures)),
             beside_published(runs, self.figures),
         )
@@ -165,10 +176,16 @@ class PixelLevelStudy(Study):
 
     def command(self, row: PixelRow) -> str:
         """What to type in a shell for the labels of a row."""
+        return shlex.join(["python", "label.py", *self._label_args(row, set())])
+
+    def _label_args(self, row: PixelRow, made: Collection[str]) -> list[str]:
+        """Arguments of label.py for a row, with a codebook that is there or will be."""
         images = ("--data.init_args.root", self.root, "--data.init_args.split", self.split)
-        sources = [Path(one.labels) / CODEBOOK for one in self.rows if one.name == row.codebook_of]
-        codebook = [part for path in sources if path.is_file() for part in ("--codebook", path)]
-        return shlex.join(["python", "label.py", *row.label_args, *images, *map(str, codebook)])
+        sources = {one.name: Path(one.labels) / CODEBOOK for one in self.rows}
+        codebook = sources.get(row.codebook_of or "")
+        if codebook is None or not (row.codebook_of in made or codebook.is_file()):
+            return [*row.label_args, *images]
+        return [*row.label_args, *images, "--codebook", str(codebook)]
 
 
 def _name(name: str, images: int, most: int) -> str:

@@ -12,6 +12,8 @@ from jsonargparse import ArgumentParser
 from relief.schema.errors import UsageError
 
 STUDY = "study"
+SAMPLE = "sample"  # the folder of what some studies do without a root
+_ROOTS = ("--root", "--study.init_args.root")
 
 
 def parse_request(
@@ -24,7 +26,8 @@ def parse_request(
 
     Args:
         requests: A class for each command; its arguments are the options.
-        args: Of the command line. `study NAME` means the configuration of that name.
+        args: Of the command line. `study NAME` means the configuration of that name,
+            without a root the one for the sample, where there is one.
         studies: The folder of these.
         check: Looks at the options as plain values, and at the files they come from, before any
             part is made.
@@ -67,4 +70,7 @@ def _completed(args: Sequence[str], studies: Path) -> list[str]:
         known = ", ".join(study_names(studies))
         msg = f"unknown study: {given[1]}. Use one of {known}."
         raise UsageError(msg)
+    has_root = any(argument.partition("=")[0] in _ROOTS for argument in given)
+    if not has_root and (on_sample := studies / SAMPLE / config.name).is_file():
+        config = on_sample
     return [STUDY, "--config", str(config), *given[2:]]

@@ -102,6 +102,27 @@ def test_a_missing_store_is_told_with_the_command_that_makes_it(tmp_path):
     assert command.endswith(f" val --codebook {store}/codebook.safetensors")
 
 
+def test_rows_of_the_sample_are_made_first_and_the_table_says_what_they_are_of(tmp_path):
+    root, store = draw_tree(tmp_path), draw_store(tmp_path / "labels")
+    rows = [
+        PixelRow("one", str(store), ["--config", "x.yaml"], make=True),
+        PixelRow("two", str(store), ["--config", "y.yaml"], codebook_of="one", make=True),
+        PixelRow("CRF", "none", ["--config", "z.yaml"], codebook_of="one"),
+    ]
+    study = PixelLevelStudy(rows, str(root), about="the sample; published is Cityscapes")
+    images = ["--data.init_args.root", str(root), "--data.init_args.split", "val"]
+    assert study.label_commands() == [
+        ["--config", "x.yaml", *images],
+        ["--config", "y.yaml", *images, "--codebook", f"{store}/codebook.safetensors"],
+    ]
+    result = study.run()
+    (table,) = result.tables
+    assert table.title == (
+        "Pixels (the sample; published is Cityscapes), the published figures below ours"
+    )
+    assert result.notes[-1].startswith("Left out, no labels: CRF. `python label.py --config z.yaml")
+
+
 STORES = {
     "pixel_level": ["cityscapes_probe27", "k300", "k300_crf"],
     "multi_scale": ["cityscapes_probe27", "probe27_crf", "probe27_scales", "probe27_scales_crf"],

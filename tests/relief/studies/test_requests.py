@@ -58,6 +58,17 @@ def test_options_are_looked_at_before_any_part_is_made():
     assert seen == [("here", ["pixel_level.yaml"])]
 
 
+@pytest.mark.parametrize("name", ["patch_level", "pixel_level", "multi_scale"])
+def test_without_a_root_a_study_of_published_weights_is_of_the_sample(name):
+    def seen(*arguments):
+        _, request = parse_request({"study": StudyRequest}, ["study", name, *arguments], STUDIES)
+        return request.name, request.prepared.root
+
+    assert seen() == (name, "outputs/sample")
+    assert seen("--split", "train") == (name, "outputs/sample")
+    assert seen("--root", "city") == seen("--root=city") == (name, "city")
+
+
 def test_an_unknown_study_is_told_with_the_known_ones():
     with pytest.raises(UsageError, match=r"unknown study: table_99\. Use one of .*sample_features"):
         parse("study", "table_99")
