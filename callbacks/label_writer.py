@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import BasePredictionWriter
+from torch import Tensor
 
 from relief.formats.background_writer import BackgroundWriter
 from relief.formats.coco_panoptic import write_panoptic_json
@@ -18,7 +19,7 @@ from relief.formats.label_run import LabelRun
 from relief.formats.label_store import LabelStore
 from relief.schema.batch import PanopticPrediction
 from relief.schema.categories import class_categories, cluster_categories
-from relief.schema.errors import ReadError
+from relief.schema.errors import ReadError, reason_of
 from relief.schema.label_spaces import label_space
 
 log = logging.getLogger("relief")
@@ -71,11 +72,19 @@ class LabelWriter(BasePredictionWriter):
             prediction["key"], prediction["semantic"], prediction["panoptic"], strict=True
         ):
             maps = (semantic.to(torch.int32).cpu(), panoptic.to(torch.int32).cpu())
-            self._writer.submit(self.run.write, key, *maps, self._is_thing)
+            self._writer.submit(self._write_or_record, key, *maps)
         for failure in prediction["failures"]:
             self.run.record_failure(failure)
             if trainer.datamodule.on_error == "stop":  # type: ignore[attr-defined]
                 raise ReadError(failure["reason"])
+
+    def _write_or_record(self, key: str, semantic: Tensor, panoptic: Tensor) -> None:
+        """Writes one image; labels that no file can hold are that image's failure."""
+        run = cast(LabelRun, self.run)
+        try:
+            run.write(key, semantic, panoptic, self._is_thing)
+        except Exception as error:
+            run.record_failure({"key": key, "reason": reason_of(error, key)})
 
     def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Waits for all ranks; rank 0 completes the store."""

@@ -26,6 +26,7 @@ class Cityscapes(LabellingDataModule):
         on_error: See `LabellingDataModule`.
         observe_split: Where clusters are counted for things, groups and (`oracle_classes`) votes;
             the fit split unless given.
+        max_aspect: See `LabellingDataModule`.
     """
 
     def __init__(
@@ -39,8 +40,9 @@ class Cityscapes(LabellingDataModule):
         num_workers: int = 0,
         on_error: OnError = "record",
         observe_split: str | None = None,
+        max_aspect: float = 10.0,
     ) -> None:
-        super().__init__(depth, batch_size, num_workers, on_error)
+        super().__init__(depth, batch_size, num_workers, on_error, max_aspect)
         self.root = Path(root)
         self.split = split
         self.fit_split = fit_split

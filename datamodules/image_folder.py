@@ -19,6 +19,7 @@ class ImageFolder(LabellingDataModule):
         depth: Reader of precomputed depth that mirrors the folder.
         num_workers: Reading processes per rank.
         on_error: See `LabellingDataModule`.
+        max_aspect: See `LabellingDataModule`.
     """
 
     def __init__(
@@ -27,8 +28,9 @@ class ImageFolder(LabellingDataModule):
         depth: DepthReader | None = None,
         num_workers: int = 0,
         on_error: OnError = "record",
+        max_aspect: float = 10.0,
     ) -> None:
-        super().__init__(depth, 1, num_workers, on_error)
+        super().__init__(depth, 1, num_workers, on_error, max_aspect)
         self.root = Path(root) if root else None
         self.split = self.fit_split = self.observe_split = ""
 

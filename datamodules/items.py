@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from datamodules.travel import small_ids
 from relief.formats.depth_files import check_aspect
 from relief.formats.images import read_image
 from relief.schema.batch import Failure, ImageBatch
-from relief.schema.errors import ReadError, UsageError
+from relief.schema.errors import ReadError, UsageError, reason_of
 from relief.schema.parts import DepthReader
 
 NOTHING = -1  # index of a padding sample: every rank runs the same number of batches
@@ -46,11 +47,16 @@ class ItemDataset(Dataset[Sample]):
     """Reads items; a file that cannot be used becomes a `failure`, never an exception."""
 
     def __init__(
-        self, items: Sequence[Item], depth: DepthReader | None, with_targets: bool
+        self,
+        items: Sequence[Item],
+        depth: DepthReader | None,
+        with_targets: bool,
+        max_aspect: float = math.inf,
     ) -> None:
         self.items = items
         self.depth = depth
         self.with_targets = with_targets
+        self.max_aspect = max_aspect
 
     def __len__(self) -> int:
         return len(self.items)
@@ -61,11 +67,12 @@ class ItemDataset(Dataset[Sample]):
         item = self.items[index]
         try:
             return self._read(item)
-        except ReadError as error:
-            return {"failure": {"key": item.key, "reason": str(error)}}
+        except Exception as error:
+            return {"failure": {"key": item.key, "reason": reason_of(error, item.key)}}
 
     def _read(self, item: Item) -> Sample:
         sample: Sample = {"key": item.key, "image": read_image(item.image_path)}
+        self._refuse_lines(sample["image"], item)
         if self.depth is not None:
             if item.depth_path is None:
                 msg = f"depth is missing: {item.key}. Add its file, or label without depth."
@@ -76,6 +83,16 @@ class ItemDataset(Dataset[Sample]):
         if self.with_targets and item.target is not None:
             sample["target"] = small_ids(item.target())
         return sample
+
+    def _refuse_lines(self, image: Tensor, item: Item) -> None:
+        """Refuses a line of pixels: enlarged until its short side fits, it takes all memory."""
+        height, width = image.shape[-2:]
+        if max(height, width) > self.max_aspect * min(height, width):
+            msg = (
+                f"image is a line: {item.key} ({height}x{width} px, more than {self.max_aspect:g} "
+                "to 1). Leave it out, or raise --data.init_args.max_aspect."
+            )
+            raise ReadError(msg)
 
 
 def refuse_disorder(loader: object) -> None:

@@ -41,6 +41,7 @@ class LabellingDataModule(pl.LightningDataModule):
         num_workers: Reading processes per rank; 0 reads in the main process.
         on_error: What an image that cannot be used does to the run: `record` labels the others
             and exits with 1, `skip` does so and exits with 0, `stop` ends the run at once.
+        max_aspect: An image whose sides differ by more than this factor cannot be used.
     """
 
     split: str
@@ -53,12 +54,14 @@ class LabellingDataModule(pl.LightningDataModule):
         batch_size: int = 1,
         num_workers: int = 0,
         on_error: OnError = "record",
+        max_aspect: float = 10.0,
     ) -> None:
         super().__init__()
         self.depth = depth
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.on_error = on_error
+        self.max_aspect = max_aspect
         self.current_pass: Pass = "label"
         self.images_to_label = 0
         self._items: Sequence[Item] = ()
@@ -148,7 +151,7 @@ class LabellingDataModule(pl.LightningDataModule):
         if self.trainer is not None:
             rank, world_size = self.trainer.global_rank, self.trainer.world_size
         return DataLoader(
-            ItemDataset(self._items, self.depth, self._with_targets),
+            ItemDataset(self._items, self.depth, self._with_targets, self.max_aspect),
             batch_size=self.batch_size,
             sampler=ShardSampler(len(self._items), rank, world_size),
             num_workers=self.num_workers,

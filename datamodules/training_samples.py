@@ -19,7 +19,7 @@ from relief.formats.reader import LabelReader
 from relief.ops.pseudo_targets import DetectorTargets, detector_targets
 from relief.ops.resize import resize_image, resize_nearest
 from relief.schema.batch import Failure
-from relief.schema.errors import ReadError
+from relief.schema.errors import ReadError, reason_of
 from relief.schema.training import DetectorClasses, TrainingBatch
 
 _Sample = TypeVar("_Sample")
@@ -106,8 +106,8 @@ class LabelledImages(TrainingImages[TrainingSample]):
         try:
             image, panoptic = read_image(item.image_path), self.labels.panoptic(item.key)
             check_same_aspect(item.key, image.shape[-2:], panoptic.shape[:2])
-        except ReadError as error:
-            return {"failure": {"key": item.key, "reason": str(error)}}
+        except Exception as error:
+            return {"failure": {"key": item.key, "reason": reason_of(error, item.key)}}
         small = resize_nearest(panoptic.permute(2, 0, 1), self.size).permute(1, 2, 0)
         targets = detector_targets(
             small, self.classes, ignore_unknown_things=self.ignore_unknown_things
@@ -128,8 +128,8 @@ class BareImages(TrainingImages[Sample]):
         """The image at `size`, or a failure."""
         try:
             image = read_image(item.image_path)
-        except ReadError as error:
-            return {"failure": {"key": item.key, "reason": str(error)}}
+        except Exception as error:
+            return {"failure": {"key": item.key, "reason": reason_of(error, item.key)}}
         part = middle(image, self.size)
         return {"key": item.key, "image": resize_image(part[None], self.size)[0]}
 

@@ -20,7 +20,7 @@ from relief.models.feature_samples import (
     some_of,
 )
 from relief.schema.batch import Failure, ImageBatch
-from relief.schema.errors import UsageError
+from relief.schema.errors import UsageError, reason_of
 from relief.schema.geometry import WindowGeometry
 from relief.schema.label_spaces import VOID, label_space
 from relief.schema.parts import Backbone, KMeansFitter
@@ -92,7 +92,11 @@ class CodebookFitter(pl.LightningModule):
         self._failures += batch.get("failures", [])
         for i, (key, image) in enumerate(zip(batch["key"], batch["image"], strict=True)):
             target = batch["target"][i, ..., 0] if self.needs_targets else None
-            features, classes = self._sample(key, image, target)
+            try:
+                features, classes = self._sample(key, image, target)
+            except Exception as error:
+                self._failures.append({"key": key, "reason": reason_of(error, key)})
+                continue
             self._samples[key] = features.cpu(), classes.cpu()
 
     def _sample(self, key: str, image: Tensor, target: Tensor | None) -> Sample:

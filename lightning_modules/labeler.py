@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from relief.schema.batch import ImageBatch, PanopticPrediction
-from relief.schema.errors import ReadError, UsageError
+from relief.schema.errors import UsageError, reason_of
 from relief.schema.manifest import Manifest
 from relief.schema.parts import Backbone
 
@@ -108,8 +108,8 @@ class Labeler(pl.LightningModule):
             depth = batch["depth"][i : i + 1] if "depth" in batch else None
             try:
                 semantic, panoptic = self.label(batch["image"][i], depth)
-            except ReadError as error:
-                prediction["failures"].append({"key": key, "reason": str(error)})
+            except Exception as error:
+                prediction["failures"].append({"key": key, "reason": reason_of(error, key)})
                 continue
             prediction["key"].append(key)
             prediction["semantic"].append(semantic)

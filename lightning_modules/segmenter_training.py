@@ -13,7 +13,9 @@ from torchmetrics import MetricCollection
 
 from relief.metrics.panoptic_quality import MatchedPanopticQuality
 from relief.models.segmenters.panoptic_predictor import PanopticPredictor
+from relief.models.weights.files import refuse_not_finite
 from relief.schema.batch import ImageBatch
+from relief.schema.errors import TrainingDivergedError
 from relief.schema.label_spaces import LabelSpace
 from relief.schema.training import (
     Augmentation,
@@ -64,6 +66,7 @@ class SegmenterTraining(pl.LightningModule):
         self.classes = DetectorClasses((), ())
         self.quality = nn.ModuleDict()
         self.evaluation: dict[str, Any] = {}
+        self._losses: dict[str, Tensor] = {}
 
     @property
     def segmenter(self) -> Segmenter:
@@ -122,11 +125,33 @@ class SegmenterTraining(pl.LightningModule):
                 batch = augment(batch, moment)
         losses = self.segmenter(batch)
         total = torch.stack(list(losses.values())).sum()
+        self._losses = {name: value.detach() for name, value in losses.items()}
         logged = {f"train/{name}": value.detach() for name, value in losses.items()}
         self.log_dict(
             {**logged, "train/loss": total.detach()}, batch_size=len(batch["key"]), sync_dist=False
         )
         return total
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Stops before the weights move where a loss or a gradient is not finite.
+
+        Raises:
+            TrainingDivergedError: With the step and the losses.
+        """
+        del optimizer
+        if self.trainer.precision == "16-mixed":
+            return  # its scaler meets infinite gradients on purpose, and skips them
+        gradients = [p.grad for p in self.parameters() if p.grad is not None]
+        values = [*self._losses.values(), *torch._foreach_norm(gradients)]
+        if torch.stack([value.float().to(self.device) for value in values]).isfinite().all():
+            return
+        broken = [name for name, value in self._losses.items() if not value.isfinite()]
+        msg = (
+            f"training diverged at step {self.global_step}: "
+            f"{', '.join(broken) or 'a gradient'} is not finite; the weights were not changed. "
+            "Lower the learning rate, or check the labels of this step."
+        )
+        raise TrainingDivergedError(msg)
 
     def validation_step(self, batch: ImageBatch, batch_idx: int) -> dict[str, list[Tensor]]:
         """Predicts at the size of the ground truth.
@@ -187,5 +212,10 @@ class SegmenterTraining(pl.LightningModule):
         checkpoint["evaluation"] = self.evaluation
 
     def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
-        """Remembers the evaluation; `configure_model` has built the network by now."""
+        """Remembers the evaluation; `configure_model` has built the network by now.
+
+        Raises:
+            WeightsError: The checkpoint is of a training that diverged.
+        """
+        refuse_not_finite(checkpoint["state_dict"], self.trainer.ckpt_path or "checkpoint")
         self.evaluation = dict(checkpoint.get("evaluation", {}))

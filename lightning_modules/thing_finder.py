@@ -18,7 +18,7 @@ from relief.models.thing_rule import Decision
 from relief.ops.resize import resize_nearest
 from relief.ops.thingness import ClusterStatistics, cluster_statistics
 from relief.schema.batch import ImageBatch
-from relief.schema.errors import ReadError
+from relief.schema.errors import reason_of
 from relief.schema.geometry import WindowGeometry, scaled_size
 from relief.schema.label_spaces import VOID, label_space
 from relief.schema.parts import Backbone
@@ -85,21 +85,27 @@ class ThingFinder(pl.LightningModule):
         del batch_idx
         assert self._counts is not None
         for i, (key, image) in enumerate(zip(batch["key"], batch["image"], strict=True)):
-            size = scaled_size((image.shape[-2], image.shape[-1]), self.split_short_side_px)
             depth = batch["depth"][i : i + 1] if "depth" in batch else None
             try:
-                at_size = depth_at(self.depth, image, depth, size)
-            except ReadError as error:
-                log.info("not counted for things: %s: %s", key, error)
+                semantic, counts = self._count(image, depth)
+            except Exception as error:
+                log.info("not counted for things: %s", reason_of(error, key))
                 continue
-            semantic = segment(cast(Backbone, self.backbone), self.codebook, image, self.geometry)
-            self._counts += cluster_statistics(
-                resize_nearest(semantic[None], size)[0],
-                None if at_size is None else at_size[0],
-                len(self.codebook.centroids),
-            )
+            self._counts += counts
             if self.oracle_classes is not None and "target" in batch:
                 self._vote(semantic, batch["target"][i, ..., 0])
+
+    def _count(self, image: Tensor, depth: Tensor | None) -> tuple[Tensor, ClusterStatistics]:
+        """The semantic map of an image at its own size, and its counts where splitting runs."""
+        size = scaled_size((image.shape[-2], image.shape[-1]), self.split_short_side_px)
+        at_size = depth_at(self.depth, image, depth, size)
+        semantic = segment(cast(Backbone, self.backbone), self.codebook, image, self.geometry)
+        counts = cluster_statistics(
+            resize_nearest(semantic[None], size)[0],
+            None if at_size is None else at_size[0],
+            len(self.codebook.centroids),
+        )
+        return semantic, counts
 
     def _vote(self, semantic: Tensor, target: Tensor) -> None:
         """Adds the pixels of one image: semantic (H, W) clusters, target (H, W) class ids."""

@@ -68,7 +68,7 @@ def _is_stack_of_one(values: NDArray[Any]) -> bool:
 def _array(path: str) -> NDArray[Any]:
     try:
         values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # an archive under the name of an array has errors of its own
         msg = f"cannot read depth: {path} (not a readable .npy file). Make the file again."
         raise ReadError(msg) from error
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf":
@@ -82,7 +82,7 @@ def _picture(path: str) -> tuple[NDArray[Any], float]:
         with Image.open(path) as picture:
             values = np.asarray(picture)
             mode = picture.mode
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:
         msg = f"cannot read depth: {path} (not a readable .png file). Make the file again."
         raise ReadError(msg) from error
     if mode not in {"L", "I;16", "I;16B", "I"}:

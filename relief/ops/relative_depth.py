@@ -16,12 +16,15 @@ def min_max(depth: Tensor) -> Tensor:
         depth: (B, 1, H, W) float.
 
     Returns:
-        (B, 1, H, W) float32; all zeros where a map spans less than 1e-6, as published.
+        (B, 1, H, W) float32; all zeros where a map spans less than 1e-6, as published; NaN all
+        over where a map holds a value that is not finite: stretched, the others would say nothing.
     """
     depth = depth.float()
+    broken = ~torch.isfinite(depth).all(dim=-1, keepdim=True).all(dim=-2, keepdim=True)
     low = depth.amin(dim=(-2, -1), keepdim=True)
     span = depth.amax(dim=(-2, -1), keepdim=True) - low
-    return torch.where(span < _MIN_RANGE, torch.zeros_like(depth), (depth - low) / span)
+    stretched = torch.where(span < _MIN_RANGE, torch.zeros_like(depth), (depth - low) / span)
+    return stretched.masked_fill(broken, torch.nan)
 
 
 def relative_at(depth: Tensor, size: tuple[int, int], *, inverse: bool = False) -> Tensor:

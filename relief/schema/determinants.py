@@ -8,7 +8,7 @@ from typing import Any
 
 # Where images lie and how fast they are read: other values, same labels. Parts of other roles may
 # have arguments of the same name that decide something, such as k-means its batch_size.
-VOLATILE = frozenset({"root", "batch_size", "num_workers", "on_error", "max_bytes"})
+VOLATILE = frozenset({"root", "batch_size", "num_workers", "on_error", "max_bytes", "max_aspect"})
 ROLES = ("model", "fitter", "thingness", "data")
 _MEASURING_ONLY = frozenset({"label_space"})
 

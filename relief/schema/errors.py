@@ -6,6 +6,7 @@ import signal
 from collections.abc import Mapping
 
 TOLD = "the first process was told"  # a note on errors of other processes
+_MOST_CHARACTERS = 200
 
 
 class ReliefError(Exception):
@@ -24,6 +25,10 @@ class ReadError(ReliefError):
     """One input cannot be read, or a network cannot take it; the others can be used."""
 
 
+class TrainingDivergedError(ReliefError):
+    """A loss or gradient is not finite; the weights were left as they were. Exit code 1."""
+
+
 class StoppedBySignal(ReliefError):
     """SIGTERM or SIGINT arrived; what was finished is kept. Exit code 128 + `number`."""
 
@@ -32,6 +37,25 @@ class StoppedBySignal(ReliefError):
         text = f"stopped by {name}{progress}. Run the same command again to "
         super().__init__(f"{text}{'label the rest' if progress else 'go on'}.")
         self.number = number
+
+
+def reason_of(error: Exception, key: str) -> str:
+    """Says in one line why one image cannot be used; the others can.
+
+    Args:
+        error: What was raised while this image was at hand.
+        key: The image.
+
+    Raises:
+        ReliefError: It is not about one image: a signal, a full disk, wrong use or weights.
+    """
+    if isinstance(error, ReadError):
+        return str(error)
+    if isinstance(error, ReliefError):
+        raise error
+    words = " ".join(str(error).split())[:_MOST_CHARACTERS].rstrip(".")
+    what = "out of memory" if isinstance(error, MemoryError) else type(error).__name__
+    return f"{key}: {what}{f' ({words})' if words else ''}. Leave the image out or replace it."
 
 
 class PeersLost(ReliefError):
