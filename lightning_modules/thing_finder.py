@@ -18,7 +18,7 @@ from relief.models.thing_rule import Decision
 from relief.ops.resize import resize_nearest
 from relief.ops.thingness import ClusterStatistics, cluster_statistics
 from relief.schema.batch import ImageBatch
-from relief.schema.errors import reason_of
+from relief.schema.errors import ReadError, reason_of
 from relief.schema.geometry import WindowGeometry, scaled_size
 from relief.schema.label_spaces import VOID, label_space
 from relief.schema.parts import Backbone
@@ -68,6 +68,7 @@ class ThingFinder(pl.LightningModule):
         self.oracle_classes = oracle_classes
         self._counts: ClusterStatistics | None = None
         self._votes: Tensor | None = None
+        self._reasons: list[str] = []
 
     @property
     def needs_targets(self) -> bool:
@@ -77,7 +78,7 @@ class ThingFinder(pl.LightningModule):
     def on_predict_start(self) -> None:
         """Counts start from nothing."""
         self._counts = ClusterStatistics.nothing(len(self.codebook.centroids))
-        self._votes = None
+        self._votes, self._reasons = None, []
 
     @torch.no_grad()
     def predict_step(self, batch: ImageBatch, batch_idx: int) -> None:
@@ -89,7 +90,8 @@ class ThingFinder(pl.LightningModule):
             try:
                 semantic, counts = self._count(image, depth)
             except Exception as error:
-                log.info("not counted for things: %s", reason_of(error, key))
+                self._reasons.append(f"{key}: {reason_of(error, key).removeprefix(f'{key}: ')}")
+                log.info("not counted for things: %s", self._reasons[-1])
                 continue
             self._counts += counts
             if self.oracle_classes is not None and "target" in batch:
@@ -119,10 +121,11 @@ class ThingFinder(pl.LightningModule):
     def on_predict_epoch_end(self) -> None:
         """Rank 0 decides from the counts of all ranks and tells the others."""
         self.trainer.strategy.barrier("counts")
-        gathered = gather_to_rank_zero((self._counts, self._votes))
+        gathered = gather_to_rank_zero((self._counts, self._votes, self._reasons))
         decided: Any = None
         if self.trainer.is_global_zero:
             counts = [part[0] for part in gathered]
+            self._refuse_nothing(counts, [reason for part in gathered for reason in part[2]])
             decided = self.rule.decide(counts, self.codebook.centroids.cpu())
             votes = [part[1] for part in gathered if part[1] is not None]
             decided = (*decided, torch.stack(votes).sum(0) if votes else None)
@@ -135,6 +138,13 @@ class ThingFinder(pl.LightningModule):
             most, winner = votes.max(dim=1)
             class_of_cluster = torch.where(most > 0, winner, torch.full_like(winner, VOID))
         self.codebook.fill(self.codebook.centroids, things, groups, class_of_cluster, metadata)
+
+    @staticmethod
+    def _refuse_nothing(counts: Sequence[ClusterStatistics], reasons: Sequence[str]) -> None:
+        if sum(part.images for part in counts) == 0:
+            first = reasons[0].removesuffix(".") if reasons else "none could be read"
+            msg = f"no image was counted for things ({first}). Check the images and the networks."
+            raise ReadError(msg)
 
     def _oracle_metadata(self) -> dict[str, Any]:
         if self.oracle_classes is None:

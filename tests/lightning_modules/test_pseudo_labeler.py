@@ -59,11 +59,15 @@ def test_an_image_that_the_depth_network_refuses_fails_alone(tiny_cityscapes, tm
     assert run_label(tiny_cityscapes, tmp_path / "out", *options, *stop) == 1
 
 
-def test_a_fault_of_the_network_ends_the_run(tiny_cityscapes, tmp_path, capsys):
+def test_a_network_that_fails_on_every_image_ends_the_run_with_the_reason(
+    tiny_cityscapes, tmp_path, capsys
+):
     depth = (*NO_FILES, "--model.init_args.depth", f"{HERE}.Fussy")
     options = (*depth, "--model.init_args.depth.init_args.fault", "true")
     assert run_label(tiny_cityscapes, tmp_path / "out", *options) == 1
-    assert "RuntimeError: another device" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "no image was counted for things (aachen/" in said
+    assert "RuntimeError (another device)" in said
 
 
 @pytest.mark.parametrize(("window_px", "fitting_px"), [(31, 30), (17, 16)])
