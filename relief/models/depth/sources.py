@@ -31,13 +31,13 @@ def depth_at(
             would take every edge of the image.
     """
     if network is not None:
-        at_size, source = cast(DepthModel, network).relative_depth(image[None], size), network
+        at_size = cast(DepthModel, network).relative_depth(image[None], size)
     elif depth is not None:
-        at_size, source = resize_depth(depth, size), depth
+        at_size = resize_depth(depth, size)
     else:
         return None
     if not torch.isfinite(at_size).all():
-        name = "its file" if source is depth else type(source).__name__
+        name = "its file" if network is None else type(network).__name__
         msg = (
             f"depth is not finite: {name} gives NaN or infinite values for this image. "
             "Leave it out, or use other depth."
