@@ -3,7 +3,7 @@
 Seeding: Arthur and Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007, in
 the greedy variant that draws several candidates per centre. It and the first iterations run on a
 subsample; the last iterations see every feature. All sums have one order, so that the same
-features on the same device give the same bytes.
+features on the same device give the same bytes (shown on the CPU; the test on a GPU needs one).
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def majority_category(semantic: Tensor, instance: Tensor, num_categories: int) -
     counted = (instance > 0) & (semantic >= 0)
     pairs = instance[counted] * num_categories + semantic[counted]
     votes = torch.bincount(pairs, minlength=size * num_categories).view(size, num_categories)
-    most, category = votes.max(dim=1)  # the first of equal maxima, on every device we checked
+    most, category = votes.max(dim=1)  # the first of equal maxima
     return torch.where(most > 0, category, torch.full_like(category, VOID))
 
 

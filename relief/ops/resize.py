@@ -11,7 +11,7 @@ def resize_image(image: Tensor, size: tuple[int, int]) -> Tensor:
     """Resizes with a triangle filter, widened when shrinking, in steps of 1/255.
 
     As PIL's `resize(..., BILINEAR)` of 8-bit images: columns first, rounded to whole levels, then
-    rows, rounded again. On every device the same values, up to halves.
+    rows, rounded again. Equal to PIL on the CPU; other devices may round halves the other way.
 
     Args:
         image: (B, 3, H, W) uint8, or floating point in [0, 1].

@@ -8,7 +8,7 @@ from typing import Any
 
 from relief.schema.errors import UsageError
 
-# Where things lie, how fast they are read, and what is only measured: other values, same weights.
+# Where things lie, how fast they are read, what is only measured: other values change no weight.
 FREE = frozenset(
     {
         *("root", "num_workers", "keep_in_memory"),

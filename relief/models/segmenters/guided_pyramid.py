@@ -1,4 +1,4 @@
-"""A feature pyramid that is told what a frozen, self-supervised network sees."""
+"""A feature pyramid that is told what a frozen network sees."""
 
 from __future__ import annotations
 
