@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -13,10 +15,9 @@ from torchmetrics import MetricCollection
 
 from relief.metrics.panoptic_quality import MatchedPanopticQuality
 from relief.models.segmenters.panoptic_predictor import PanopticPredictor
-from relief.models.weights.files import refuse_not_finite
 from relief.schema.batch import ImageBatch
-from relief.schema.errors import TrainingDivergedError
-from relief.schema.label_spaces import LabelSpace
+from relief.schema.errors import ReadError, TrainingDivergedError
+from relief.schema.label_spaces import VOID, LabelSpace
 from relief.schema.training import (
     Augmentation,
     DetectorClasses,
@@ -28,6 +29,7 @@ from relief.schema.training import (
 
 LOGGED = ("pq", "pq_things", "pq_stuff", "sq", "rq", "miou")
 SELECTED_BY = "val ground truth"
+log = logging.getLogger("relief.training")
 
 
 class SegmenterTraining(pl.LightningModule):
@@ -66,7 +68,6 @@ class SegmenterTraining(pl.LightningModule):
         self.classes = DetectorClasses((), ())
         self.quality = nn.ModuleDict()
         self.evaluation: dict[str, Any] = {}
-        self._losses: dict[str, Tensor] = {}
 
     @property
     def segmenter(self) -> Segmenter:
@@ -118,14 +119,20 @@ class SegmenterTraining(pl.LightningModule):
         torch.manual_seed(self.seed + number * 1_000_003)
 
     def learn(self, batch: TrainingBatch) -> Tensor:
-        """The sum of the weighted losses of a batch after its augmentation, all of them logged."""
+        """The sum of the weighted losses of a batch after its augmentation, all of them logged.
+
+        Raises:
+            TrainingDivergedError: It is not finite.
+        """
         moment = TrainingMoment(self.global_step, self.segmenter.predict, self.classes)
         with torch.no_grad():
             for augment in self.augmentations:
                 batch = augment(batch, moment)
         losses = self.segmenter(batch)
         total = torch.stack(list(losses.values())).sum()
-        self._losses = {name: value.detach() for name, value in losses.items()}
+        if not torch.isfinite(total):
+            wrong = [name for name, value in losses.items() if not torch.isfinite(value)]
+            raise self.diverged(f"the loss ({', '.join(wrong) or 'the sum'})", batch["key"])
         logged = {f"train/{name}": value.detach() for name, value in losses.items()}
         self.log_dict(
             {**logged, "train/loss": total.detach()}, batch_size=len(batch["key"]), sync_dist=False
@@ -133,28 +140,33 @@ class SegmenterTraining(pl.LightningModule):
         return total
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Stops before the weights move where a loss or a gradient is not finite.
+        """Stops before weights would become NaN; loss scaling leaves such steps out by itself.
 
         Raises:
-            TrainingDivergedError: With the step and the losses.
+            TrainingDivergedError: A gradient is not finite.
         """
         del optimizer
-        if self.trainer.precision == "16-mixed":
-            return  # its scaler meets infinite gradients on purpose, and skips them
-        gradients = [p.grad for p in self.parameters() if p.grad is not None]
-        values = [*self._losses.values(), *torch._foreach_norm(gradients)]
-        if torch.stack([value.float().to(self.device) for value in values]).isfinite().all():
+        if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
             return
-        broken = [name for name, value in self._losses.items() if not value.isfinite()]
-        msg = (
-            f"training diverged at step {self.global_step}: "
-            f"{', '.join(broken) or 'a gradient'} is not finite; the weights were not changed. "
-            "Lower the learning rate, or check the labels of this step."
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        if not torch.isfinite(nn.utils.get_total_norm(gradients, math.inf)):
+            raise self.diverged("a gradient")
+
+    def diverged(self, what: str, keys: Sequence[str] = ()) -> TrainingDivergedError:
+        """Returns the error that ends a training whose numbers are no longer finite.
+
+        Args:
+            what: The number.
+            keys: The images of the batch, where they are known.
+        """
+        images = f" (images {', '.join(keys)})" if keys else ""
+        return TrainingDivergedError(
+            f"{what} is not finite at step {self.global_step}{images}: the weights were left as "
+            "they are. Lower the learning rate, or leave these images out."
         )
-        raise TrainingDivergedError(msg)
 
     def validation_step(self, batch: ImageBatch, batch_idx: int) -> dict[str, list[Tensor]]:
-        """Predicts at the size of the ground truth.
+        """Predicts at the size of the ground truth; where a network gives NaN there is no label.
 
         Returns:
             `panoptic`, the (H, W, 2) maps by the first of the measured networks.
@@ -166,7 +178,12 @@ class SegmenterTraining(pl.LightningModule):
         size = (target.shape[1], target.shape[2])
         maps = []
         for name, network in self.measured.items():
-            maps.append(self.predictor(network, self.classes, batch["image"], size))
+            try:
+                maps.append(self.predictor(network, self.classes, batch["image"], size))
+            except ReadError as error:
+                log.warning("warning: %s: %s counts as void: %s", name, batch["key"], error)
+                void = torch.full_like(target[..., 0], VOID)
+                maps.append(torch.stack((void, torch.zeros_like(void)), dim=-1))
             cast(MetricCollection, self.quality[name]).update(maps[-1], target, batch["key"])
         return {"panoptic": list(maps[0])}
 
@@ -212,10 +229,5 @@ class SegmenterTraining(pl.LightningModule):
         checkpoint["evaluation"] = self.evaluation
 
     def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
-        """Remembers the evaluation; `configure_model` has built the network by now.
-
-        Raises:
-            WeightsError: The checkpoint is of a training that diverged.
-        """
-        refuse_not_finite(checkpoint["state_dict"], self.trainer.ckpt_path or "checkpoint")
+        """Remembers the evaluation; `configure_model` has built the network by now."""
         self.evaluation = dict(checkpoint.get("evaluation", {}))

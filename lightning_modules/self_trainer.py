@@ -22,7 +22,7 @@ from relief.models.self_training.pseudo_targets import pseudo_targets
 from relief.models.self_training.rounds import Rounds
 from relief.models.self_training.semantic_thresholds import ShareOfMaximum
 from relief.schema.batch import ImageBatch
-from relief.schema.errors import WeightsError
+from relief.schema.errors import ReadError, WeightsError
 from relief.schema.training import (
     Augmentation,
     LabelOrigin,
@@ -157,13 +157,20 @@ class SelfTrainer(SegmenterTraining):
 
     @torch.no_grad()
     def targets(self, batch: ImageBatch) -> TrainingBatch:
-        """The images with what the teacher is sure of at this step."""
+        """The images with what the teacher is sure of at this step.
+
+        Raises:
+            TrainingDivergedError: The teacher gives values that are not finite.
+        """
         score = self.rounds.score_at(self.global_step)
         seen = self.views(cast(ViewSegmenter, self.teacher), batch["image"])
         predictor = replace(self.predictor, score_threshold=score)
-        semantic, instance, classes = pseudo_targets(
-            seen, self.classes, self.semantic_threshold, predictor
-        )
+        try:
+            semantic, instance, classes = pseudo_targets(
+                seen, self.classes, self.semantic_threshold, predictor
+            )
+        except ReadError as error:
+            raise self.diverged("the teacher", batch["key"]) from error
         told: dict[str, Any] = {
             "train/teacher_objects": sum(map(len, classes)) / len(classes),
             "train/teacher_pixels": (semantic >= 0).float().mean(),

@@ -173,8 +173,6 @@ class Codebook(nn.Module):
         channels = centroids.shape[-1]
         if not problem and dim is not None and channels != dim:
             problem = f"{channels} channels, the features have {dim}"
-        if not problem and not torch.isfinite(centroids).all():
-            problem = "centroids are not finite"
         if problem:
             raise _refused(Path(path), problem, "Give the codebook of these features.")
         self.fill(centroids, thing_ids, groups, class_of_cluster, metadata)

@@ -26,7 +26,7 @@ class ReadError(ReliefError):
 
 
 class TrainingDivergedError(ReliefError):
-    """A loss or gradient is not finite; the weights were left as they were. Exit code 1."""
+    """A loss, a gradient or a teacher is not finite; the optimizer did not move. Exit code 1."""
 
 
 class StoppedBySignal(ReliefError):

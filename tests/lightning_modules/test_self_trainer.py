@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from lightning_modules.self_trainer import SelfTrainer
 from relief.models.self_training.rounds import Rounds
 from relief.models.self_training.semantic_thresholds import ClassAdaptiveThreshold
-from relief.schema.errors import WeightsError
+from relief.schema.errors import TrainingDivergedError, WeightsError
 from relief.schema.label_spaces import CITYSCAPES_19
 from relief.schema.training import Augmentation, Detections, SegmenterPrediction
 
@@ -256,6 +256,51 @@ def test_one_step_is_adamw_on_the_gradient_of_the_head(stage2):
     sum(network(batch).values()).backward()
     optimizer.step()
     assert torch.allclose(model.network.head.weight, network.head.weight, atol=1e-6)
+
+
+class Diverging(Tiny):
+    """From its third step on a loss or a gradient is not finite."""
+
+    fault = ""
+
+    def forward(self, batch):
+        losses = super().forward(batch)
+        weight = self.head.weight.sum()
+        if len(self.learned_from) > 2 and self.fault == "loss":
+            losses["loss_box"] = weight * float("nan")
+        elif len(self.learned_from) > 2:
+            losses["loss_box"] = (weight * 0).sqrt()  # 0, with a gradient of 0 times infinity
+        return losses
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"), [("loss", r"the loss \(loss_box\)"), ("gradient", "a gradient")]
+)
+def test_a_loss_or_gradient_that_is_not_finite_stops_before_the_optimizer_moves(
+    stage2, monkeypatch, fault, told
+):
+    monkeypatch.setattr(Diverging, "fault", fault)
+    model, watch = SelfTrainer(Diverging, stage2, views=OneLook(), learning_rate=0.05), Watch()
+    with pytest.raises(
+        TrainingDivergedError, match=rf"^{told} is not finite at step 2.*: the weights"
+    ):
+        fit(model, 5, watch)
+    assert model.global_step == 2
+    for name, value in model.network.named_parameters():
+        assert torch.equal(value, watch.student[-1][name]), name
+
+
+def test_a_teacher_that_is_not_finite_teaches_nothing(stage2):
+    class Blind(OneLook):
+        def __call__(self, network, image, size=None):
+            seen = super().__call__(network, image, size)
+            seen["semantic_logits"][:, :, 0, 0] = float("nan")
+            return seen
+
+    with pytest.raises(
+        TrainingDivergedError, match=r"^the teacher is not finite at step 0 \(images "
+    ):
+        fit(self_trainer(stage2, views=Blind()), 1)
 
 
 def saved(model):

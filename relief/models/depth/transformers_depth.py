@@ -67,7 +67,6 @@ class TransformersDepth(nn.Module):
             return
         folder = self._folder()
         self.model, self.processor = self._load(folder)
-        refuse_not_finite(self.model.state_dict(), folder)
         self.eval().requires_grad_(False)
         if self.inverse is None:
             self.inverse = self._known_direction()

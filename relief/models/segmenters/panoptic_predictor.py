@@ -12,6 +12,7 @@ from relief.models.segmenters.test_time_augmentation import TestTimeAugmentation
 from relief.ops.panoptic_merge import merge_panoptic
 from relief.ops.region_merge import merge_regions, require_things_apart
 from relief.ops.resize import resize_image
+from relief.schema.errors import ReadError
 from relief.schema.geometry import scaled_size
 from relief.schema.training import (
     Detections,
@@ -67,8 +68,12 @@ class PanopticPredictor:
 
         Returns:
             (B, *size, 2) int64 (category id of the labels, instance).
+
+        Raises:
+            ReadError: What the network says of an image is not finite.
         """
         found = self._seen(network, image, size)
+        refuse_not_finite(found)
         pairs = zip(found["semantic_logits"].argmax(dim=1), found["detections"], strict=True)
         return torch.stack([self.merge(*pair, classes) for pair in pairs])
 
@@ -104,3 +109,20 @@ class PanopticPredictor:
             own_size = (image.shape[-2], image.shape[-1])
             image = resize_image(image, scaled_size(own_size, self.short_side_px))
         return network.predict(image, size)
+
+
+def refuse_not_finite(prediction: SegmenterPrediction) -> None:
+    """Refuses what would make a map of nothing but void or one class.
+
+    Raises:
+        ReadError: A largest logit, a box or a score is NaN or infinite.
+    """
+    said = [prediction["semantic_logits"].amax(dim=1)]  # of others -inf is an answer too
+    for found in prediction["detections"]:
+        said += [found["boxes"], found["scores"]]
+    if not all(bool(torch.isfinite(values).all()) for values in said):
+        msg = (
+            "outputs are not finite: the network gives NaN or infinite values for this image. "
+            "Leave it out, or use another checkpoint."
+        )
+        raise ReadError(msg)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -22,17 +21,17 @@ class SemanticHead(SemSegFPNHead):
     def losses(self, predictions: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Weighted mean cross entropy of (B, C, h, w) logits against (B, H, W) classes.
 
-        0 where every pixel is ignored: a mean of nothing is no number.
+        The mean of nothing, where all pixels are ignored, is 0 with a gradient of 0.
         """
         stride = self.loss_stride_px
+        sampled = targets[:, stride // 2 :: stride, stride // 2 :: stride]
+        if not (sampled != self.ignore_value).any():
+            return {"loss_sem_seg": predictions.sum() * 0.0}
         if stride == 1:
-            loss: Tensor = super().losses(predictions, targets)["loss_sem_seg"]
-        else:
-            targets = targets[:, stride // 2 :: stride, stride // 2 :: stride]
-            logits = F.interpolate(
-                predictions.float(), size=targets.shape[-2:], mode="bilinear", align_corners=False
-            )
-            loss = F.cross_entropy(logits, targets, ignore_index=self.ignore_value)
-            loss = loss * self.loss_weight
-        counted = (targets != self.ignore_value).any()
-        return {"loss_sem_seg": torch.where(counted, loss, predictions.float().sum() * 0.0)}
+            losses: dict[str, Tensor] = super().losses(predictions, targets)
+            return losses
+        logits = F.interpolate(
+            predictions.float(), size=sampled.shape[-2:], mode="bilinear", align_corners=False
+        )
+        loss = F.cross_entropy(logits, sampled, ignore_index=self.ignore_value)
+        return {"loss_sem_seg": loss * self.loss_weight}

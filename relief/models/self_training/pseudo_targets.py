@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from relief.models.segmenters.panoptic_predictor import PanopticPredictor
+from relief.models.segmenters.panoptic_predictor import PanopticPredictor, refuse_not_finite
 from relief.schema.label_spaces import VOID
 from relief.schema.training import DetectorClasses, SegmenterPrediction, SemanticThreshold
 
@@ -31,7 +31,11 @@ def pseudo_targets(
         `semantic` (B, H, W) int64: 0 = things, j + 1 = stuff j, -1 = not sure; `instance`
         (B, H, W) int64: 0 = none, n = object n of the image; per image (N,) int64, the thing
         classes of the objects 1..N.
+
+    Raises:
+        ReadError: The prediction is not finite.
     """
+    refuse_not_finite(prediction)
     logits = prediction["semantic_logits"]
     semantic = threshold(logits.softmax(dim=1))
     instances, its_classes = [], []

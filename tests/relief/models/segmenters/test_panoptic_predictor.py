@@ -3,7 +3,7 @@ import torch
 
 from relief.models.segmenters.panoptic_predictor import PanopticPredictor
 from relief.models.segmenters.test_time_augmentation import TestTimeAugmentation as Views
-from relief.schema.errors import UsageError
+from relief.schema.errors import ReadError, UsageError
 from relief.schema.training import Detections, DetectorClasses, SegmenterPrediction
 
 CLASSES = DetectorClasses(things=(7,), stuff=(3, 5))
@@ -56,6 +56,20 @@ def test_objects_come_from_regions_where_asked_for():
     with pytest.raises(UsageError, match="things_apart"):
         predictor.check(CLASSES)
     PanopticPredictor().check(CLASSES)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("where", ["semantic_logits", "scores", "boxes"])
+def test_outputs_that_are_not_finite_make_no_map(value, where):
+    class Diverged(Seen):
+        def predict(self, image, size):
+            found = super().predict(image, size)
+            part = found if where == "semantic_logits" else found["detections"][0]
+            part[where].view(-1)[0] = value
+            return found
+
+    with pytest.raises(ReadError, match=r"^outputs are not finite: .* Leave it out, or use"):
+        PanopticPredictor()(Diverged(), CLASSES, torch.rand(1, 3, 8, 16), (8, 16))
 
 
 class SeenInSteps(Seen):

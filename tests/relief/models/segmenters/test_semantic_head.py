@@ -26,3 +26,16 @@ def test_a_strided_loss_looks_at_some_of_the_pixels():
         each = -torch.log_softmax(torch.tensor([1.0, 0.0, -1.0]), 0)[seen[seen >= 0]]
         found = made.losses(logits, targets)["loss_sem_seg"]
         torch.testing.assert_close(found, 0.5 * each.mean())
+
+
+def test_where_all_is_ignored_the_loss_is_zero_and_so_is_its_gradient():
+    made = head()
+    targets = torch.full((1, 16, 32), -1)
+    for stride in (2, 4, 1):
+        targets[:, 0, 0] = -1 if stride == 1 else 1  # of no pixel that the strides look at
+        made.loss_stride_px = stride
+        logits = torch.rand(1, 3, 4, 8, requires_grad=True)
+        loss = made.losses(logits, targets)["loss_sem_seg"]
+        loss.backward()
+        assert loss.item() == 0.0
+        assert torch.equal(logits.grad, torch.zeros_like(logits))
