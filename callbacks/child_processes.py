@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from lightning_fabric.utilities.distributed import _set_num_threads_if_needed
 from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 
@@ -18,11 +17,19 @@ CHILDREN_END_S = 20.0  # until a child that was asked to stop is killed
 
 
 class ChildProcesses(_SubprocessScriptLauncher):
-    """Lightning's launcher without its observer, which would kill this process too."""
+    """Lightning's launcher without its observer, which would kill this process too.
 
-    def __init__(self, explain: Callable[[RuntimeError], PeersLost | None], *args: Any) -> None:
+    Args:
+        explain: Says which process is gone where a collective failed for it.
+        on_gpu: Whether the processes compute on GPUs.
+        args: As Lightning's launcher.
+    """
+
+    def __init__(
+        self, explain: Callable[[RuntimeError], PeersLost | None], on_gpu: bool, *args: Any
+    ) -> None:
         super().__init__(*args)
-        self._explain = explain
+        self._explain, self._on_gpu = explain, on_gpu
 
     def launch(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Starts the other processes of this machine once, then calls the function.
@@ -35,7 +42,7 @@ class ChildProcesses(_SubprocessScriptLauncher):
         if not self.cluster_environment.creates_processes_externally:
             self._call_children_scripts()
             atexit.register(self.end)
-        if torch.cuda.is_available():  # on the CPU the number of threads may change last bits
+        if self._on_gpu:  # on the CPU the number of threads may change last bits
             _set_num_threads_if_needed(self.num_processes)
         try:
             return function(*args, **kwargs)

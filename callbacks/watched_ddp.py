@@ -41,8 +41,9 @@ class WatchedDDP(DDPStrategy):
 
     def _configure_launcher(self) -> None:
         assert self.cluster_environment is not None
+        on_gpu = self.root_device.type == "cuda"
         self._launcher = ChildProcesses(
-            self._explain, self.cluster_environment, self.num_processes, self.num_nodes
+            self._explain, on_gpu, self.cluster_environment, self.num_processes, self.num_nodes
         )
 
     @property
