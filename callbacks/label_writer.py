@@ -17,7 +17,7 @@ from relief.formats.background_writer import BackgroundWriter
 from relief.formats.coco_panoptic import write_panoptic_json
 from relief.formats.label_run import LabelRun
 from relief.formats.label_store import LabelStore
-from relief.schema.batch import PanopticPrediction
+from relief.schema.batch import Failure, PanopticPrediction
 from relief.schema.categories import class_categories, cluster_categories
 from relief.schema.errors import ReadError, reason_of
 from relief.schema.label_spaces import label_space
@@ -68,23 +68,26 @@ class LabelWriter(BasePredictionWriter):
         del pl_module, batch_indices, batch, batch_idx, dataloader_idx
         if prediction is None or self.run is None or self._writer is None:
             return
+        stops = trainer.datamodule.on_error == "stop"  # type: ignore[attr-defined]
         for key, semantic, panoptic in zip(
             prediction["key"], prediction["semantic"], prediction["panoptic"], strict=True
         ):
             maps = (semantic.to(torch.int32).cpu(), panoptic.to(torch.int32).cpu())
-            self._writer.submit(self._write_or_record, key, *maps)
+            self._writer.submit(self._write, key, *maps, stops)
         for failure in prediction["failures"]:
-            self.run.record_failure(failure)
-            if trainer.datamodule.on_error == "stop":  # type: ignore[attr-defined]
-                raise ReadError(failure["reason"])
+            self._record(failure, stops)
 
-    def _write_or_record(self, key: str, semantic: Tensor, panoptic: Tensor) -> None:
+    def _write(self, key: str, semantic: Tensor, panoptic: Tensor, stops: bool) -> None:
         """Writes one image; labels that no file can hold are that image's failure."""
-        run = cast(LabelRun, self.run)
         try:
-            run.write(key, semantic, panoptic, self._is_thing)
+            cast(LabelRun, self.run).write(key, semantic, panoptic, self._is_thing)
         except Exception as error:
-            run.record_failure({"key": key, "reason": reason_of(error, key)})
+            self._record(Failure(key=key, reason=reason_of(error, key)), stops)
+
+    def _record(self, failure: Failure, stops: bool) -> None:
+        cast(LabelRun, self.run).record_failure(failure)
+        if stops:
+            raise ReadError(failure["reason"])
 
     def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Waits for all ranks; rank 0 completes the store."""

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytorch_lightning as pl
 
 from relief.formats.label_store import LabelStore
-from relief.schema.errors import UsageError
+from relief.schema.batch import Failure, first_reasons
+from relief.schema.errors import ReadError, UsageError
 from relief.studies.label_sources import STORE, are_class_ids
 from relief.studies.score import score_labels, write_scores
 
@@ -59,9 +60,14 @@ class PanopticEvaluator(pl.Callback):
                 assignments,
                 fitted_on=truth.split,
             )
-        except UsageError as error:
+        except (ReadError, UsageError) as error:
             log.warning("nothing measured: %s", error)
             return
         write_scores(out, scores)
+        without = [k for k in store.keys if not truth.has_target(k)]
+        left_out = [Failure(key=k, reason="no ground truth") for k in without] + scores.failures
+        if left_out:
+            measured, told = len(store.keys) - len(left_out), first_reasons(left_out)
+            log.warning("measured %d of %d images; %s", measured, len(store.keys), told)
         seconds = time.perf_counter() - start
         log.info("measuring: %.1f s", seconds, extra={"step": "measuring", "seconds": seconds})

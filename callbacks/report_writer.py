@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from relief.reports.label_report import ReportExtent, RunDescription, write_labe
 from relief.reports.overlays import write_overlays
 from relief.reports.run_facts import run_facts
 from relief.schema.categories import Category, class_categories, cluster_categories
+from relief.schema.errors import reason_of
 from relief.schema.label_spaces import label_space
 from relief.schema.manifest import NAMES_BY_HAND, Manifest
 from relief.schema.names import ClusterNames
@@ -74,9 +76,9 @@ class ReportWriter(pl.Callback):
             categories,
             ReportSources(
                 image=sources.image,
-                depth=sources.depth,
-                features=sources.features,
-                target=(lambda key: truth.target(key, data.label_space)) if truth else None,
+                depth=or_nothing(sources.depth),
+                features=or_nothing(sources.features),
+                target=or_nothing(lambda key: self._target(truth, key, data)) if truth else None,
             ),
             RunDescription(
                 title=out.name,
@@ -98,6 +100,9 @@ class ReportWriter(pl.Callback):
         keys = store.keys[::step][: self.num_overlays]
         write_overlays(out, store, categories, sources.image, keys)
 
+    def _target(self, truth: Any, key: str, data: Any) -> Tensor | None:
+        return truth.target(key, data.label_space) if truth.has_target(key) else None
+
     def _failed(self, manifest: Manifest) -> list[str]:
         line = outcome(manifest)
         return [] if line is None else [line]
@@ -115,6 +120,21 @@ class ReportWriter(pl.Callback):
             return class_categories(label_space(store.manifest.classes))
         names = ClusterNames.read(Path(self.names)).by_cluster if self.names else None
         return cluster_categories(store.num_categories, store.thing_ids or (), names)
+
+
+def or_nothing(look_up: Callable[[str], Tensor | None]) -> Callable[[str], Tensor | None]:
+    """Returns a look-up that says so, once, and gives nothing where an image cannot be shown."""
+    failed: set[str] = set()
+
+    def look(key: str) -> Tensor | None:
+        try:
+            return None if key in failed else look_up(key)
+        except Exception as error:
+            failed.add(key)
+            log.warning("not in the report: %s", reason_of(error, key))
+            return None
+
+    return look
 
 
 class Lookup:

@@ -8,6 +8,7 @@ from pathlib import Path
 from datamodules.items import Item
 from datamodules.labelling import LabellingDataModule, OnError
 from relief.formats.cityscapes import CityscapesTree
+from relief.formats.images import MAX_ASPECT
 from relief.schema.label_spaces import label_space as find_label_space
 from relief.schema.parts import DepthReader
 
@@ -40,7 +41,7 @@ class Cityscapes(LabellingDataModule):
         num_workers: int = 0,
         on_error: OnError = "record",
         observe_split: str | None = None,
-        max_aspect: float = 10.0,
+        max_aspect: float = MAX_ASPECT,
     ) -> None:
         super().__init__(depth, batch_size, num_workers, on_error, max_aspect)
         self.root = Path(root)

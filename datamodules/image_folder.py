@@ -6,7 +6,7 @@ from pathlib import Path
 
 from datamodules.items import Item
 from datamodules.labelling import LabellingDataModule, OnError
-from relief.formats.images import find_images
+from relief.formats.images import MAX_ASPECT, find_images
 from relief.schema.errors import UsageError
 from relief.schema.parts import DepthReader
 
@@ -28,7 +28,7 @@ class ImageFolder(LabellingDataModule):
         depth: DepthReader | None = None,
         num_workers: int = 0,
         on_error: OnError = "record",
-        max_aspect: float = 10.0,
+        max_aspect: float = MAX_ASPECT,
     ) -> None:
         super().__init__(depth, 1, num_workers, on_error, max_aspect)
         self.root = Path(root) if root else None

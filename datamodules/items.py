@@ -14,7 +14,8 @@ from torch.utils.data import Dataset, IterableDataset, RandomSampler, Sampler
 
 from datamodules.travel import small_ids
 from relief.formats.depth_files import check_aspect
-from relief.formats.images import read_image
+from relief.formats.images import read_image, refuse_line
+from relief.formats.reader import printable
 from relief.schema.batch import Failure, ImageBatch
 from relief.schema.errors import ReadError, UsageError, reason_of
 from relief.schema.parts import DepthReader
@@ -24,13 +25,20 @@ NOTHING = -1  # index of a padding sample: every rank runs the same number of ba
 
 @dataclass(frozen=True)
 class Item:
-    """One image to read. The key is the path stem of everything written about it."""
+    """One image to read. The key is the path stem of everything written about it.
+
+    A name that is no UTF-8 is told as text; the image fails when it is read.
+    """
 
     key: str
     image_path: Path
     file_name: str  # below the data set's folder, with forward slashes
     depth_path: str | None = None
     target: Callable[[], Tensor] | None = None  # (H, W, 2) int64, read only when asked for
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", printable(self.key))
+        object.__setattr__(self, "file_name", printable(self.file_name))
 
 
 class Sample(TypedDict, total=False):
@@ -72,7 +80,7 @@ class ItemDataset(Dataset[Sample]):
 
     def _read(self, item: Item) -> Sample:
         sample: Sample = {"key": item.key, "image": read_image(item.image_path)}
-        self._refuse_lines(sample["image"], item)
+        refuse_line(item.key, sample["image"].shape[-2:], self.max_aspect)
         if self.depth is not None:
             if item.depth_path is None:
                 msg = f"depth is missing: {item.key}. Add its file, or label without depth."
@@ -83,16 +91,6 @@ class ItemDataset(Dataset[Sample]):
         if self.with_targets and item.target is not None:
             sample["target"] = small_ids(item.target())
         return sample
-
-    def _refuse_lines(self, image: Tensor, item: Item) -> None:
-        """Refuses a line of pixels: enlarged until its short side fits, it takes all memory."""
-        height, width = image.shape[-2:]
-        if max(height, width) > self.max_aspect * min(height, width):
-            msg = (
-                f"image is a line: {item.key} ({height}x{width} px, more than {self.max_aspect:g} "
-                "to 1). Leave it out, or raise --data.init_args.max_aspect."
-            )
-            raise ReadError(msg)
 
 
 def refuse_disorder(loader: object) -> None:

@@ -19,6 +19,7 @@ from datamodules.items import (
 )
 from datamodules.travel import on_device, pins_memory
 from relief.formats.file_digest import content_digests, file_mark
+from relief.formats.images import MAX_ASPECT
 from relief.processes.signals import leave_signals_to_the_run
 from relief.schema.parts import DepthReader
 from relief.schema.selection import evenly_spaced
@@ -54,7 +55,7 @@ class LabellingDataModule(pl.LightningDataModule):
         batch_size: int = 1,
         num_workers: int = 0,
         on_error: OnError = "record",
-        max_aspect: float = 10.0,
+        max_aspect: float = MAX_ASPECT,
     ) -> None:
         super().__init__()
         self.depth = depth

@@ -19,7 +19,7 @@ from relief.models.feature_samples import (
     samples_per_image,
     some_of,
 )
-from relief.schema.batch import Failure, ImageBatch
+from relief.schema.batch import Failure, ImageBatch, first_reasons
 from relief.schema.errors import UsageError, reason_of
 from relief.schema.geometry import WindowGeometry
 from relief.schema.label_spaces import VOID, label_space
@@ -131,8 +131,7 @@ class CodebookFitter(pl.LightningModule):
     @property
     def _lack(self) -> str:
         if self._failures:
-            first = self._failures[0]
-            return f"could be read ({first['key']}: {first['reason'].removesuffix('.')})"
+            return f"could be read ({first_reasons(self._failures).removesuffix('.')})"
         return "has ground truth that is not void" if self.needs_targets else "could be read"
 
     def _fit(self, samples: Sequence[Sample]) -> Sample | None:

@@ -1,10 +1,13 @@
 import json
+import logging
 import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 from safetensors import safe_open
 
+from relief.formats import segment_ids
 from relief.formats.label_store import LabelStore
 from relief.models.codebook import Codebook
 from relief.schema.label_spaces import CITYSCAPES_19
@@ -119,6 +122,69 @@ def test_missing_depth_fails_that_image_only(tiny_cityscapes, tmp_path, capsys):
     assert run_label(tiny_cityscapes, tmp_path / "out") == 1
     assert "depth is missing" in capsys.readouterr().err
     assert len(LabelStore(tmp_path / "out").keys) == 2
+
+
+def test_names_lines_and_archives_fail_alone(tiny_cityscapes, tmp_path, capsys):
+    folder = tiny_cityscapes / "leftImg8bit/val/bonn"
+    photo = (folder / "bonn_000010_000019_leftImg8bit.png").read_bytes()
+    (folder / "stra\udcdfe_leftImg8bit.png").write_bytes(photo)
+    Image.new("RGB", (150, 1)).save(folder / "line_leftImg8bit.png")
+    depth = tiny_cityscapes / "depth/val/bonn/bonn_000011_000019.npy"
+    with depth.open("wb") as file:
+        np.savez(file, np.zeros((32, 64)))
+    depth.write_bytes(depth.read_bytes()[:900])
+    out = tmp_path / "out"
+    assert run_label(tiny_cityscapes, out) == 1
+    assert "cannot label 3 of 5 images: " in capsys.readouterr().err
+    failures = LabelStore(out).manifest.failures
+    assert [reason[:34] for _, reason in sorted(failures.items())] == [
+        f"cannot read depth: {depth}"[:34],
+        "image is a line: bonn/line (1x150 ",
+        f"cannot read image: {folder}"[:34],
+    ]
+    assert r"bonn/stra\xdfe" in failures
+    assert "its name is not UTF-8" in failures[r"bonn/stra\xdfe"]
+    assert run_label(tiny_cityscapes, out, "--data.init_args.max_aspect", "200") == 1
+    assert r"depth is missing: bonn/line" in capsys.readouterr().err
+
+
+def test_too_many_instances_fail_that_image_only(tiny_cityscapes, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(segment_ids, "MAX_INSTANCES", 1)
+    out, no_split = tmp_path / "out", ("--model.init_args.splitter.init_args.min_area_px", "1")
+    assert run_label(tiny_cityscapes, out, *no_split) == 1
+    assert "ValueError (expected instances in [0, 1], got up to" in capsys.readouterr().err
+    semantic = {path.stem for path in (out / "semantic").rglob("*.png")}
+    assert semantic == {key.split("/")[1] for key in LabelStore(out).keys}
+    stop = ("--data.init_args.on_error", "stop")
+    assert run_label(tiny_cityscapes, out, *no_split, *stop) == 1
+
+
+def test_more_clusters_than_ids_are_refused_at_the_start(tiny_cityscapes, tmp_path, capsys):
+    k = ("--fitter.init_args.kmeans.init_args.k", "600")
+    assert run_label(tiny_cityscapes, tmp_path / "out", *k) == 2
+    assert "600 clusters: COCO segment ids tell at most 511 apart" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_ground_truth_that_is_missing_costs_neither_figures_nor_report(
+    tiny_cityscapes, tmp_path, caplog, monkeypatch
+):
+    monkeypatch.setattr(logging.getLogger("relief"), "propagate", True)
+    missing, damaged, whole = sorted((tiny_cityscapes / "gtFine/val").rglob("*instanceIds.png"))
+    missing.unlink()
+    damaged.write_text("version https://git-lfs.github.com/spec/v1")
+    out, report = tmp_path / "out", "--trainer.callbacks+=callbacks.report_writer.ReportWriter"
+    assert run_label(tiny_cityscapes, out, report) == 0
+    (told,) = [message for message in caplog.messages if message.startswith("measured")]
+    assert told.startswith("measured 1 of 3 images; bonn/bonn_000010_000019: no ground truth; ")
+    assert "bonn/bonn_000011_000019: cannot read label: " in told
+    assert json.loads((out / "metrics.json").read_text())["panopticapi/majority"]["images"] == 1
+    assert "Ground truth" in (out / "report.html").read_text()
+    (out / "report.html").unlink()
+    whole.write_text("")
+    assert run_label(tiny_cityscapes, out, report) == 0
+    assert any("nothing measured: none of 2 images can be" in told for told in caplog.messages)
+    assert (out / "report.html").is_file()
 
 
 def test_depth_that_is_unknown_where_it_is_nan_labels_and_goes_on(tiny_cityscapes, tmp_path):

@@ -68,6 +68,8 @@ def _is_stack_of_one(values: NDArray[Any]) -> bool:
 def _array(path: str) -> NDArray[Any]:
     try:
         values = np.load(path, allow_pickle=False)
+    except MemoryError:
+        raise
     except Exception as error:  # an archive under the name of an array has errors of its own
         msg = f"cannot read depth: {path} (not a readable .npy file). Make the file again."
         raise ReadError(msg) from error
@@ -82,6 +84,8 @@ def _picture(path: str) -> tuple[NDArray[Any], float]:
         with Image.open(path) as picture:
             values = np.asarray(picture)
             mode = picture.mode
+    except MemoryError:
+        raise
     except Exception as error:
         msg = f"cannot read depth: {path} (not a readable .png file). Make the file again."
         raise ReadError(msg) from error

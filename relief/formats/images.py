@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,11 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from relief.formats.label_store import MANIFEST, PANOPTIC, SEMANTIC
+from relief.formats.reader import printable
 from relief.schema.errors import ReadError, UsageError
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
+MAX_ASPECT = 10.0  # the longer side of an image by its shorter one
 _OF_A_RUN = (SEMANTIC, PANOPTIC, "confidence", "overlays")
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
@@ -30,7 +32,8 @@ class ImageReadError(ReadError):
     """
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"cannot read image: {path} ({reason}). Replace it or remove it.")
+        shown = printable(str(path))
+        super().__init__(f"cannot read image: {shown} ({reason}). Replace it or remove it.")
         self.path = path
         self.reason = reason
 
@@ -46,9 +49,12 @@ def read_image(path: Path) -> Tensor:
         (3, H, W) uint8 RGB.
 
     Raises:
-        ImageReadError: The file is missing, truncated, of no known format or not to be decoded.
+        ImageReadError: The file is missing, truncated, of no known format or not to be decoded,
+            or no label can be written under its name.
     """
     path = Path(path)
+    if printable(str(path)) != str(path):
+        raise ImageReadError(path, "its name is not UTF-8")
     try:
         with Image.open(path) as image:
             image.load()  # the whole file: `verify` accepts half a JPEG
@@ -56,6 +62,25 @@ def read_image(path: Path) -> Tensor:
     except Exception as error:
         raise ImageReadError(path, _reason(error)) from error
     return torch.from_numpy(rgb).permute(2, 0, 1).contiguous()
+
+
+def refuse_line(key: str, size: Sequence[int], max_aspect: float = MAX_ASPECT) -> None:
+    """Refuses a line of pixels: enlarged until its short side fits, it would take all memory.
+
+    Args:
+        key: The image.
+        size: (height, width).
+        max_aspect: How many times the longer side may be the shorter one.
+
+    Raises:
+        ReadError: It is more.
+    """
+    if max(size) > max_aspect * min(size):
+        msg = (
+            f"image is a line: {key} ({size[0]}x{size[1]} px, more than {max_aspect:g} to 1). "
+            "Leave it out, crop it, or raise max_aspect."
+        )
+        raise ReadError(msg)
 
 
 def find_images(root: Path, option: str = "data.root") -> dict[str, Path]:

@@ -133,10 +133,15 @@ class LabelRun:
                 have been written by another host.
 
         Raises:
+            ValueError: There are more instances than a file can hold.
             WriteError: The disk is full or went away; nothing half-written stays.
         """
         write_semantic(self.out, key, semantic, len(is_thing))
-        write_panoptic(self.out, key, panoptic, is_thing)
+        try:
+            write_panoptic(self.out, key, panoptic, is_thing)
+        except Exception:
+            semantic_path(self.out, key).unlink(missing_ok=True)
+            raise
 
     def record_failure(self, failure: Failure) -> None:
         """Notes why an image has no labels, so that every rank's notes reach the report."""
@@ -222,7 +227,7 @@ def outcome(manifest: Manifest, most_named: int = 5) -> str | None:
             f"labelled {total - len(failures)} of {total} images; missing: {', '.join(named)}{more}"
             f" ({len(failures)} in all). Run the same command again to label the rest."
         )
-    reasons = "; ".join(f"{key}: {failures[key]}" for key in named)
+    reasons = "; ".join(f"{key}: {failures[key].removeprefix(f'{key}: ')}" for key in named)
     return (
         f"cannot label {len(failures)} of {total} images: {reasons}{more} "
         "Or pass --data.init_args.on_error skip."

@@ -67,6 +67,14 @@ def path_of_key(folder: Path, key: str, suffix: str) -> Path:
     return folder / f"{key}{suffix}"
 
 
+def printable(name: str) -> str:
+    r"""Returns a file name as text that every file and terminal can hold.
+
+    Bytes that are no UTF-8, as old archives leave them, become `\xdf`.
+    """
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
 def join_panoptic(semantic: Tensor, instance: Tensor, where: Path) -> Tensor:
     """Two maps of one image as (H, W, 2) int64; where the category is ignored, all is void.
 

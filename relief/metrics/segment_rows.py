@@ -25,7 +25,8 @@ def image_number(key: str | None) -> int:
     """A number for an image: of its key from 0 up, or a negative one used nowhere else."""
     if key is None:
         return -(uuid.uuid4().int >> 66) - 1
-    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big") >> 1
+    name = key.encode(errors="surrogateescape")  # file names need not be UTF-8
+    return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big") >> 1
 
 
 def segment_rows(table: Tensor, key: str | None, update: int) -> Tensor:

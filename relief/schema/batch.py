@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NotRequired, TypedDict
 
 from torch import Tensor
@@ -12,6 +13,13 @@ class Failure(TypedDict):
 
     key: str
     reason: str  # one line for people
+
+
+def first_reasons(failures: Sequence[Failure], most_named: int = 3) -> str:
+    """Says in one line why images could not be used; of more than some, the first are named."""
+    told = [f"{one['key']}: {one['reason'].removeprefix(one['key'] + ': ')}" for one in failures]
+    more = "" if len(told) <= most_named else f" and {len(told) - most_named} more."
+    return "; ".join(one.removesuffix(".") for one in told[:most_named]) + (more or ".")
 
 
 class ImageBatch(TypedDict):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Mapping
 
 TOLD = "the first process was told"  # a note on errors of other processes
+log = logging.getLogger("relief")
 _MOST_CHARACTERS = 200
 
 
@@ -42,6 +44,8 @@ class StoppedBySignal(ReliefError):
 def reason_of(error: Exception, key: str) -> str:
     """Says in one line why one image cannot be used; the others can.
 
+    What no part has words for is our fault, or the machine's: the log gets its traceback.
+
     Args:
         error: What was raised while this image was at hand.
         key: The image.
@@ -54,8 +58,16 @@ def reason_of(error: Exception, key: str) -> str:
     if isinstance(error, ReliefError):
         raise error
     words = " ".join(str(error).split())[:_MOST_CHARACTERS].rstrip(".")
-    what = "out of memory" if isinstance(error, MemoryError) else type(error).__name__
+    what = "out of memory" if is_about_memory(error) else type(error).__name__
+    log.info("failed: %s: %s", key, what, exc_info=error)
     return f"{key}: {what}{f' ({words})' if words else ''}. Leave the image out or replace it."
+
+
+def is_about_memory(error: Exception) -> bool:
+    """Tells whether memory was short; torch says so on the CPU and in cuDNN in words only."""
+    if type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "alloc" in str(error).lower()
 
 
 class PeersLost(ReliefError):

@@ -25,10 +25,10 @@ from torch import Tensor, nn
 from relief.formats.atomic import check_writable, write_bytes
 from relief.formats.cityscapes import CityscapesTree
 from relief.formats.depth_record import DEPTH_RECORD, depth_record_text, write_depth_record
-from relief.formats.images import find_images, read_image
+from relief.formats.images import MAX_ASPECT, find_images, read_image, refuse_line
 from relief.models.depth.sources import depth_at
 from relief.models.weights.configured import check_weights
-from relief.schema.errors import ReadError, ReliefError, UsageError
+from relief.schema.errors import ReliefError, UsageError, reason_of
 from relief.schema.geometry import scaled_size
 from relief.schema.parts import DepthModel
 
@@ -40,6 +40,7 @@ def cache_depth(
     *,
     short_side_px: int = 512,
     device: torch.device | str = "cpu",
+    max_aspect: float = MAX_ASPECT,
 ) -> dict[str, str]:
     """Writes `OUT/KEY.npy`, float32 (h, w) in [0, 1], for every image that has none yet.
 
@@ -51,6 +52,7 @@ def cache_depth(
         out: Folder of the maps.
         short_side_px: Short side of the maps; the aspect is the image's.
         device: Where the model lives.
+        max_aspect: See `refuse_line`.
 
     Returns:
         Why, by key, for the images that could not be read, or that the model cannot take.
@@ -60,12 +62,13 @@ def cache_depth(
         target = out / f"{key}.npy"
         try:
             image = read_image(path)
+            refuse_line(key, image.shape[-2:], max_aspect)
             size = scaled_size((image.shape[1], image.shape[2]), short_side_px)
             if not _is_done(target, size):
                 depth = depth_at(model, image.to(device).float() / 255, None, size)
                 write_bytes(target, _npy(cast(Tensor, depth)[0, 0]))
-        except ReadError as error:
-            failures[key] = str(error)
+        except Exception as error:
+            failures[key] = reason_of(error, key)
     return failures
 
 
@@ -98,6 +101,7 @@ def _run(options: Any) -> dict[str, str]:
         out,
         short_side_px=options.short_side_px,
         device=options.device,
+        max_aspect=options.max_aspect,
     )
 
 
@@ -109,6 +113,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--folder", type=str | None, help="or any nested folder of images")
     parser.add_argument("--out", type=str, required=True, help="folder of the depth maps")
     parser.add_argument("--short_side_px", type=int, default=512)
+    parser.add_argument("--max_aspect", type=float, default=MAX_ASPECT, help="of images, at most")
     parser.add_argument("--limit", type=int | None, help="only the first images by key")
     parser.add_argument(
         "--device", type=str, default="cuda" if torch.cuda.is_available() else "cpu"

@@ -17,7 +17,6 @@ from relief.metrics.panoptic_quality import PanopticQuality
 from relief.metrics.semantic_iou import confusion_matrix, semantic_averages
 from relief.ops.matching import assignment_rule
 from relief.ops.resize import resize_nearest
-from relief.schema.errors import ReadError
 from relief.schema.geometry import scaled_size
 from relief.schema.label_spaces import CITYSCAPES_19, VOID, thing_mask
 from relief.schema.observation import Observation
@@ -75,8 +74,6 @@ class RegionScorer:
         labels = open_labels(store, STORE, self.truth.split, space)
         images = read_scored_images(labels, self.truth, space)
         failures = [failure["reason"] for failure in images.failures]
-        if not images.keys:
-            raise ReadError(failures[0])
         rule = "identity" if are_class_ids(labels, STORE, space) else assignment
         class_of_cluster, semantic = _semantic_figures(images, rule)
         metric = PanopticQuality(space.things, space.stuffs, self.protocol)

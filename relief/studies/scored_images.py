@@ -20,8 +20,8 @@ from relief.metrics.panoptic_statistics import Ids
 from relief.metrics.semantic_iou import CategoryCounts, category_counts
 from relief.ops.panoptic import segment_table
 from relief.ops.resize import resize_nearest
-from relief.schema.batch import Failure
-from relief.schema.errors import ReadError, UsageError
+from relief.schema.batch import Failure, first_reasons
+from relief.schema.errors import ReadError, UsageError, reason_of
 from relief.schema.label_spaces import LabelSpace
 
 _FEW = 20  # images that are read too fast for a progress bar
@@ -92,6 +92,7 @@ def read_scored_images(
 
     Raises:
         UsageError: No labelled image has ground truth.
+        ReadError: Of none of them labels and ground truth can be read.
     """
     keys = [key for key in labels.keys if truth.has_target(key)]
     if not keys:
@@ -107,11 +108,15 @@ def read_scored_images(
     def read(key: str) -> _Image | Failure:
         try:
             return _read(labels, truth, key, space, classes, sizes, num_categories)
-        except ReadError as error:
-            return Failure(key=key, reason=str(error))
+        except Exception as error:
+            return Failure(key=key, reason=reason_of(error, key))
 
     read_images = dict(zip(keys, _in_threads(read, keys, "scoring"), strict=True))
     images = {key: image for key, image in read_images.items() if isinstance(image, _Image)}
+    failures = [failure for failure in read_images.values() if not isinstance(failure, _Image)]
+    if not images:
+        msg = f"none of {len(keys)} images can be scored: {first_reasons(failures)}"
+        raise ReadError(msg)
     nothing = _no_counts(num_categories, space.num_classes)
     return ScoredImages(
         keys=list(images),
@@ -121,7 +126,7 @@ def read_scored_images(
         category_px=sum(
             (image.category_px for image in images.values()), np.zeros(num_categories, np.int64)
         ),
-        failures=[failure for failure in read_images.values() if not isinstance(failure, _Image)],
+        failures=failures,
     )
 
 

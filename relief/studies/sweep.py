@@ -30,7 +30,7 @@ from relief.metrics.panoptic_statistics import Ids
 from relief.metrics.protocols import PanopticProtocol, panoptic_protocol
 from relief.ops.matching import assignment_rule
 from relief.processes.pools import process_pool
-from relief.schema.errors import UsageError
+from relief.schema.errors import ReadError, UsageError
 from relief.schema.label_spaces import LabelSpace, label_space, thing_mask
 from relief.studies.label_sources import open_labels
 from relief.studies.score import pixel_counts
@@ -71,6 +71,7 @@ def run_sweep(request: SweepRequest) -> SweepResult:
 
     Raises:
         UsageError: There are no labels or no ground truth, or the labels cannot be split so.
+        ReadError: No image can be read.
     """
     start = time.perf_counter()
     protocols = [panoptic_protocol(name) for name in request.protocols]
@@ -97,8 +98,10 @@ def run_sweep(request: SweepRequest) -> SweepResult:
         tables = [one for one in own if isinstance(one, ImageTables)]
         for setting in settings(source, request) if tables else ():
             rows += score_setting(scored, setting, tables, protocols, rules)
-    seconds = time.perf_counter() - start
-    return SweepResult(rows, list(dict.fromkeys(failures)), len(keys), seconds)
+    failures = list(dict.fromkeys(failures))
+    if not rows:
+        raise ReadError(f"nothing to sweep: {'; '.join(failures[:3])}")
+    return SweepResult(rows, failures, len(keys), time.perf_counter() - start)
 
 
 def labels_to_make(request: SweepRequest) -> list[SweepSource]:

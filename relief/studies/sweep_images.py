@@ -27,7 +27,7 @@ from relief.ops.depth_edges import gradient_magnitude_cpu
 from relief.ops.panoptic import compact_ids
 from relief.ops.panoptic_map import resize_depth
 from relief.ops.resize import resize_nearest
-from relief.schema.errors import ReadError
+from relief.schema.errors import ReadError, reason_of
 from relief.schema.geometry import scaled_size
 from relief.schema.label_spaces import INSTANCE_DIVISOR, VOID, LabelSpace
 from relief.studies.split_tables import (
@@ -182,8 +182,8 @@ def _of_source(work: SweepWork, image: SweepImage) -> ImageTables | str:
         if cached is not None:
             return cached
         tables = make_tables(work, image)
-    except ReadError as error:
-        return str(error)
+    except Exception as error:
+        return reason_of(error, image.key)
     if path is not None:
         write_bytes(path, _dump(tables, work, inputs))
     return tables

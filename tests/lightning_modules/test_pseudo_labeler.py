@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from relief.formats.label_store import LabelStore
 from relief.schema.errors import ReadError
+from tests.conftest import draw_frame
 from tests.label_runs import run_label
 
 HERE = "tests.lightning_modules.test_pseudo_labeler"
@@ -32,10 +33,11 @@ class Fussy(nn.Module):
         return rows.view(1, 1, -1, 1).repeat(len(image), 1, 1, size[1])
 
 
-def brighten(root, key: str) -> None:
+def brighten(root, key: str, pixels: int = 1) -> None:
     (path,) = root.rglob(f"{key}_leftImg8bit.png")
     picture = Image.open(path).convert("RGB")
-    picture.putpixel((0, 0), (255, 255, 255))
+    for column in range(pixels):
+        picture.putpixel((column, 0), (255, 255, 255))
     picture.save(path)
 
 
@@ -57,6 +59,40 @@ def test_an_image_that_the_depth_network_refuses_fails_alone(tiny_cityscapes, tm
     assert run_label(tiny_cityscapes, tmp_path / "out", *options, *skip) == 0
     stop = ("--data.init_args.on_error", "stop")
     assert run_label(tiny_cityscapes, tmp_path / "out", *options, *stop) == 1
+
+
+class OutOfOrder(Fussy):
+    """Raises what no part has words for, or gives NaN, where the first pixel is bright."""
+
+    errors = (MemoryError(), KeyError("x"))
+
+    def relative_depth(self, image: Tensor, size: tuple[int, int]) -> Tensor:
+        depth = super().relative_depth(image.clamp(max=self.brightest), size)
+        if image[0, 0, 0, 0] > self.brightest:
+            if image[0, 0, 0, 1] > self.brightest:
+                raise self.errors[int(image[0, 0, 0, 2] > self.brightest)]
+            depth[..., 0, 0] = torch.nan
+        return depth
+
+
+def test_whatever_one_image_meets_the_others_are_labelled(tiny_cityscapes, tmp_path, capsys):
+    for number in (13, 14):
+        draw_frame(tiny_cityscapes, "val", "bonn", number)
+    for number, bright_pixels in ((11, 1), (12, 2), (13, 3)):
+        brighten(tiny_cityscapes, f"bonn_0000{number}_000019", bright_pixels)
+    depth = (*NO_FILES, "--model.init_args.depth", f"{HERE}.OutOfOrder")
+    options = (*depth, "--model.init_args.depth.init_args.brightest", "0.95")
+    out, key = tmp_path / "out", "bonn/bonn_0000{}_000019"
+    assert run_label(tiny_cityscapes, out, *options) == 1
+    store, leave = LabelStore(out), "Leave the image out or replace it."
+    assert store.keys == [key.format(10), key.format(14)]
+    assert store.manifest.failures[key.format(12)] == f"{key.format(12)}: out of memory. {leave}"
+    assert store.manifest.failures[key.format(13)] == f"{key.format(13)}: KeyError ('x'). {leave}"
+    assert store.manifest.failures[key.format(11)].startswith("depth is not finite: OutOfOrder")
+    said = capsys.readouterr().err
+    assert f"cannot label 3 of 5 images: {key.format(11)}: depth is not finite" in said
+    assert f"; {key.format(12)}: out of memory. {leave}; {key.format(13)}: KeyError" in said
+    assert "Traceback" in (out / "log.txt").read_text()
 
 
 def test_a_network_that_fails_on_every_image_ends_the_run_with_the_reason(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
-from relief.schema.errors import ReadError
+from relief.schema.errors import ReadError, is_about_memory
 
 ORDINARY_PX = 224  # the side of a square image that any monocular depth network takes
 _MOST_CHARACTERS = 120
@@ -29,7 +28,7 @@ def depth_or_refusal(network: Callable[[Tensor], Tensor], image: Tensor) -> Tens
     try:
         return network(image)
     except (ValueError, RuntimeError) as error:
-        if _is_about_memory(error) or not _takes_an_ordinary_image(network, image):
+        if is_about_memory(error) or not _takes_an_ordinary_image(network, image):
             raise
         raise refusal(image, " ".join(str(error).split())) from error
 
@@ -49,8 +48,3 @@ def _takes_an_ordinary_image(network: Callable[[Tensor], Tensor], image: Tensor)
     except (ValueError, RuntimeError):
         return False
     return True
-
-
-def _is_about_memory(error: Exception) -> bool:
-    """On a GPU memory has an error of its own; on the CPU and in cuDNN it is said in words."""
-    return isinstance(error, torch.OutOfMemoryError) or "alloc" in str(error).lower()

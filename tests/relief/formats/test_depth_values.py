@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+import torch
 from PIL import Image
 
 from relief.formats.depth_values import are, filled, stored_values
+from relief.schema.errors import ReadError
 
 
 def test_values_come_as_stored_with_what_counts_as_one(tmp_path):
@@ -16,6 +19,27 @@ def test_values_come_as_stored_with_what_counts_as_one(tmp_path):
     values, counts_as_one = stored_values(str(tmp_path / "a.npy"))
     assert values.tolist() == [[3, 7]]
     assert counts_as_one == 1.0
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.97, 1.0])
+@pytest.mark.parametrize(
+    "save", [np.savez, np.savez_compressed, lambda path, a: torch.save(a, path)]
+)
+def test_archives_under_the_name_of_an_array_are_unreadable_depth(tmp_path, save, share):
+    save(tmp_path / "a.npz", torch.rand(8, 16).numpy())
+    whole = (tmp_path / "a.npz").read_bytes()
+    (tmp_path / "a.npy").write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(ReadError, match=r"^(cannot read depth|depth must be an array).*a\.npy"):
+        stored_values(str(tmp_path / "a.npy"))
+
+
+def test_memory_that_is_short_is_no_damaged_file(tmp_path, monkeypatch):
+    def short(*arguments, **options):
+        raise MemoryError
+
+    monkeypatch.setattr(np, "load", short)
+    with pytest.raises(MemoryError):
+        stored_values(str(tmp_path / "a.npy"))
 
 
 def test_numbers_are_compared_as_the_file_holds_them():

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from relief.formats.images import ImageReadError, find_images, read_image
+from relief.formats.images import ImageReadError, find_images, read_image, refuse_line
 from relief.schema.errors import ReadError, UsageError
 
 RED = (200, 10, 20)
@@ -251,3 +251,21 @@ def test_what_a_labelling_run_wrote_below_the_folder_is_no_photograph(tmp_path, 
         Image.new("L", (4, 3)).save(tmp_path / out / name)
     (tmp_path / out / "manifest.json").write_text("{}")
     assert list(find_images(tmp_path)) == [name.removesuffix(".png") for name in names]
+
+
+def test_names_that_are_no_utf_8_are_refused_by_name(tmp_path):
+    path = tmp_path / "stra\udcdfe.png"
+    Image.new("RGB", (4, 4)).save(path)
+    assert list(find_images(tmp_path)) == ["stra\udcdfe"]
+    with pytest.raises(
+        ImageReadError, match=r"stra\\xdfe\.png \(its name is not UTF-8\)"
+    ) as raised:
+        read_image(path)
+    str(raised.value).encode()
+
+
+def test_lines_of_pixels_are_refused_above_the_aspect():
+    refuse_line("a", (3, 30))
+    refuse_line("a", (40, 1), max_aspect=40)
+    with pytest.raises(ReadError, match=r"^image is a line: a \(3x31 px, more than 10 to 1\)\."):
+        refuse_line("a", (3, 31))

@@ -58,6 +58,23 @@ def test_reasons_of_failures_are_kept_until_the_end(tmp_path):
     )
 
 
+def test_labels_that_no_file_can_hold_leave_no_half_behind(tmp_path):
+    run = started(tmp_path)
+    semantic = torch.ones(2, 2, dtype=torch.int64)
+    panoptic = torch.stack((semantic, torch.full((2, 2), 32768)), dim=-1)
+    with pytest.raises(ValueError, match=r"expected instances in \[0, 32767\]"):
+        run.write("a/one", semantic, panoptic, torch.tensor([False, True, False]))
+    assert not [path for path in run.out.rglob("*") if path.suffix == ".png"]
+
+
+def test_more_clusters_than_ids_are_refused_before_anything_is_made(tmp_path):
+    run = LabelRun(tmp_path / "out")
+    with pytest.raises(UsageError, match=r"^600 clusters: .* at most 511"):
+        run.claim(manifest(k=600), overwrite=True)
+    assert not run.out.exists()
+    run.claim(manifest(k=511), overwrite=False)
+
+
 def test_nothing_is_said_when_all_is_done(tmp_path):
     run = started(tmp_path)
     for key in KEYS:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from relief.formats.reader import join_panoptic, path_of_key, with_progress
+from relief.formats.reader import join_panoptic, path_of_key, printable, with_progress
 from relief.schema.errors import ReadError
 
 
@@ -20,6 +20,11 @@ def test_keys_become_paths_below_the_folder(tmp_path: Path, key: str) -> None:
 def test_keys_with_a_way_out_are_refused(tmp_path: Path, key: str) -> None:
     with pytest.raises(ValueError, match="expected a key"):
         path_of_key(tmp_path, key, ".png")
+
+
+def test_names_of_any_bytes_are_told_as_text() -> None:
+    assert printable("zürich/straße 1") == "zürich/straße 1"
+    assert printable("stra\udcdfe") == r"stra\xdfe"
 
 
 def test_ignored_pixels_have_no_instance() -> None:

@@ -15,6 +15,7 @@ TABLE = torch.tensor([[1, 2, 3, 4, 50], [1, 0, 3, 0, 7]])
 def test_numbers_of_keys_are_stable_and_without_a_key_unique():
     assert image_number("aachen/1") == image_number("aachen/1") >= 0
     assert image_number("aachen/1") != image_number("aachen/2")
+    assert image_number("stra\udcdfe") != image_number("stra\udcdee")  # names of other bytes
     without = {image_number(None) for _ in range(50)}
     assert len(without) == 50 and max(without) < 0
 

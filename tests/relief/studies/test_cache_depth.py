@@ -100,6 +100,30 @@ def test_images_that_the_model_cannot_take_are_named_and_the_others_done(tmp_pat
     assert (tmp_path / "depth" / "b" / "ü.npy").is_file()
 
 
+def test_lines_and_whatever_a_model_raises_are_named_and_the_others_done(tmp_path, images):
+    class Faulty(RowDepth):
+        def relative_depth(self, image: Tensor, size: tuple[int, int]) -> Tensor:
+            if image.min() == 0:
+                raise KeyError("x")
+            if image.shape[-1] == 50:
+                return torch.full((1, 1, *size), torch.nan)
+            return super().relative_depth(image, size)
+
+    for name, side, value in (
+        ("line", (3, 31), 255),
+        ("dark", (40, 60), 0),
+        ("nan", (40, 50), 255),
+    ):
+        images[name] = tmp_path / f"{name}.png"
+        Image.fromarray(np.full((*side, 3), value, np.uint8)).save(images[name])
+    failures = cache_depth(Faulty(), images, tmp_path / "depth", short_side_px=20)
+    assert failures["line"].startswith("image is a line: line (3x31 px")
+    assert failures["dark"] == "dark: KeyError ('x'). Leave the image out or replace it."
+    assert failures["nan"].startswith("depth is not finite: Faulty")
+    assert len(failures) == 3
+    assert len(list((tmp_path / "depth").rglob("*.npy"))) == 2
+
+
 def options(tmp_path: Path, far: float = 1.0) -> list[str]:
     config = tmp_path / f"depth_{far}.yaml"
     config.write_text(f"class_path: {__name__}.RowDepth\ninit_args:\n  far: {far}\n")

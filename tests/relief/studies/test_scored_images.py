@@ -4,6 +4,7 @@ import torch
 from relief.formats.cityscapes import CityscapesTree
 from relief.formats.label_store import LabelStore
 from relief.ops.panoptic import segment_table
+from relief.schema.errors import ReadError
 from relief.schema.label_spaces import CITYSCAPES_19
 from relief.studies.scored_images import read_scored_images
 from tests.relief.studies.tiny import CLASS_OF_CLUSTER, KEYS, draw_store, draw_tree
@@ -49,3 +50,20 @@ def test_pixels_of_categories_are_also_those_under_void_truth(drawn):
     semantic = torch.cat([store.semantic(key).flatten() for key in KEYS])
     assert images.category_px.tolist() == torch.bincount(semantic, minlength=7).tolist()
     assert images.category_px[0] > images.semantic.pixels[0].sum()  # the ego vehicle is void
+
+
+def test_where_nothing_can_be_read_the_first_reasons_are_told(tmp_path):
+    root = draw_tree(tmp_path)
+    store, tree = LabelStore(draw_store(root / "labels")), CityscapesTree(root, "val")
+    first, *others = sorted(KEYS)
+    for key in others:
+        tree.ground_truth.instance_path(key).write_text(
+            "version https://git-lfs.github.com/spec/v1"
+        )
+    images = read_scored_images(store, tree, CITYSCAPES_19)
+    assert images.keys == [first]
+    assert [failure["key"] for failure in images.failures] == others
+    tree.ground_truth.instance_path(first).write_text("")
+    told = rf"^none of 3 images can be scored: {first}: cannot read label: .*not a PNG.*[^.]\.$"
+    with pytest.raises(ReadError, match=told):
+        read_scored_images(store, tree, CITYSCAPES_19)

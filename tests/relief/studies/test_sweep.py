@@ -10,7 +10,7 @@ from relief.formats.label_png import write_png
 from relief.formats.label_store import LabelStore, write_panoptic
 from relief.metrics.panoptic_quality import PanopticQuality
 from relief.ops.panoptic_map import compose_panoptic
-from relief.schema.errors import UsageError
+from relief.schema.errors import ReadError, UsageError
 from relief.schema.label_spaces import CITYSCAPES_19, thing_mask
 from relief.schema.observation import Observation
 from relief.splitters.connected import ConnectedSplitter
@@ -107,6 +107,10 @@ def test_a_stopped_sweep_goes_on_from_its_tables(root, tmp_path):
     assert cut.rows[0]["images"] == 2
     other = run_sweep(request(copy, tmp_path / "out", rows=[SweepRow([5]), SweepRow([5], 0.7)]))
     assert len(other.failures) == 1
+    for key in KEYS[1:]:
+        (copy / "labels" / "semantic" / f"{key}.png").write_bytes(b"")
+    with pytest.raises(ReadError, match=r"^nothing to sweep: cannot read label: .*; cannot read"):
+        run_sweep(request(copy, tmp_path / "new"))
 
 
 @pytest.mark.parametrize("kind", ["depth", "gtFine"])
