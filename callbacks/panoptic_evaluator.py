@@ -13,7 +13,7 @@ from relief.formats.label_store import LabelStore
 from relief.schema.batch import Failure, first_reasons
 from relief.schema.errors import ReadError, UsageError
 from relief.studies.label_sources import STORE, are_class_ids
-from relief.studies.score import score_labels, write_scores
+from relief.studies.score import WRITTEN, score_labels, write_scores
 
 log = logging.getLogger("relief")
 
@@ -62,6 +62,8 @@ class PanopticEvaluator(pl.Callback):
             )
         except (ReadError, UsageError) as error:
             log.warning("nothing measured: %s", error)
+            for name in WRITTEN:  # of an earlier run: not of these labels
+                (out / name).unlink(missing_ok=True)
             return
         write_scores(out, scores)
         without = [k for k in store.keys if not truth.has_target(k)]

@@ -19,13 +19,15 @@ from relief.reports.example_panels import DepthEdges, ReportSources
 from relief.reports.label_report import ReportExtent, RunDescription, write_label_report
 from relief.reports.overlays import write_overlays
 from relief.reports.run_facts import run_facts
+from relief.schema.batch import Failure, first_reasons
 from relief.schema.categories import Category, class_categories, cluster_categories
-from relief.schema.errors import reason_of
+from relief.schema.errors import ReadError, reason_of
 from relief.schema.label_spaces import label_space
 from relief.schema.manifest import NAMES_BY_HAND, Manifest
 from relief.schema.names import ClusterNames
 
 log = logging.getLogger("relief")
+LookUp = Callable[[str], Tensor | None]
 
 
 class ReportWriter(pl.Callback):
@@ -54,7 +56,11 @@ class ReportWriter(pl.Callback):
         if not store.keys:
             return
         start = time.perf_counter()
-        self._write(out, store, data, cast(Any, pl_module))
+        try:
+            self._write(out, store, data, cast(Any, pl_module))
+        except ReadError as error:  # the labels are whole; an image went away since
+            log.warning("no report: %s", error)
+            return
         seconds = time.perf_counter() - start
         log.info("report: %.1f s", seconds, extra={"step": "report", "seconds": seconds})
 
@@ -69,16 +75,18 @@ class ReportWriter(pl.Callback):
             edges = DepthEdges(
                 splitter.gradient_threshold, splitter.sigma, labeler.split_short_side_px
             )
-        sources = Lookup(data, labeler)
+        sources, failures = Lookup(data, labeler), list[Failure]()
         write_label_report(
             out,
             store,
             categories,
             ReportSources(
                 image=sources.image,
-                depth=or_nothing(sources.depth),
-                features=or_nothing(sources.features),
-                target=or_nothing(lambda key: self._target(truth, key, data)) if truth else None,
+                depth=or_nothing(sources.depth, failures),
+                features=or_nothing(sources.features, failures),
+                target=or_nothing(lambda key: self._target(truth, key, data), failures)
+                if truth
+                else None,
             ),
             RunDescription(
                 title=out.name,
@@ -96,6 +104,8 @@ class ReportWriter(pl.Callback):
             class_of_category=self._matching(out) if truth else None,
             extent=ReportExtent(num_examples=self.num_examples),
         )
+        if failures:
+            log.warning("not in the report: %s", first_reasons(failures))
         step = max(1, len(store.keys) // self.num_overlays)
         keys = store.keys[::step][: self.num_overlays]
         write_overlays(out, store, categories, sources.image, keys)
@@ -122,8 +132,8 @@ class ReportWriter(pl.Callback):
         return cluster_categories(store.num_categories, store.thing_ids or (), names)
 
 
-def or_nothing(look_up: Callable[[str], Tensor | None]) -> Callable[[str], Tensor | None]:
-    """Returns a look-up that says so, once, and gives nothing where an image cannot be shown."""
+def or_nothing(look_up: LookUp, failures: list[Failure]) -> LookUp:
+    """Returns a look-up that gives nothing where an image cannot be shown, and notes why once."""
     failed: set[str] = set()
 
     def look(key: str) -> Tensor | None:
@@ -131,7 +141,7 @@ def or_nothing(look_up: Callable[[str], Tensor | None]) -> Callable[[str], Tenso
             return None if key in failed else look_up(key)
         except Exception as error:
             failed.add(key)
-            log.warning("not in the report: %s", reason_of(error, key))
+            failures.append(Failure(key=key, reason=reason_of(error, key)))
             return None
 
     return look
@@ -146,11 +156,17 @@ class Lookup:
 
     def image(self, key: str) -> Tensor:
         """(3, H, W) uint8."""
-        return self.data.sample(key)["image"]
+        return self._sample(key)["image"]
+
+    def _sample(self, key: str) -> Any:
+        sample = self.data.sample(key)
+        if "failure" in sample:
+            raise ReadError(sample["failure"]["reason"])
+        return sample
 
     def depth(self, key: str) -> Tensor | None:
         """(1, h, w) float32 in [0, 1], or `None`."""
-        sample = self.data.sample(key)
+        sample = self._sample(key)
         depth = sample.get("depth")
         with torch.no_grad():
             shown = self.labeler.depth_map(

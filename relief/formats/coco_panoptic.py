@@ -15,8 +15,13 @@ from numpy.typing import NDArray
 from relief.formats.atomic import whole_file
 from relief.formats.label_store import panoptic_path, write_panoptic
 from relief.formats.reader import LabelReader, with_progress
-from relief.formats.segment_ids import INSTANCE_BITS, read_segment_ids
+from relief.formats.segment_ids import (
+    INSTANCE_BITS,
+    read_segment_ids,
+    refuse_too_many_categories,
+)
 from relief.schema.categories import Category
+from relief.schema.errors import ReadError, reason_of
 from relief.schema.label_spaces import thing_mask
 
 JSON = "panoptic.json"
@@ -160,11 +165,16 @@ def write_coco_panoptic(
         supervision: As `write_panoptic_json`.
 
     Raises:
-        ReadError: Labels of an image cannot be read.
+        UsageError: There are more categories than ids.
+        ReadError: Labels of an image cannot be read, or not be told in this format.
         WriteError: A file cannot be written.
     """
+    refuse_too_many_categories(len(categories))
     things = [category["id"] for category in categories if category["isthing"]]
     is_thing = thing_mask(things, len(categories))
     for key in with_progress(reader.keys, "COCO panoptic", len(reader.keys)):
-        write_panoptic(out, key, reader.panoptic(key), is_thing)
+        try:
+            write_panoptic(out, key, reader.panoptic(key), is_thing)
+        except ValueError as error:  # ids that no file of this format holds
+            raise ReadError(reason_of(error, key)) from error
     write_panoptic_json(out, reader.keys, categories, supervision=supervision)

@@ -28,7 +28,7 @@ from relief.formats.label_store import (
     write_semantic,
 )
 from relief.formats.reader import path_of_key
-from relief.formats.segment_ids import MAX_CATEGORIES
+from relief.formats.segment_ids import refuse_too_many_categories
 from relief.schema.batch import Failure
 from relief.schema.errors import UsageError
 from relief.schema.manifest import ImageStatus, Manifest, differences
@@ -193,20 +193,6 @@ class LabelRun:
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
-
-
-def refuse_too_many_categories(num_categories: int) -> None:
-    """Refuses more categories than the ids of `panoptic/` can tell apart.
-
-    Raises:
-        UsageError: With the limit.
-    """
-    if num_categories > MAX_CATEGORIES:
-        msg = (
-            f"{num_categories} clusters: COCO segment ids tell at most {MAX_CATEGORIES} apart. "
-            f"Choose k of at most {MAX_CATEGORIES}."
-        )
-        raise UsageError(msg)
 
 
 def outcome(manifest: Manifest, most_named: int = 5) -> str | None:

@@ -10,12 +10,26 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from relief.formats.label_png import read_png, write_png
-from relief.schema.errors import ReadError
+from relief.schema.errors import ReadError, UsageError
 from relief.schema.label_spaces import VOID
 
 INSTANCE_BITS = 15
 MAX_INSTANCES = 2**INSTANCE_BITS - 1
 MAX_CATEGORIES = 2 ** (24 - INSTANCE_BITS) - 1
+
+
+def refuse_too_many_categories(num_categories: int) -> None:
+    """Refuses more categories than the ids of `panoptic/` can tell apart.
+
+    Raises:
+        UsageError: With the limit.
+    """
+    if num_categories > MAX_CATEGORIES:
+        msg = (
+            f"{num_categories} clusters: COCO segment ids tell at most {MAX_CATEGORIES} apart. "
+            f"Choose k of at most {MAX_CATEGORIES}."
+        )
+        raise UsageError(msg)
 
 
 def segment_ids(panoptic: Tensor, is_thing: Tensor) -> NDArray[np.uint32]:

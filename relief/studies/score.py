@@ -39,6 +39,7 @@ from relief.studies.scored_images import GroundTruth, ScoredImages, read_scored_
 
 PROTOCOL_NAMES = ("panopticapi", "cups", "seed")
 ASSIGNMENT_NAMES = ("majority", "hungarian", "cups")
+WRITTEN = ("metrics.json", "assignment.json")
 PERCENT = 100.0
 Metrics = Mapping[str, Mapping[str, Any]]
 _COUNTS = ("instances_per_image", "true_instances_per_image", "images")
@@ -164,7 +165,7 @@ def write_scores(out: Path, scores: Scores, metrics: Metrics | None = None) -> N
     Raises:
         WriteError: A file cannot be written.
     """
-    write_text(out / "metrics.json", to_json(scores.metrics if metrics is None else metrics))
+    write_text(out / WRITTEN[0], to_json(scores.metrics if metrics is None else metrics))
     content = {
         "label_space": scores.space.name,
         "fitted_on": scores.fitted_on,
@@ -174,7 +175,7 @@ def write_scores(out: Path, scores: Scores, metrics: Metrics | None = None) -> N
             for name, one in scores.assignments.items()
         },
     }
-    write_text(out / "assignment.json", to_json(content))
+    write_text(out / WRITTEN[1], to_json(content))
 
 
 def to_json(values: Mapping[str, Any]) -> str:

@@ -8,11 +8,11 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from relief.models.segmenters.prediction_size import not_finite
 from relief.models.segmenters.test_time_augmentation import TestTimeAugmentation
 from relief.ops.panoptic_merge import merge_panoptic
 from relief.ops.region_merge import merge_regions, require_things_apart
 from relief.ops.resize import resize_image
-from relief.schema.errors import ReadError
 from relief.schema.geometry import scaled_size
 from relief.schema.training import (
     Detections,
@@ -121,8 +121,4 @@ def refuse_not_finite(prediction: SegmenterPrediction) -> None:
     for found in prediction["detections"]:
         said += [found["boxes"], found["scores"]]
     if not all(bool(torch.isfinite(values).all()) for values in said):
-        msg = (
-            "outputs are not finite: the network gives NaN or infinite values for this image. "
-            "Leave it out, or use another checkpoint."
-        )
-        raise ReadError(msg)
+        raise not_finite()

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from relief.models.segmenters.detectron2_parts import Boxes, ROIMasks
+from relief.schema.errors import ReadError
 from relief.schema.training import Detections, ScoredBoxes
+
+
+def not_finite() -> ReadError:
+    """Returns the error for an image of which a network says NaN or infinite values."""
+    return ReadError(
+        "outputs are not finite: the network gives NaN or infinite values for this image. "
+        "Leave it out, or use another checkpoint."
+    )
 
 
 def resize_logits(logits: Tensor, size: tuple[int, int]) -> Tensor:
@@ -26,7 +36,12 @@ def paste_detections(
         probabilities: (N, M, M) float32 in [0, 1], the mask of each object over its box.
         image_size: (height, width) of the image.
         size: (height, width) of the masks; pixels with a probability of at least 0.5 are in.
+
+    Raises:
+        ReadError: Boxes or probabilities are not finite: the objects would silently be missing.
     """
+    if not (torch.isfinite(found["boxes"]).all() and torch.isfinite(probabilities).all()):
+        raise not_finite()
     boxes = Boxes(found["boxes"].clone())
     boxes.scale(size[1] / image_size[1], size[0] / image_size[0])
     visible = boxes.nonempty()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from relief.formats.coco_reader import CocoPanoptic
 from relief.formats.label_store import LabelStore, write_manifest, write_panoptic, write_semantic
 from relief.formats.named_labels import NamedLabels
 from relief.schema.categories import class_categories, cluster_categories
+from relief.schema.errors import ReadError, UsageError
 from relief.schema.label_spaces import CITYSCAPES_19, thing_mask
 from relief.schema.manifest import NAMES_BY_HAND, Manifest
 from relief.schema.names import ClusterNames
@@ -132,6 +134,14 @@ def test_memory_does_not_grow_with_the_images(
     few, many = peak(10), peak(49)  # from 50 on there is a bar
     assert (tmp_path / "panoptic.json").stat().st_size > 300_000
     assert many < few + 60_000
+
+
+def test_what_no_segment_id_can_hold_is_told_in_a_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^600 clusters: .* at most 511"):
+        write_coco_panoptic(tmp_path / "coco", write_store(tmp_path / "store", ["a"]), [{}] * 600)
+    many = SimpleNamespace(keys=["a"], panoptic=lambda key: torch.full((2, 2, 2), 40000))
+    with pytest.raises(ReadError, match=r"^a: ValueError \(expected .* got"):
+        write_coco_panoptic(tmp_path / "coco", many, cluster_categories(K, THINGS))
 
 
 def test_what_is_exported_reads_back_equal(tmp_path: Path) -> None:

@@ -28,7 +28,8 @@ def test_short_and_missing_files_have_marks_too(tmp_path):
 def test_digests_are_of_the_whole_content(tmp_path):
     for name, middle in (("a", 1), ("b", 2)):
         (tmp_path / name).write_bytes(bytes(9000) + bytes([middle]) + bytes(9000))
-    paths = {name: tmp_path / name for name in ("b", "a", "gone")}
+    (tmp_path / "folder").mkdir()
+    paths = {name: tmp_path / name for name in ("b", "a", "gone", "folder")}
     digests = content_digests(paths)
     assert list(digests) == ["a", "b"]
     assert digests["a"] != digests["b"]

@@ -1,6 +1,8 @@
+import pytest
 import torch
 
 from relief.models.segmenters.prediction_size import paste_detections, resize_logits
+from relief.schema.errors import ReadError
 
 
 def found(*boxes):
@@ -31,6 +33,14 @@ def test_a_box_without_area_is_left_out_and_the_boxes_given_stay():
     assert pasted["classes"].tolist() == [1]
     assert pasted["masks"].shape == (1, 8, 8)
     assert given["boxes"].tolist() == [[2, 4, 2, 8], [0, 0, 8, 8]]
+
+
+def test_masks_and_boxes_that_are_not_finite_are_no_missing_objects():
+    broken = torch.ones(1, 28, 28)
+    broken[0, 3, 3] = torch.nan
+    for box, probabilities in ((8.0, broken), (torch.inf, torch.ones(1, 28, 28))):
+        with pytest.raises(ReadError, match=r"^outputs are not finite"):
+            paste_detections(found([0.0, 0.0, 8.0, box]), probabilities, (16, 16), (8, 8))
 
 
 def test_nothing_found():

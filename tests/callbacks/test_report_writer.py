@@ -1,0 +1,30 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from callbacks.report_writer import Lookup, or_nothing
+from relief.schema.errors import ReadError, UsageError
+
+
+def test_what_cannot_be_looked_up_is_left_out_and_noted_once():
+    def depth(key):
+        if key == "b":
+            raise IndexError("cut")
+        return torch.ones(1)
+
+    failures = []
+    look_up = or_nothing(depth, failures)
+    assert look_up("a") == torch.ones(1)
+    assert look_up("b") is look_up("b") is None
+    assert [failure["key"] for failure in failures] == ["b"]
+    with pytest.raises(UsageError):
+        or_nothing(lambda key: (_ for _ in ()).throw(UsageError("wrong use")), failures)("a")
+
+
+def test_an_image_that_went_away_is_told_with_its_reason():
+    sample = {"failure": {"key": "a", "reason": "cannot read image: a.png (no such file)."}}
+    lookup = Lookup(SimpleNamespace(sample=lambda key: sample), None)
+    for look_up in (lookup.image, lookup.depth):
+        with pytest.raises(ReadError, match=r"a\.png \(no such file\)"):
+            look_up("a")
