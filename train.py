@@ -12,24 +12,24 @@ import cli  # isort: skip  # before torch: it sets how OpenMP waits
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from pytorch_lightning.cli import LightningArgumentParser
-from pytorch_lightning.loggers import TensorBoardLogger
 
-from callbacks import checkpoints
+from callbacks.checkpoint_files import checkpoint_to_measure, local_checkpoint
+from callbacks.checkpoints import keep_checkpoints_in
 from callbacks.interruption import Interruption
 from callbacks.metrics_csv import MetricsCsv
+from callbacks.training_folder import CHECKPOINTS, TrainingFolder
 from callbacks.watched_run import watch_processes
 from datamodules.label_runs import make_labels
 from relief.formats.atomic import write_text
 from relief.formats.folder_lock import held
-from relief.schema.errors import UsageError
 from relief.schema.training_settings import refuse_other_order
 
 SAMPLE = "train/sample.yaml"
-CHECKPOINTS = "checkpoints"
+DEFAULTS = {"use_distributed_sampler": False, "enable_autolog_hparams": False}
 
 
 class TrainCLI(cli.ReliefCLI):
@@ -46,49 +46,47 @@ class TrainCLI(cli.ReliefCLI):
         )
 
     def before_instantiate_classes(self) -> None:
-        """Finds what is there before anything is built: labels, and a training to go on with."""
+        """Refuses what cannot be trained or measured before anything is built."""
         super().before_instantiate_classes()
-        config, fits = self.config[self.subcommand], self.subcommand == "fit"
-        if config.ckpt_path:
-            checkpoints.local_checkpoint(config.ckpt_path)
-        if fits:
+        if self.config[self.subcommand].ckpt_path:
+            local_checkpoint(self.config[self.subcommand].ckpt_path)
+        if self.subcommand == "fit":
             refuse_other_order(self.plain_config()["fit"]["trainer"])
-        if cli.is_first_process():  # the other ranks meet it when the processes join
-            if fits:
+            if cli.is_first_process():
                 self.held.enter_context(held(self.out))
-            for store, arguments in (config.label_runs or {}).items():
-                make_labels(Path(store), arguments)
-        if config.ckpt_path or (fits and config.overwrite):
-            return
-        found = checkpoints.newest_checkpoint(self.out / CHECKPOINTS)
-        if found is not None:
-            if fits:
-                checkpoints.refuse_other_settings(self.out / "run.yaml", self.plain_config(), found)
-            cli.say(f"{'going on from' if fits else 'measuring'} {found}")
-            config.ckpt_path = str(found)
-        elif not fits:
-            msg = f"no checkpoint: {self.out / CHECKPOINTS}. Give --ckpt_path FILE or --out DIR."
-            raise UsageError(msg)
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """The trainer, its checkpoints and figures in the output folder."""
         trainer = super().instantiate_trainer(**kwargs)
-        checkpoints.keep_checkpoints_in(trainer, self.out / CHECKPOINTS)
+        keep_checkpoints_in(trainer, self.out / CHECKPOINTS)
         asked = self.config_init[self.subcommand]
         trainer.ckpt_path, asked.ckpt_path = asked.ckpt_path, None  # known when networks are built
         if self.subcommand == "fit":
-            trainer.loggers = [
-                MetricsCsv(self.out / "metrics.csv"),
-                TensorBoardLogger(self.out, name="tensorboard", version=""),
-            ]
+            trainer.loggers = [MetricsCsv(self.out / "metrics.csv")]
         return trainer
 
     def before_fit(self) -> None:
-        """Finds what is missing, then keeps the configuration beside what it makes."""
-        if self.trainer.ckpt_path is None:
-            self.model.find_start()
+        """Refuses a training that cannot begin; its folder changes when it does."""
+        config, asked = self.plain_config()["fit"], self.option("fit")
+        begin = partial(cli.open_out, self.out, self.resolved_yaml())
+        folder = TrainingFolder(self.out, config, asked.overwrite, begin)
+        folder.find_start(self.trainer, self.model)
+        self.make_labels()
         if cli.is_first_process():
-            cli.open_out(self.out, self.resolved_yaml())
+            folder.compare_data(self.trainer, self.datamodule)
+
+    def before_validate(self) -> None:
+        """Finds the checkpoint and the labels that name its classes."""
+        if self.trainer.ckpt_path is None:
+            self.trainer.ckpt_path = str(checkpoint_to_measure(self.out / CHECKPOINTS))
+        self.make_labels()
+
+    before_test = before_validate
+
+    def make_labels(self) -> None:
+        """Makes the labels that the recipe names; other ranks meet this one when they join."""
+        if cli.is_first_process():
+            make_labels(self.option(str(self.subcommand)).label_runs or {})
 
     def after_validate(self) -> None:
         """Writes the figures; `fit` has its own file."""
@@ -109,9 +107,9 @@ def main(args: Sequence[str] | None = None) -> int:
         arguments = given  # --help, or options without a subcommand: the parser says so
     else:
         arguments = [*subcommand, *cli.with_default_config(options, SAMPLE)]
-    defaults = {"use_distributed_sampler": False, "callbacks": [Interruption()]}
     watch_processes()
-    TrainCLI(arguments, cli.default_out("train", options), trainer_defaults=defaults)
+    out = cli.default_out("train", options)
+    TrainCLI(arguments, out, trainer_defaults={**DEFAULTS, "callbacks": [Interruption()]})
     return cli.EXIT_DONE
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import logging
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from datamodules.label_classes import decide_classes
-from datamodules.training_data import TrainingDataModule
+from datamodules.training_data import LOOKED_AT, TrainingDataModule
 from datamodules.training_samples import LabelledImages, TrainingImage, collate_training
 from relief.formats.cityscapes import CityscapesTree
 from relief.formats.reader import LabelReader
 from relief.ops.pseudo_targets import InsideShare, ThingStuffRule
 from relief.schema.errors import UsageError
+from relief.schema.selection import evenly_spaced
 from relief.schema.training import DetectorClasses, LabelOrigin
 
 logger = logging.getLogger("relief.training")
@@ -104,6 +109,20 @@ class PseudoLabels(TrainingDataModule):
             told = f"training on {len(keys)} of {len(tree.keys)} images, {len(labelled)} labels"
             logger.info(told)
         self._items = [TrainingImage(key, tree.image_path(key)) for key in keys[: self.limit]]
+
+    @property
+    def items(self) -> list[TrainingImage]:
+        """The joined images."""
+        return self._items
+
+    def contents(self) -> dict[str, Any]:
+        """Returns marks of images and labels, some of which are read; raises `ReadError`."""
+        digest = hashlib.sha256()
+        for image in evenly_spaced(self._items, LOOKED_AT):
+            ids = self.labels.panoptic(image.key).to(torch.int32).contiguous()
+            digest.update(ids.numpy().tobytes())
+        labels = {"codebook": self.label_origin.codebook, "files": digest.hexdigest()[:16]}
+        return {"labels": labels, **super().contents()}
 
     def training_set(self) -> LabelledImages:
         """The joined images and labels."""

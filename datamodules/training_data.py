@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,11 +13,16 @@ from torch.utils.data import DataLoader, Dataset
 
 from datamodules.items import Item, ItemDataset, Sample, ShardSampler, collate
 from datamodules.step_batches import StepBatchSampler
+from datamodules.training_samples import TrainingImage
 from datamodules.travel import on_device, pins_memory
 from relief.formats.cityscapes import CityscapesTree
+from relief.formats.file_digest import file_mark
 from relief.processes.signals import leave_signals_to_the_run
 from relief.schema.errors import ReadError
 from relief.schema.label_spaces import label_space as find_label_space
+from relief.schema.selection import evenly_spaced
+
+LOOKED_AT = 20  # images and labels, evenly spaced, to tell whether others lie there by now
 
 
 class TrainingDataModule(pl.LightningDataModule):
@@ -55,6 +61,18 @@ class TrainingDataModule(pl.LightningDataModule):
     def training_set(self) -> Dataset[Any]:
         """What is trained on, by index; it has a length."""
         raise NotImplementedError
+
+    @property
+    def items(self) -> Sequence[TrainingImage]:
+        """What is trained on, sorted by key."""
+        raise NotImplementedError
+
+    def contents(self) -> dict[str, Any]:
+        """Returns marks of what is trained on, nested plain values: others where it changed."""
+        images = self.items
+        marks = [file_mark(image.image_path) for image in evenly_spaced(images, LOOKED_AT)]
+        keys = [image.key for image in images]
+        return {"images": {"number": len(keys), "keys": _mark(keys), "files": _mark(marks)}}
 
     def train_dataloader(self) -> DataLoader[Any]:
         """The batches from the trainer's step to its last; none is drawn twice on a resume."""
@@ -127,3 +145,7 @@ class TrainingDataModule(pl.LightningDataModule):
         """See `on_device`."""
         del dataloader_idx
         return on_device(batch)
+
+
+def _mark(texts: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(texts).encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -77,6 +77,11 @@ class UnlabelledImages(TrainingDataModule):
         tree = CityscapesTree(self.root, self.split, self.training_images)
         return [TrainingImage(key, tree.image_path(key)) for key in tree.keys]
 
+    @property
+    def items(self) -> Sequence[TrainingImage]:
+        """The images."""
+        return self._items
+
     def training_set(self) -> BareImages:
         """The images at one size."""
         return BareImages(self._items, self.size, self.keep_in_memory)

@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
 from relief.metrics.panoptic_quality import MatchedPanopticQuality
+from relief.models.segmenters.checkpoint import supervision_of
 from relief.models.segmenters.panoptic_predictor import PanopticPredictor
+from relief.models.weights.files import check_fits
 from relief.schema.batch import ImageBatch
-from relief.schema.errors import ReadError, TrainingDivergedError
+from relief.schema.errors import ReadError, TrainingDivergedError, UsageError
 from relief.schema.label_spaces import VOID, LabelSpace
 from relief.schema.training import (
     Augmentation,
@@ -26,6 +28,7 @@ from relief.schema.training import (
     TrainingBatch,
     TrainingMoment,
 )
+from relief.schema.training_settings import training_differences
 
 LOGGED = ("pq", "pq_things", "pq_stuff", "sq", "rq", "miou")
 SELECTED_BY = "val ground truth"
@@ -50,9 +53,11 @@ class SegmenterTraining(pl.LightningModule):
         network: What is trained.
         classes: Its classes, known once it is built.
         evaluation: What the last validation found, ground truth included; kept apart.
+        measuring: Arguments, of the data too, that decide nothing but the figures.
     """
 
     network: nn.Module
+    measuring = frozenset({"predictor", "protocols", "assignment", "label_space"})
 
     def __init__(
         self,
@@ -68,6 +73,7 @@ class SegmenterTraining(pl.LightningModule):
         self.classes = DetectorClasses((), ())
         self.quality = nn.ModuleDict()
         self.evaluation: dict[str, Any] = {}
+        self._inherited: tuple[str, ...] = ()
 
     @property
     def segmenter(self) -> Segmenter:
@@ -87,6 +93,10 @@ class SegmenterTraining(pl.LightningModule):
 
     def find_start(self) -> None:
         """Looks for what the training begins with: called in every process before anything else."""
+
+    def start_mark(self) -> str | None:
+        """Returns which file the training begins with; `None`: none, or it is gone by now."""
+        return None
 
     def prepare_measuring(self) -> None:
         """Makes the metrics, once the classes and the networks are there.
@@ -225,9 +235,38 @@ class SegmenterTraining(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """The classes travel with the weights; what was fitted on ground truth stays apart."""
         checkpoint["classes"] = dataclasses.asdict(self.classes)
-        checkpoint |= dataclasses.asdict(self.label_origin)
+        origin = self.label_origin
+        supervision = tuple(dict.fromkeys((*origin.supervision, *self._inherited)))
+        checkpoint |= {**dataclasses.asdict(origin), "supervision": supervision}
         checkpoint["evaluation"] = self.evaluation
 
     def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
-        """Remembers the evaluation; `configure_model` has built the network by now."""
+        """Goes on with what the checkpoint knows; `configure_model` has built the network by now.
+
+        Raises:
+            UsageError: The weights are of other classes than the labels have.
+            WeightsError: They are of another network.
+        """
+        trained = dataclasses.asdict(DetectorClasses.of(checkpoint["classes"]))
+        changed = training_differences(trained, dataclasses.asdict(self.classes))
+        if changed:
+            msg = (
+                f"{self.trainer.ckpt_path} was trained on other classes: {changed[0]}. "
+                "Give the labels that it learned from, or train anew in another folder."
+            )
+            raise UsageError(msg)
+        prefix, state = "network.", checkpoint["state_dict"]
+        own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+        check_fits(self.network, own, source=str(self.trainer.ckpt_path))
         self.evaluation = dict(checkpoint.get("evaluation", {}))
+        self._inherited = supervision_of(checkpoint)
+        if self.trainer.training:
+            self._begin_step_anew(checkpoint)
+
+    def _begin_step_anew(self, checkpoint: Mapping[str, Any]) -> None:
+        """Forgets micro-batches of an unfinished step: their gradients are in no checkpoint."""
+        done = checkpoint["global_step"] * self.trainer.accumulate_grad_batches
+        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        if progress["current"]["ready"] > done:
+            for counts in (progress["total"], progress["current"]):
+                counts.update(dict.fromkeys(counts, done))

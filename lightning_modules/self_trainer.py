@@ -21,6 +21,7 @@ from relief.models.self_training.freezing import freeze_all_but, freeze_batch_no
 from relief.models.self_training.pseudo_targets import pseudo_targets
 from relief.models.self_training.rounds import Rounds
 from relief.models.self_training.semantic_thresholds import ShareOfMaximum
+from relief.models.weights.files import sha256_of
 from relief.schema.batch import ImageBatch
 from relief.schema.errors import ReadError, WeightsError
 from relief.schema.training import (
@@ -66,6 +67,7 @@ class SelfTrainer(SegmenterTraining):
     """
 
     teacher: nn.Module
+    measuring = SegmenterTraining.measuring - {"predictor"}  # it makes the targets
 
     def __init__(
         self,
@@ -111,6 +113,20 @@ class SelfTrainer(SegmenterTraining):
             WeightsError: It is missing, damaged, or no checkpoint.
         """
         self._start = read_segmenter(self.checkpoint, self.which)
+
+    def start_mark(self) -> str | None:
+        """Returns the SHA-256 of the checkpoint; `None` where it is gone: it is not needed again.
+
+        Raises:
+            WeightsError: It is there and cannot be read.
+        """
+        try:
+            return sha256_of(self.checkpoint)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            msg = f"cannot read checkpoint: {self.checkpoint} ({error.strerror})."
+            raise WeightsError(msg) from error
 
     def configure_model(self) -> None:
         """Builds student and teacher, once; a training that is resumed needs no other checkpoint.

@@ -203,6 +203,79 @@ def test_an_option_that_bends_the_order_of_images_is_refused_before_any_work(
     assert not out.exists()
 
 
+def test_a_start_that_fails_leaves_the_folder_as_it_was(recipe, trained, tmp_path, capsys):
+    before = {p: p.stat().st_mtime_ns for p in trained.rglob("*") if p.is_file()}
+    command = ["fit", "--config", str(recipe[0]), "--out", str(trained)]
+    command += ["--trainer.max_steps", "8", "--model.init_args.learning_rate", "0.5"]
+    path = tmp_path / "other.ckpt"
+    torch.save({**weights(trained), "state_dict": {"w": torch.ones(2)}}, path)
+    given = ["--overwrite", "true", "--ckpt_path", str(path)]
+    assert cli.exit_code(train.main, [*command, *given]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: cannot load weights: {path} (")
+    assert said.count("\n") == 1
+    assert {p: p.stat().st_mtime_ns for p in trained.rglob("*") if p.is_file()} == before
+
+
+def test_an_overwritten_training_that_stops_early_is_not_mixed_with_the_old_one(
+    recipe, trained, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    shutil.copytree(trained, out)
+    command = ["fit", "--config", str(recipe[0]), "--out", str(out)]
+    command += ["--model.init_args.seed", "7", "--trainer.val_check_interval", "9"]
+
+    def power_off(self, batch, batch_idx):
+        raise RuntimeError("the power went off")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PanopticSegmenter, "training_step", power_off)
+        with pytest.raises(RuntimeError, match="the power went off"):
+            train.main([*command, "--overwrite", "true"])
+    assert not list((out / "checkpoints").iterdir())
+    assert train.main([*command, "--trainer.max_steps", "2"]) == 0
+    assert [row["step"] for row in rows(out)] == ["0", "1"]
+
+
+def test_labels_that_were_made_anew_are_refused_and_other_classes_in_any_case(
+    recipe, trained, tmp_path, capsys
+):
+    root = tmp_path / "city"
+    shutil.copytree(recipe[1], root)
+    last = ["--ckpt_path", str(trained / "checkpoints" / "last.ckpt")]
+    there = ["--config", str(recipe[0]), "--out", str(trained)]
+    there += ["--data.init_args.root", str(root), "--trainer.max_steps", "6"]
+    there += ["--data.init_args.labels.init_args.root", str(root)]
+    assert cli.exit_code(train.main, ["fit", *there]) == 0  # the same, elsewhere
+    path = next((root / "gtFine" / "train").rglob("*_instanceIds.png"))
+    ids = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    cv2.imwrite(str(path), np.where(ids == 26001, 7, ids))
+    assert cli.exit_code(train.main, ["fit", *there]) == 2
+    assert "was begun with labels.files=" in capsys.readouterr().err
+    classes = ["--data.init_args.labels.init_args.label_space", "cityscapes27"]
+    for arguments in (["fit", *there], ["validate", *there]):
+        assert cli.exit_code(train.main, [*arguments, *classes, *last]) == 2
+        assert "last.ckpt was trained on other classes: things" in capsys.readouterr().err
+
+
+def test_a_checkpoint_within_an_accumulated_step_goes_on_at_its_beginning(recipe, tmp_path):
+    command = ["fit", "--config", str(recipe[0]), "--trainer.accumulate_grad_batches", "2"]
+    command += ["--trainer.max_steps", "3", "--data.init_args.batch_size", "1"]
+    whole, resumed = ["--out", str(tmp_path / "a")], ["--out", str(tmp_path / "b")]
+    command += ["--trainer.val_check_interval", "5"]  # in the middle of the third step
+    assert train.main([*command, *whole]) == 0
+    best = tmp_path / "a" / "checkpoints" / "best.ckpt"
+    assert weights(tmp_path / "a", "best")["global_step"] == 2
+    given = [*resumed, "--ckpt_path", str(best)]
+    assert train.main([*command, *given, "--trainer.limit_val_batches", "0"]) == 0
+    for name, value in weights(tmp_path / "a")["state_dict"].items():
+        assert torch.equal(weights(tmp_path / "b")["state_dict"][name], value), name
+    assert (
+        "network: chosen among checkpoints by val ground truth (val/pq)"
+        in (weights(tmp_path / "b")["supervision"])
+    )
+
+
 def test_what_decides_nothing_may_change(recipe, tmp_path):
     command = ["fit", "--config", str(recipe[0]), "--out", str(tmp_path)]
     command += ["--trainer.val_check_interval", "9"]

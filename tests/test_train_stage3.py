@@ -203,6 +203,15 @@ def test_stage_3_begins_with_stage_3_and_with_an_export(stage3, self_trained, tm
     assert network.keys() == read_segmenter(last).weights.keys()
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("predictor.short_side_px", "16"), ("checkpoint", "another.ckpt")]
+)
+def test_what_makes_the_targets_may_not_change(stage3, self_trained, capsys, option, value):
+    given = ["--out", str(self_trained), f"--model.init_args.{option}", value]
+    assert cli.exit_code(train.main, [*stage3.fit, *given]) == 2
+    assert f"was begun with model.init_args.{option}=" in capsys.readouterr().err
+
+
 def missing(folder, start):
     return folder / "none.ckpt"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NotRequired, Protocol, TypedDict
 
@@ -36,6 +36,12 @@ class DetectorClasses:
     things: tuple[int, ...]
     stuff: tuple[int, ...]
     apart: bool = False
+
+    @staticmethod
+    def of(known: Mapping[str, Any]) -> DetectorClasses:
+        """Reads what a checkpoint keeps; raises `KeyError` or `TypeError` for anything else."""
+        things, stuff = tuple(known["things"]), tuple(known["stuff"])
+        return DetectorClasses(things, stuff, bool(known.get("apart", False)))
 
     @property
     def num_things(self) -> int:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from relief.schema.errors import UsageError
 
-# Where things lie, how fast they are read, what is only measured: other values change no weight.
-FREE = frozenset(
-    {
-        *("root", "num_workers", "keep_in_memory"),
-        *("predictor", "protocols", "assignment", "label_space", "val_split"),
-    }
-)
+# Where things lie (what lies there is compared by its content), how fast it is read, and what is
+# only measured: other values, same weights. Modules name what they only measure with.
+FREE = frozenset({"root", "out", "folder", "num_workers", "keep_in_memory", "val_split"})
 ROLES = ("model", "data")
 # Of the trainer. How long it trains, how often it measures and what it writes is free. The number
-# of processes is not: it decides which images a step sees, and its random numbers.
+# of processes is not, however it was asked for: it is compared by itself.
 TRAINER = (
-    *("devices", "num_nodes", "precision", "sync_batchnorm"),
+    *("precision", "plugins", "sync_batchnorm"),
     *("accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm"),
 )
 # Options of the trainer that begin anew, repeat or replace what the steps decide, as JSON with the
@@ -49,7 +45,7 @@ def refuse_other_order(trainer: Mapping[str, Any]) -> None:
         for name, neutral in ORDER_OF_STEPS.items()
         if name in trainer and json.dumps(trainer[name]) not in neutral
     ]
-    callbacks = trainer.get("callbacks") or []
+    callbacks: Any = trainer.get("callbacks") or []
     for part in callbacks if _is_list(callbacks) else [callbacks]:
         name = part["class_path"].rpartition(".")[-1]
         given += [f"callbacks {name}"] if name in REORDERING_CALLBACKS else []
@@ -65,35 +61,49 @@ def refuse_other_order(trainer: Mapping[str, Any]) -> None:
         raise UsageError(msg)
 
 
-def training_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """What another configuration changed of what decides the weights, for people.
-
-    Settings that only one of them knows are not compared: another version may have more of them,
-    and where another part is chosen its class says so.
+def deciding_settings(config: Mapping[str, Any], measuring: Iterable[str] = ()) -> dict[str, Any]:
+    """Returns what decides the weights, without the rest.
 
     Args:
-        before: A resolved configuration of `train.py fit`, nested plain values.
-        after: Another one.
+        config: A resolved configuration of `train.py fit`, nested plain values.
+        measuring: Names of arguments that only measure.
+    """
+    trainer = config.get("trainer") or {}
+    parts: dict[str, Any] = {role: config[role] for role in ROLES if role in config}
+    parts["trainer"] = {name: trainer[name] for name in TRAINER if name in trainer}
+    deciding: dict[str, Any] = _without(parts, FREE.union(measuring))
+    return deciding
+
+
+def training_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What changed of what a training was begun with, for people.
+
+    What only one of them knows is not compared: another version may know more, and where another
+    part is chosen its class says so.
+
+    Args:
+        before: What decides the weights, nested plain values.
+        after: The same of another run.
 
     Returns:
         Such as `model.init_args.seed=0, this run has 1`.
     """
     return [
         f"{name}={_shown(old)}, this run has {_shown(new)}"
-        for name, old, new in _changes(_deciding(before), _deciding(after), "")
+        for name, old, new in _changes(before, after, "")
     ]
 
 
-def _deciding(config: Mapping[str, Any]) -> dict[str, Any]:
-    trainer = config.get("trainer") or {}
-    parts: dict[str, Any] = {role: config[role] for role in ROLES if role in config}
-    return parts | {"trainer": {name: trainer[name] for name in TRAINER if name in trainer}}
+def _without(value: Any, names: frozenset[str]) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without(v, names) for key, v in value.items() if key not in names}
+    return [_without(v, names) for v in value] if _is_list(value) else value
 
 
 def _changes(old: Any, new: Any, name: str) -> Iterator[tuple[str, Any, Any]]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in old:
-            if key in new and key not in FREE:
+            if key in new:
                 yield from _changes(old[key], new[key], f"{name}.{key}" if name else str(key))
     elif _is_list(old) and _is_list(new) and len(old) == len(new):
         for number, pair in enumerate(zip(old, new, strict=True)):

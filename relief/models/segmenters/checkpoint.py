@@ -81,10 +81,8 @@ def read_segmenter(path: Path, which: Which | None = None) -> SegmenterCheckpoin
     read = _read_export if path.suffix == ".safetensors" else _read_training
     try:
         told, weights = read(path, which)
-        known = told["classes"]
-        things, stuff = tuple(known["things"]), tuple(known["stuff"])
-        classes = DetectorClasses(things, stuff, bool(known.get("apart", False)))
-        sentences = tuple(told.get("supervision", ()))
+        classes = DetectorClasses.of(told["classes"])
+        supervision = supervision_of(told)
         notes = tuple(told.get("notes", ()))
     except (
         *(OSError, RuntimeError, EOFError, KeyError, TypeError, AttributeError, ValueError),
@@ -93,20 +91,25 @@ def read_segmenter(path: Path, which: Which | None = None) -> SegmenterCheckpoin
         msg = f"cannot read checkpoint: {path}. Give the last.ckpt of a `train.py fit` run."
         raise WeightsError(msg) from error
     refuse_not_finite(weights, path)
-    selection = told.get("selection")
-    chosen = (f"network: chosen among checkpoints by {selection}",) if selection else ()
     return SegmenterCheckpoint(
         path=path,
         sha256=sha256_of(path),
         classes=classes,
         origin=LabelOrigin(
-            supervision=(*sentences, *(one for one in chosen if one not in sentences)),
+            supervision=supervision,
             notes=notes,
             label_classes=told.get("label_classes"),
             codebook=told.get("codebook"),
         ),
         weights=weights,
     )
+
+
+def supervision_of(checkpoint: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns which ground truth a checkpoint depended on, one sentence each; empty: none."""
+    sentences, selection = tuple(checkpoint.get("supervision", ())), checkpoint.get("selection")
+    chosen = (f"network: chosen among checkpoints by {selection}",) if selection else ()
+    return tuple(dict.fromkeys((*sentences, *chosen)))
 
 
 def _read_training(path: Path, which: Which | None) -> tuple[dict[str, Any], dict[str, Tensor]]:

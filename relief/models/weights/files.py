@@ -170,6 +170,24 @@ def fill(
     Raises:
         WeightsError: A name is missing or too many, a shape differs, or a value is not finite.
     """
+    check_fits(module, state_dict, source=source, ignored=ignored)
+    used = {name: state_dict[name] for name in module.state_dict()}
+    refuse_not_finite(used, source)
+    module.load_state_dict(used, assign=assign)
+
+
+def check_fits(
+    module: nn.Module,
+    state_dict: Mapping[str, Tensor],
+    *,
+    source: Path | str,
+    ignored: Collection[str] = (),
+) -> None:
+    """Refuses a state dict that has not exactly the names and shapes of a module; see `fill`.
+
+    Raises:
+        WeightsError: A name is missing or too many, or a shape differs.
+    """
     own = module.state_dict()
     wrong = [f"no {name}" for name in own if name not in state_dict]
     wrong += [f"unknown {name}" for name in state_dict if name not in own and name not in ignored]
@@ -185,9 +203,6 @@ def fill(
             "Give the file that belongs to this network."
         )
         raise WeightsError(msg)
-    used = {name: state_dict[name] for name in own}
-    refuse_not_finite(used, source)
-    module.load_state_dict(used, assign=assign)
 
 
 def _check_sha256(path: Path, expected: str) -> None:

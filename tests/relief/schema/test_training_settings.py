@@ -3,7 +3,11 @@ import copy
 import pytest
 
 from relief.schema.errors import UsageError
-from relief.schema.training_settings import refuse_other_order, training_differences
+from relief.schema.training_settings import (
+    deciding_settings,
+    refuse_other_order,
+    training_differences,
+)
 
 CONFIG = {
     "trainer": {"max_steps": 8, "precision": "32", "devices": 1, "gradient_clip_val": None},
@@ -19,14 +23,14 @@ CONFIG = {
 }  # fmt: skip
 
 
-def changed(path, value):
+def changed(path, value, measuring=("predictor",)):
     config = copy.deepcopy(CONFIG)
     *parents, last = path.split(".")
     inner = config
     for name in parents:
         inner = inner[int(name)] if isinstance(inner, list) else inner[name]
     inner[last] = value
-    return training_differences(CONFIG, config)
+    return training_differences(*(deciding_settings(c, measuring) for c in (CONFIG, config)))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +45,6 @@ def changed(path, value):
         ("data.init_args.size", [32, 64], "data.init_args.size.0=64, this run has 32"),
         ("data.init_args.batch_size", 4, "data.init_args.batch_size=2, this run has 4"),
         ("trainer.precision", "bf16", "trainer.precision=32, this run has bf16"),
-        ("trainer.devices", 2, "trainer.devices=1, this run has 2"),
         ("trainer.gradient_clip_val", 1.0, "trainer.gradient_clip_val=null, this run has 1.0"),
     ],
 )
@@ -54,6 +57,7 @@ def test_what_decides_the_weights(path, value, line):
     [
         ("trainer.max_steps", 9),
         ("trainer.callbacks", []),
+        ("trainer.devices", "auto"),
         ("model.init_args.predictor", {"short_side_px": 512}),
         ("data.init_args.root", "y"),
         ("label_runs", {}),
@@ -64,8 +68,16 @@ def test_what_does_not(path, value):
     assert changed(path, value) == []
 
 
+def test_a_predictor_decides_where_the_module_does_not_only_measure_with_it():
+    path = "model.init_args.predictor.short_side_px"
+    assert changed(path, 512) == []
+    assert changed(path, 512, measuring=()) == [f"{path}=192, this run has 512"]
+
+
 def test_the_same_is_the_same():
-    assert training_differences(CONFIG, copy.deepcopy(CONFIG)) == []
+    settings = deciding_settings(CONFIG)
+    assert "root" not in settings["data"]["init_args"]
+    assert training_differences(settings, copy.deepcopy(settings)) == []
 
 
 @pytest.mark.parametrize(
@@ -92,7 +104,7 @@ def test_options_that_change_which_images_a_step_sees_are_refused(name, value):
 
 @pytest.mark.parametrize("steps", [None, -1, 0])
 def test_a_training_without_steps_is_refused(steps):
-    with pytest.raises(UsageError, match="^trainer.max_steps=.* Give --trainer.max_steps N"):
+    with pytest.raises(UsageError, match=r"^trainer.max_steps=.* Give --trainer.max_steps N"):
         refuse_other_order({"max_steps": steps})
 
 
