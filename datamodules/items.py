@@ -15,7 +15,7 @@ from torch.utils.data import Dataset, IterableDataset, RandomSampler, Sampler
 from datamodules.travel import small_ids
 from relief.formats.depth_files import check_aspect
 from relief.formats.images import read_image, refuse_line
-from relief.formats.reader import printable
+from relief.formats.reader import printable, writable_key
 from relief.schema.batch import Failure, ImageBatch
 from relief.schema.errors import ReadError, UsageError, reason_of
 from relief.schema.parts import DepthReader
@@ -27,7 +27,7 @@ NOTHING = -1  # index of a padding sample: every rank runs the same number of ba
 class Item:
     """One image to read. The key is the path stem of everything written about it.
 
-    A name that is no UTF-8 is told as text; the image fails when it is read.
+    Of a name that is no UTF-8, or too long, it is another text (`writable_key`).
     """
 
     key: str
@@ -37,7 +37,7 @@ class Item:
     target: Callable[[], Tensor] | None = None  # (H, W, 2) int64, read only when asked for
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "key", printable(self.key))
+        object.__setattr__(self, "key", writable_key(self.key))
         object.__setattr__(self, "file_name", printable(self.file_name))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -112,9 +113,9 @@ class FolderDepth:
         for folder in folders:
             for stem_suffix in self.stem_suffixes:
                 for suffix in SUFFIXES:
-                    path = folder / f"{key}{stem_suffix}{suffix}"
-                    if path.is_file():
-                        return str(path)
+                    path = str(folder / f"{key}{stem_suffix}{suffix}")
+                    if os.path.isfile(path):  # noqa: PTH113  # `is_file` raises on long names
+                        return path
         return None
 
     def read(self, path: str) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from hashlib import blake2s
 from pathlib import Path, PurePosixPath
 from typing import Protocol, TypeVar
 
@@ -15,6 +16,7 @@ from relief.schema.errors import ReadError
 
 _T = TypeVar("_T")
 _MIN_ITEMS_FOR_PROGRESS = 50
+_LONGEST_BYTES = 255 - len(".png")
 
 
 class LabelReader(Protocol):
@@ -73,6 +75,20 @@ def printable(name: str) -> str:
     Bytes that are no UTF-8, as old archives leave them, become `\xdf`.
     """
     return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def writable_key(name: str) -> str:
+    """Returns the key of an image file: printable, and so short that `KEY.png` is a file name.
+
+    A name that is too long keeps its beginning and gets a digest of the whole.
+    """
+    parts = [part.encode() for part in printable(name).split("/")]
+    return "/".join(
+        part.decode()
+        if len(part) <= _LONGEST_BYTES
+        else f"{part[:200].decode(errors='ignore')}-{blake2s(part, digest_size=6).hexdigest()}"
+        for part in parts
+    )
 
 
 def join_panoptic(semantic: Tensor, instance: Tensor, where: Path) -> Tensor:

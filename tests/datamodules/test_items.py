@@ -6,6 +6,7 @@ from PIL import Image
 from datamodules.image_folder import ImageFolder
 from datamodules.items import NOTHING, ItemDataset, ShardSampler, collate
 from relief.formats.depth_files import FolderDepth
+from relief.formats.label_run import LabelRun
 from relief.schema.errors import UsageError
 
 
@@ -35,6 +36,21 @@ def test_unreadable_images_become_failures_and_the_others_are_kept(tmp_path):
     assert batch["image"].dtype == torch.uint8
     assert [failure["key"] for failure in batch["failures"]] == ["b"]
     assert "b.png" in batch["failures"][0]["reason"]
+
+
+def test_long_names_of_any_bytes_can_be_told_of(tmp_path):
+    for name in ("\udcdf" * 100 + ".png", "c" * 251 + ".png", "c" * 251 + ".jpg"):
+        write_image(tmp_path / "images" / name)
+    data = ImageFolder(str(tmp_path / "images"), depth=FolderDepth(tmp_path / "depth"))
+    items = data.items("")
+    dataset, run = ItemDataset(items, None, with_targets=False), LabelRun(tmp_path / "out")
+    read = [dataset[index] for index in range(3)]
+    assert [sample.get("key", "")[:200] for sample in read] == ["c" * 200, "c" * 200, ""]
+    assert "its name is not UTF-8" in read[2]["failure"]["reason"]
+    assert len({item.key for item in items}) == 3
+    for item in items:
+        run.record_failure({"key": item.key, "reason": "told"})
+    assert run.count([item.key for item in items]) == 0
 
 
 def test_missing_depth_is_a_failure_of_that_image(tmp_path):

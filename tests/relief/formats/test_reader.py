@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from relief.formats.reader import join_panoptic, path_of_key, printable, with_progress
+from relief.formats.reader import join_panoptic, path_of_key, printable, with_progress, writable_key
 from relief.schema.errors import ReadError
 
 
@@ -25,6 +25,16 @@ def test_keys_with_a_way_out_are_refused(tmp_path: Path, key: str) -> None:
 def test_names_of_any_bytes_are_told_as_text() -> None:
     assert printable("zürich/straße 1") == "zürich/straße 1"
     assert printable("stra\udcdfe") == r"stra\xdfe"
+
+
+def test_keys_are_short_enough_for_a_suffix(tmp_path: Path) -> None:
+    assert writable_key("a/" + "b" * 251) == "a/" + "b" * 251
+    keys = {writable_key(name) for name in ("ü" * 126, "ü" * 127, "\udcdf" * 100, "a/" + "b" * 252)}
+    assert len(keys) == 4
+    for key in keys:
+        path = path_of_key(tmp_path, key, ".png")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("")
 
 
 def test_ignored_pixels_have_no_instance() -> None:
