@@ -8,12 +8,13 @@ import os
 # slower (measured). Must be said before torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+import inspect
 import json
 import logging
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 import pytorch_lightning as pl
 from jsonargparse import ArgumentError
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from relief.formats.atomic import check_writable, write_text
 from relief.models.weights.configured import check_weights
@@ -66,8 +68,11 @@ def default_out(kind: str, args: Sequence[str]) -> Path:
 class ReliefCLI(LightningCLI):
     """LightningCLI with Relief's manners: parts by `class_path`, errors raised, no side files.
 
+    Callbacks that a user names come beside those that stand, or in the place of one of their class.
     Its subcommands run while it is made; what `held` has entered by then is left at their end.
     """
+
+    standing: Mapping[str, type[pl.Callback]] = {}
 
     def __init__(self, args: Sequence[str], out: Path, **kwargs: Any) -> None:
         self.out = out
@@ -76,6 +81,7 @@ class ReliefCLI(LightningCLI):
             "subclass_mode_data": True,
             "save_config_callback": None,
             "seed_everything_default": 0,
+            "trainer_defaults": {"use_distributed_sampler": False},
             "parser_kwargs": {"exit_on_error": False},
         }
         quiet_libraries()
@@ -112,6 +118,20 @@ class ReliefCLI(LightningCLI):
         parser.add_argument(
             "--overwrite", type=bool, default=False, help="Start anew in a folder that is in use."
         )
+        for name, part in self.standing.items():
+            if has_options(part):
+                parser.add_lightning_class_args(part, name)
+
+    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[pl.Callback]) -> Any:
+        named = config.get("callbacks") or []
+        named = list(named) if isinstance(named, Sequence) else [named]
+        made = {type(part): part for part in callbacks}
+        kinds = {type(part) for part in named}
+        stand = [made.get(kind) or kind() for kind in self.standing.values() if kind not in kinds]
+        order = list(self.standing.values())
+        both = [*named, *stand]
+        both.sort(key=lambda part: order.index(type(part)) if type(part) in order else -1)
+        return super()._instantiate_trainer({**config, "callbacks": both}, [])
 
     def option(self, name: str) -> Any:
         """The value of an option, or the part of that name."""
@@ -125,6 +145,11 @@ class ReliefCLI(LightningCLI):
         """The resolved configuration as nested plain values."""
         dumped = self.parser.dump(self.config, format="json", skip_link_targets=True)
         return dict(json.loads(dumped))
+
+
+def has_options(part: type) -> bool:
+    """Whether a class takes arguments."""
+    return len(inspect.signature(part).parameters) > 0
 
 
 def refuse_precision(precision: Any) -> None:
@@ -222,7 +247,7 @@ def exit_code(
     except ReliefError as error:
         tell_failure(error, f"error: {one_line(error)}")
         return EXIT_USAGE if isinstance(error, UsageError) else EXIT_INCOMPLETE
-    except ArgumentError as error:
+    except (ArgumentError, MisconfigurationException) as error:
         tell_failure(error, f"error: {one_line(error)}")
         return EXIT_USAGE
     except KeyboardInterrupt:

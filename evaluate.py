@@ -113,7 +113,8 @@ def main(args: Sequence[str] | None = None) -> int:
     requests = {name: request for name, (request, _) in COMMANDS.items()}
     given = list(sys.argv[1:] if args is None else args)
     name, request = parse_request(requests, given, cli.CONFIGS / "studies", check_weights)
-    return COMMANDS[name][1](request)
+    with writable(request.folder):
+        return COMMANDS[name][1](request)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import cast
 
 from pytorch_lightning.cli import LightningArgumentParser
 
+from callbacks.standing import LABELLING
 from callbacks.watched_run import first_process_first, watch_processes, watched_run
 from datamodules.items import Item, refuse_disorder
 from datamodules.labelling import LabellingDataModule
@@ -22,10 +23,13 @@ from relief.formats.label_store import read_manifest
 from relief.reports.terminal import print_run_summary
 from relief.schema.determinants import determinants
 from relief.schema.manifest import Manifest
+from relief.schema.ranges import check_at_least
 
 
 class LabelCLI(cli.ReliefCLI):
     """The labeller under `model`, and beside it the passes that fill its codebook."""
+
+    standing = LABELLING
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """The options of a labelling run, and the parts `fitter` and `thingness`."""
@@ -34,11 +38,6 @@ class LabelCLI(cli.ReliefCLI):
         parser.add_argument("--limit", type=int | None, default=None, help="Label the first N.")
         parser.add_argument("--if_missing", type=bool, default=False, help="Not if all are there.")
         add_pass_arguments(parser)
-
-    def before_instantiate_classes(self) -> None:
-        """Refuses what would change labels without standing in their manifest."""
-        super().before_instantiate_classes()
-        cli.refuse_precision(self.config.trainer.precision)
 
 
 class LabelJob:
@@ -52,6 +51,8 @@ class LabelJob:
 
     def start(self) -> list[Item]:
         """Finds everything that can be wrong with the use, before any work."""
+        cli.refuse_precision(self.trainer.precision)
+        check_at_least(1, limit=self.option("limit"))
         self.data.prepare_data()
         items = self.data.items(self.data.split)[: self.option("limit")]
         self.keys += [item.key for item in items]

@@ -19,8 +19,8 @@ from pytorch_lightning.cli import LightningArgumentParser
 
 from callbacks.checkpoint_files import checkpoint_to_measure, local_checkpoint
 from callbacks.checkpoints import keep_checkpoints_in
-from callbacks.interruption import Interruption
 from callbacks.metrics_csv import MetricsCsv
+from callbacks.standing import TRAINING
 from callbacks.training_folder import CHECKPOINTS, TrainingFolder
 from callbacks.watched_run import watch_processes
 from datamodules.label_runs import make_labels
@@ -34,6 +34,8 @@ DEFAULTS = {"use_distributed_sampler": False, "enable_autolog_hparams": False}
 
 class TrainCLI(cli.ReliefCLI):
     """A module and its data, run by Lightning's own loops."""
+
+    standing = TRAINING
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """The options of every script, and the labels that a recipe makes first."""
@@ -108,8 +110,7 @@ def main(args: Sequence[str] | None = None) -> int:
     else:
         arguments = [*subcommand, *cli.with_default_config(options, SAMPLE)]
     watch_processes()
-    out = cli.default_out("train", options)
-    TrainCLI(arguments, out, trainer_defaults={**DEFAULTS, "callbacks": [Interruption()]})
+    TrainCLI(arguments, cli.default_out("train", options), trainer_defaults=DEFAULTS)
     return cli.EXIT_DONE
 
 

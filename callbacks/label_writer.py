@@ -128,4 +128,10 @@ class LabelWriter(BasePredictionWriter):
             else cluster_categories(store.num_categories, store.thing_ids or ())
         )
         file_names = {key: data.item(key).file_name for key in store.keys}
-        write_panoptic_json(out, store.keys, categories, file_names)
+        objects = write_panoptic_json(out, store.keys, categories, file_names)
+        if store.keys and not objects:
+            log.warning(
+                "no object in any of %d images: no cluster is a thing, or splitter.min_area_px "
+                "is above all of them. See things and groups in report.html.",
+                len(store.keys),
+            )

@@ -24,7 +24,8 @@ class PanopticEvaluator(pl.Callback):
     Ground truth is read here for the first time in a run; without any, nothing is measured.
 
     Args:
-        protocols: Names of PQ protocols; the first is the headline.
+        protocols: Names of PQ protocols; the first is the headline. Without any, nothing is
+            measured.
         assignments: How clusters meet classes inside the metric; class ids meet by `identity`.
     """
 
@@ -40,7 +41,7 @@ class PanopticEvaluator(pl.Callback):
         """Scores the store; after the writer in the list of callbacks."""
         del pl_module
         data = trainer.datamodule  # type: ignore[attr-defined]
-        if data.current_pass != "label" or not trainer.is_global_zero:
+        if data.current_pass != "label" or not trainer.is_global_zero or not self.protocols:
             return
         truth = data.ground_truth()
         if truth is None:

@@ -33,6 +33,8 @@ LookUp = Callable[[str], Tensor | None]
 class ReportWriter(pl.Callback):
     """Writes OUT/report.html and OUT/overlays, from the store and the labeller itself.
 
+    With neither examples nor overlays, nothing is written.
+
     Args:
         num_examples: Images shown step by step.
         num_overlays: Images in OUT/overlays, evenly spaced over the keys.
@@ -50,6 +52,8 @@ class ReportWriter(pl.Callback):
         """Writes the page; after the evaluator in the list of callbacks."""
         data = trainer.datamodule  # type: ignore[attr-defined]
         if data.current_pass != "label" or not trainer.is_global_zero:
+            return
+        if self.num_examples == self.num_overlays == 0:
             return
         out = Path(trainer.default_root_dir)
         store = LabelStore(out)

@@ -148,6 +148,12 @@ def collate(samples: Sequence[Sample]) -> ImageBatch:
         )
         raise UsageError(msg)
     batch["image"] = torch.stack([sample["image"] for sample in readable])
+    if len({sample["depth"].shape for sample in readable if "depth" in sample}) > 1:
+        msg = (
+            f"depth maps differ in size: {', '.join(batch['key'])}. "
+            "Set --data.init_args.batch_size 1."
+        )
+        raise UsageError(msg)
     if "depth" in readable[0]:
         batch["depth"] = torch.stack([sample["depth"] for sample in readable])
     if "target" in readable[0]:

@@ -22,6 +22,7 @@ from relief.formats.file_digest import content_digests, file_mark
 from relief.formats.images import MAX_ASPECT
 from relief.processes.signals import leave_signals_to_the_run
 from relief.schema.parts import DepthReader
+from relief.schema.ranges import check_at_least
 from relief.schema.selection import evenly_spaced
 
 Pass = Literal["fit", "observe", "label"]
@@ -58,6 +59,8 @@ class LabellingDataModule(pl.LightningDataModule):
         max_aspect: float = MAX_ASPECT,
     ) -> None:
         super().__init__()
+        check_at_least(1, batch_size=batch_size, max_aspect=max_aspect)
+        check_at_least(0, num_workers=num_workers)
         self.depth = depth
         self.batch_size = batch_size
         self.num_workers = num_workers

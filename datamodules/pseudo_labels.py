@@ -17,6 +17,7 @@ from relief.formats.cityscapes import CityscapesTree
 from relief.formats.reader import LabelReader
 from relief.ops.pseudo_targets import InsideShare, ThingStuffRule
 from relief.schema.errors import UsageError
+from relief.schema.ranges import check_at_least
 from relief.schema.selection import evenly_spaced
 from relief.schema.training import DetectorClasses, LabelOrigin
 
@@ -74,6 +75,7 @@ class PseudoLabels(TrainingDataModule):
         self.labels, self.size, self.split = labels, size, split
         self.thing_rule, self.things_apart = thing_rule or InsideShare(), things_apart
         self.ignore_unknown_things, self.keep_empty = ignore_unknown_things, keep_empty
+        check_at_least(1, limit=limit)
         self.limit, self.keep_in_memory = limit, keep_in_memory
         self.classes = DetectorClasses((), ())
         self._items: list[TrainingImage] = []

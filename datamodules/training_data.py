@@ -20,6 +20,7 @@ from relief.formats.file_digest import file_mark
 from relief.processes.signals import leave_signals_to_the_run
 from relief.schema.errors import ReadError
 from relief.schema.label_spaces import label_space as find_label_space
+from relief.schema.ranges import check_at_least
 from relief.schema.selection import evenly_spaced
 
 LOOKED_AT = 20  # images and labels, evenly spaced, to tell whether others lie there by now
@@ -54,6 +55,8 @@ class TrainingDataModule(pl.LightningDataModule):
         images: str = "leftImg8bit",
     ) -> None:
         super().__init__()
+        check_at_least(1, batch_size=batch_size)
+        check_at_least(0, num_workers=num_workers)
         self.root, self.val_split, self.images = root, val_split, images
         self.label_space = find_label_space(label_space)
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed

@@ -11,6 +11,7 @@ from datamodules.training_samples import BareImages, TrainingImage
 from relief.formats.cityscapes import CityscapesTree
 from relief.formats.images import find_images
 from relief.schema.errors import UsageError
+from relief.schema.ranges import check_at_least
 
 
 class UnlabelledImages(TrainingDataModule):
@@ -55,6 +56,7 @@ class UnlabelledImages(TrainingDataModule):
         super().__init__(measured, val_split, label_space, batch_size, num_workers, seed)
         self.folder = Path(folder) if folder else None
         self.size, self.split, self.training_images = size, split, images
+        check_at_least(1, limit=limit)
         self.limit, self.keep_in_memory = limit, keep_in_memory
         self._items: Sequence[TrainingImage] = ()
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -101,15 +102,8 @@ def recipe(tmp_path_factory):
             "check_val_every_n_epoch": None, "num_sanity_val_steps": 0, "log_every_n_steps": 1,
             "gradient_clip_val": 1.0, "enable_progress_bar": False,
             "enable_model_summary": False,
-            "callbacks": [
-                {
-                    "class_path": "callbacks.checkpoints.LastCheckpoint",
-                    "init_args": {"every_n_steps": 2},
-                },
-                {"class_path": "callbacks.checkpoints.BestCheckpoint"},
-                {"class_path": "callbacks.sample_logger.SampleLogger"},
-            ],
         },
+        "last": {"every_n_steps": 2},
     }  # fmt: skip
     path = root / "tiny.yaml"
     path.write_text(yaml.safe_dump(config))
@@ -198,7 +192,9 @@ def test_an_option_that_bends_the_order_of_images_is_refused_before_any_work(
     command = ["fit", "--config", str(recipe[0]), "--out", str(out)]
     assert cli.exit_code(train.main, [*command, "--trainer.limit_train_batches", "2"]) == 2
     said = capsys.readouterr().err
-    assert said.startswith("error: trainer.limit_train_batches=2 changes which images a step sees.")
+    assert re.match(
+        r"error: trainer\.limit_train_batches=2(\.0)? changes which images a step", said
+    )
     assert said.count("\n") == 1
     assert not out.exists()
 

@@ -96,6 +96,22 @@ def check_writable(folder: Path) -> None:
         raise UsageError(msg) from error
 
 
+@contextmanager
+def writable(folder: Path) -> Iterator[None]:
+    """Finds before any work whether a folder can be written; removes it if it stays empty.
+
+    Raises:
+        UsageError: It cannot be made or written.
+    """
+    is_new = not folder.exists()
+    check_writable(folder)
+    try:
+        yield
+    finally:
+        if is_new and not any(folder.iterdir()):
+            folder.rmdir()
+
+
 def is_temporary(path: Path) -> bool:
     """Whether a name is one that `whole_file` uses before the rename."""
     return _TEMPORARY.fullmatch(path.name) is not None

@@ -80,7 +80,7 @@ def write_panoptic_json(
     categories: Sequence[Category],
     file_names: Mapping[str, str] | None = None,
     supervision: Sequence[str] = (),
-) -> None:
+) -> int:
     """Assembles OUT/panoptic.json from the PNGs that `write_panoptic` left in OUT/panoptic.
 
     Entries are written as they are made: memory does not grow with the segments of a data set.
@@ -92,12 +92,17 @@ def write_panoptic_json(
         file_names: File name of the photograph by key; `KEY.png` without.
         supervision: What the labels or their names depended on; kept under `info`.
 
+    Returns:
+        How many objects there are: segments of things.
+
     Raises:
         ReadError: A PNG cannot be read.
         WriteError: The JSON cannot be written.
     """
     ordered = sorted(keys)
     sizes = array("Q")  # height and width of each image: all that is kept of it
+    things = {category["id"] for category in categories if category["isthing"]}
+    objects = 0
 
     def annotation(key: str) -> tuple[tuple[int, int], dict[str, Any]]:
         ids = read_segment_ids(panoptic_path(out, key))
@@ -106,12 +111,15 @@ def write_panoptic_json(
         return (ids.shape[0], ids.shape[1]), described
 
     def annotations() -> Iterator[dict[str, Any]]:
+        nonlocal objects
         with ThreadPoolExecutor(max_workers=4) as pool:
             for start in range(0, len(ordered), _IMAGES_AT_ONCE):
                 for size, described in pool.map(
                     annotation, ordered[start : start + _IMAGES_AT_ONCE]
                 ):
                     sizes.extend(size)
+                    segments = described["segments_info"]
+                    objects += sum(segment["category_id"] in things for segment in segments)
                     yield described
 
     def images() -> Iterator[dict[str, Any]]:
@@ -130,6 +138,7 @@ def write_panoptic_json(
     with whole_file(Path(out) / JSON) as file:
         for text in _json_pieces(content):
             file.write(text.encode())
+    return objects
 
 
 def _json_pieces(content: Mapping[str, Iterable[Any] | dict[str, Any]]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from relief.formats.atomic import check_writable
+from relief.formats.atomic import writable
 from relief.schema.errors import UsageError
 
 LOCK = "run.lock"
@@ -121,16 +121,13 @@ def held(folder: Path) -> Iterator[None]:
     Raises:
         UsageError: It cannot be written, or another run holds it.
     """
-    is_new = not folder.exists()
-    check_writable(folder)
-    lock = FolderLock(folder)
-    lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-        if is_new and not any(folder.iterdir()):
-            folder.rmdir()
+    with writable(folder):
+        lock = FolderLock(folder)
+        lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 def this_process() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from relief.formats.label_store import MANIFEST, PANOPTIC, SEMANTIC
 from relief.formats.reader import printable
 from relief.schema.errors import ReadError, UsageError
 
+log = logging.getLogger("relief")
 SUFFIXES = (".png", ".jpg", ".jpeg")
 MAX_ASPECT = 10.0  # the longer side of an image by its shorter one
 _OF_A_RUN = (SEMANTIC, PANOPTIC, "confidence", "overlays")
@@ -106,7 +108,11 @@ def find_images(root: Path, option: str = "data.root") -> dict[str, Path]:
     if not root.is_dir():
         msg = f"no such folder: {option}={root}. Check {option}."
         raise UsageError(msg)
-    names = {path.relative_to(root).as_posix(): path for path in _image_files(root)}
+    unlisted: list[OSError] = []
+    names = {path.relative_to(root).as_posix(): path for path in _image_files(root, unlisted)}
+    if unlisted:
+        first = f"{unlisted[0].filename}: {unlisted[0].strerror}"
+        log.warning("%d folders could not be listed and are left out: %s", len(unlisted), first)
     if not names:
         looked_for = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
         msg = f"no images found: {option}={root} (looked for {looked_for}). Check {option}."
@@ -125,9 +131,10 @@ def _distinct_keys(names: dict[str, Path]) -> dict[str, str]:
         whole |= shared  # again: `a.png.png` has just lost its key to `a.png`
 
 
-def _image_files(root: Path) -> Iterator[Path]:
+def _image_files(root: Path, unlisted: list[OSError]) -> Iterator[Path]:
+    """Walks a folder; those that may not be listed are noted."""
     seen: set[str] = set()
-    for folder, subfolders, files in os.walk(root, followlinks=True):
+    for folder, subfolders, files in os.walk(root, onerror=unlisted.append, followlinks=True):
         real = os.path.realpath(folder)
         if real in seen:
             subfolders.clear()

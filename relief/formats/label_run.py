@@ -199,10 +199,10 @@ def outcome(manifest: Manifest, most_named: int = 5) -> str | None:
     """One line on the images without labels, with the remedy; `None` when there are none.
 
     Args:
-        manifest: As `LabelRun.complete` wrote it.
+        manifest: As `LabelRun.complete` wrote it; what is pending in it nobody wrote.
         most_named: At most this many images are named.
     """
-    failures = manifest.failures
+    failures = {**dict.fromkeys(manifest.keys("pending"), NOT_REACHED), **manifest.failures}
     if not failures:
         return None
     total = len(manifest.images)

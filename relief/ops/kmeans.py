@@ -64,7 +64,7 @@ def fit_kmeans(
     Raises:
         ValueError: `k`, the shape or the values cannot be used.
     """
-    _check(features, k)
+    _check(features, k, starts, max_iterations)
     few = few_distinct(features, k)
     if few is not None:
         return few
@@ -76,7 +76,7 @@ def fit_kmeans(
         first = min(FIRST_ITERATIONS, max_iterations)
         tried = [
             _lloyd(sample, _seeding(sample, k, generator), none, first, tolerance)
-            for _ in range(max(1, starts))
+            for _ in range(starts)
         ]
         best = min(tried, key=lambda found: found[1])[0]
         best, _ = _lloyd(sample, best, none, max_iterations, tolerance)
@@ -104,14 +104,15 @@ def few_distinct(features: Tensor, k: int) -> Tensor | None:
     return distinct.float()
 
 
-def _check(features: Tensor, k: int) -> None:
+def _check(features: Tensor, k: int, starts: int, max_iterations: int) -> None:
     if features.ndim != 2 or len(features) == 0 or not features.is_floating_point():
         shape = f"{tuple(features.shape)} {features.dtype}"
         msg = f"features must be (N, C) floating point with N > 0, got {shape}"
         raise ValueError(msg)
-    if k < 1:
-        msg = f"k must be at least 1, got {k}"
-        raise ValueError(msg)
+    for name, number in (("k", k), ("starts", starts), ("max_iterations", max_iterations)):
+        if number < 1:
+            msg = f"{name} must be at least 1, got {number}"
+            raise ValueError(msg)
     if not bool(features.isfinite().all()):
         msg = "features must be finite, got NaN or infinity"
         raise ValueError(msg)

@@ -42,6 +42,11 @@ class ExportRequest:
     label_space: SpaceName = "cityscapes19"
     split: str = "val"
 
+    @property
+    def folder(self) -> Path:
+        """Where the files go."""
+        return Path(self.out)
+
 
 Writer = Callable[[ExportRequest, LabelReader, Sequence[str]], None]
 

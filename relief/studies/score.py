@@ -7,6 +7,7 @@ the last digit. Figures are in percent.
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ WRITTEN = ("metrics.json", "assignment.json")
 PERCENT = 100.0
 Metrics = Mapping[str, Mapping[str, Any]]
 _COUNTS = ("instances_per_image", "true_instances_per_image", "images")
+
+log = logging.getLogger("relief")
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,13 @@ def score_labels(
         ValueError: A name is none of the known ones.
     """
     rules = {name: assignment_rule(name) for name in assignments}
+    above = labels.num_categories - space.num_classes
+    if "identity" in rules and above > 0:
+        log.warning(
+            "identity: %d of %d ids lie above the classes and count as void. "
+            "For clusters use --assignment majority.",
+            *(above, labels.num_categories),
+        )
     ways = [panoptic_protocol(name) for name in protocols]
     images = read_scored_images(labels, truth, space, {way.short_side_px for way in ways})
     classes = Classes.of(space.things, space.stuffs)

@@ -104,7 +104,7 @@ def test_options_that_change_which_images_a_step_sees_are_refused(name, value):
 
 @pytest.mark.parametrize("steps", [None, -1, 0])
 def test_a_training_without_steps_is_refused(steps):
-    with pytest.raises(UsageError, match=r"^trainer.max_steps=.* Give --trainer.max_steps N"):
+    with pytest.raises(UsageError, match=r"^trainer\.max_steps=.* Give --trainer\.max_steps N"):
         refuse_other_order({"max_steps": steps})
 
 
