@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from relief.formats.atomic import writable
 from relief.models.weights.configured import check_weights
 from relief.reports import evaluation_tables as tables
 from relief.reports.class_figure import write_class_figure
@@ -37,8 +38,7 @@ def labels(request: ScoreRequest) -> int:
     write_class_figure(request.folder / "per_class.png", name, figures, request.space)
     Console().print(tables.score_table(metrics))
     cli.say(f"written: {request.folder}/metrics.json, assignment.json, per_class.png")
-    failures = [failure["reason"] for one in scores for failure in one.failures]
-    return ended(failures)
+    return ended([failure["reason"] for one in scores for failure in one.failures])
 
 
 def ended(failures: Sequence[str]) -> int:
@@ -74,8 +74,7 @@ def export(request: ExportRequest) -> int:
 
 def diagnose(request: DiagnoseRequest) -> int:
     """Absorbed classes and dead clusters."""
-    found = diagnose_labels(request)
-    write_diagnosis(request.folder, found)
+    write_diagnosis(request.folder, found := diagnose_labels(request))
     if found.missed:
         Console().print(tables.absorption_table(found.missed))
     Console().print(tables.diagnosis_table(found.iou, found.ground_truth_px, found.absorption))
@@ -110,8 +109,8 @@ COMMANDS: dict[str, tuple[type, Callable[[Any], int]]] = {
 def main(args: Sequence[str] | None = None) -> int:
     """Runs one of the commands."""
     cli.quiet_libraries()
-    requests = {name: request for name, (request, _) in COMMANDS.items()}
     given = list(sys.argv[1:] if args is None else args)
+    requests = {name: request for name, (request, _) in COMMANDS.items()}
     name, request = parse_request(requests, given, cli.CONFIGS / "studies", check_weights)
     with writable(request.folder):
         return COMMANDS[name][1](request)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import torch
 
 from relief.formats.reader import LabelReader, with_progress
 from relief.ops.pseudo_targets import InsideCounts, ThingStuffRule, check_classes, count_inside
+from relief.schema.errors import ReadError
 from relief.schema.training import DetectorClasses
+
+log = logging.getLogger("relief")
 
 
 def decide_classes(
@@ -31,9 +35,28 @@ def decide_classes(
         kept, counts = _count(keys, labels, keep_empty=keep_empty)
     if labels.thing_ids is None and counts is not None:
         return kept, rule.classes(counts)
+    if counts is None:
+        _tell_without_objects(kept, labels)
     things = tuple(sorted(labels.thing_ids or ()))
     stuff = tuple(c for c in range(labels.num_categories) if c not in set(things))
     return kept, check_classes(DetectorClasses(things, stuff), counts)
+
+
+def _tell_without_objects(keys: Sequence[str], labels: LabelReader) -> None:
+    """Says so where no image has an object; the first that has one ends the search."""
+    if not any(_may_have_objects(labels, key) for key in keys):
+        log.warning(
+            "no object in any of %d images to learn from: the detector will find none. "
+            "Look at the instances in the labels' report.html.",
+            len(keys),
+        )
+
+
+def _may_have_objects(labels: LabelReader, key: str) -> bool:
+    try:
+        return bool((labels.panoptic(key)[..., 1] > 0).any())
+    except ReadError:
+        return True  # the training stops at this image, if it comes to it
 
 
 def _count(

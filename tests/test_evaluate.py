@@ -177,3 +177,31 @@ def test_the_shipped_grid_is_the_published_one():
     request = read_sweep(Path("configs/sweep/granularity.yaml"))
     counts = {s.name: sum(len(row.min_areas_px) for row in s.rows) for s in request.sources}
     assert counts == {"k=50": 32, "k=60": 13, "k=80": 19, "27 clusters": 2, "k=300": 1}
+
+
+def test_an_out_that_cannot_be_written_is_found_before_any_work(root, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    commands = {
+        "labels": ("--labels", "nothing", "--root", root),
+        "diagnose": ("--labels", "nothing", "--root", root),
+        "export": ("--labels", "nothing", "--format", "coco_panoptic"),
+        "study": ("table_1",),
+        "sweep": ("--config", cli.CONFIGS / "sweep" / "sample.yaml"),
+    }
+    for name, options in commands.items():
+        assert run(name, *options, "--out", tmp_path / "file" / "e") == 2, name
+        assert f"cannot write {tmp_path}/file/e: Not a directory" in capsys.readouterr().err, name
+    assert run("labels", "--labels", "nothing", "--root", root, "--out", tmp_path / "new") == 2
+    assert not (tmp_path / "new").exists()
+
+
+def test_images_that_only_one_side_has_are_counted(root, tmp_path, capsys):
+    assert run("labels", "--labels", root / "two", "--root", root, "--out", tmp_path) == 0
+    said = "measured on 2 images: 0 labelled ones have no ground truth, 1 with ground truth"
+    assert said in capsys.readouterr().out
+
+
+def test_identity_of_clusters_is_said_to_leave_some_void(root, tmp_path, capsys):
+    options = ("--assignment", "identity", "--labels", root / "one", "--root", root)
+    assert run("labels", *options, "--out", tmp_path) == 0
+    assert "lie above the classes" not in capsys.readouterr().out

@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from safetensors import safe_open
 
@@ -173,7 +174,7 @@ def test_ground_truth_that_is_missing_costs_neither_figures_nor_report(
     missing, damaged, whole = sorted((tiny_cityscapes / "gtFine/val").rglob("*instanceIds.png"))
     missing.unlink()
     damaged.write_text("version https://git-lfs.github.com/spec/v1")
-    out, report = tmp_path / "out", "--trainer.callbacks+=callbacks.report_writer.ReportWriter"
+    out, report = tmp_path / "out", "--report.num_examples=1"
     assert run_label(tiny_cityscapes, out, report) == 0
     (told,) = [message for message in caplog.messages if message.startswith("measured")]
     assert told.startswith("measured 1 of 3 images; bonn/bonn_000010_000019: no ground truth; ")
@@ -311,3 +312,41 @@ def test_if_missing_ends_at_once_and_still_refuses_another_configuration(
     assert not (out / "metrics.json").exists()
     other = ("--if_missing", "true", "--fitter.init_args.kmeans.init_args.k", "3")
     assert run_label(tiny_cityscapes, out, *other) == 2
+
+
+def test_callbacks_of_ones_own_come_beside_those_that_stand(tiny_cityscapes, tmp_path):
+    out = tmp_path / "out"
+    named = ("--trainer.callbacks", "[callbacks.pass_progress.PassProgress]")
+    assert run_label(tiny_cityscapes, out, *named) == 0
+    assert len(LabelStore(out).keys) == 3
+    assert (out / "metrics.json").exists()
+    assert "num_threads" in (out / "run.yaml").read_text()  # the options of those that stand
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (("--limit", "0"), "limit=0: expected at least 1"),
+        (("--limit", "-1"), "limit=-1: expected at least 1"),
+        (("--data.init_args.num_workers", "-1"), "num_workers=-1: expected at least 0"),
+        (("--data.init_args.batch_size", "0"), "batch_size=0: expected at least 1"),
+        (("--trainer.accelerator", "gpu", "--trainer.devices", "1"), "gpu"),
+    ],
+)
+def test_wrong_numbers_and_devices_are_one_line_before_any_work(
+    tiny_cityscapes, tmp_path, capsys, option, said
+):
+    if "gpu" in option and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    assert run_label(tiny_cityscapes, tmp_path / "out", *option) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert said in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_labels_without_any_object_are_said_to_be(tiny_cityscapes, tmp_path, capsys):
+    large = ("--model.init_args.splitter.init_args.min_area_px", "100000")
+    assert run_label(tiny_cityscapes, tmp_path / "out", *large) == 0
+    assert "no object in any of 3 images" in capsys.readouterr().out

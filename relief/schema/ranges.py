@@ -16,5 +16,5 @@ def check_at_least(least: int, **numbers: float | None) -> None:
     """
     for name, number in numbers.items():
         if number is not None and number < least:
-            msg = f"{name}={number}: expected at least {least}. Give another number or leave it out."
+            msg = f"{name}={number}: expected at least {least}. Give another number."
             raise UsageError(msg)

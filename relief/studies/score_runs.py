@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from relief.formats.cityscapes import CityscapesTree
+from relief.formats.reader import LabelReader
 from relief.metrics.semantic_iou import CategoryCounts
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import LabelSpace, label_space
@@ -23,6 +25,7 @@ from relief.studies.score import (
 
 IDENTITY = "identity"
 SpaceName = Literal["cityscapes19", "cityscapes27"]
+log = logging.getLogger("relief")
 SAMPLE_ROOT = "outputs/sample"
 
 
@@ -85,6 +88,7 @@ def score_runs(request: ScoreRequest) -> tuple[dict[str, dict[str, Any]], list[S
 def _score(request: ScoreRequest, path: Path) -> Scores:
     labels = open_labels(path, request.format, request.split, request.space)
     truth = CityscapesTree(Path(request.root), request.split)
+    _tell_missing(labels, truth)
     fit, fitted_on = _fit(request)
     by_default: Sequence[str] = ASSIGNMENT_NAMES
     if are_class_ids(labels, request.format, request.space):
@@ -98,6 +102,17 @@ def _score(request: ScoreRequest, path: Path) -> Scores:
         fit=fit,
         fitted_on=fitted_on,
     )
+
+
+def _tell_missing(labels: LabelReader, truth: CityscapesTree) -> None:
+    """Says how many images only one side has: figures are of those that both have."""
+    labelled, true = set(labels.keys), set(truth.ground_truth.keys)
+    if labelled != true:
+        log.warning(
+            "measured on %d images: %d labelled ones have no ground truth, %d with ground truth "
+            "have no labels",
+            *(len(labelled & true), len(labelled - true), len(true - labelled)),
+        )
 
 
 def _fit(request: ScoreRequest) -> tuple[CategoryCounts | None, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,8 +25,6 @@ from relief.schema.errors import ReadError, UsageError, reason_of
 from relief.schema.label_spaces import LabelSpace
 
 _FEW = 20  # images that are read too fast for a progress bar
-
-log = logging.getLogger("relief")
 
 
 class GroundTruth(Protocol):
@@ -104,7 +101,6 @@ def read_scored_images(
             "Check --root and --split."
         )
         raise UsageError(msg)
-    _tell_missing(labels, truth, len(keys))
     classes = Classes.of(space.things, space.stuffs)
     sizes = sorted({0, *short_sides_px})
     num_categories = labels.num_categories
@@ -132,19 +128,6 @@ def read_scored_images(
         ),
         failures=failures,
     )
-
-
-def _tell_missing(labels: LabelReader, truth: GroundTruth, shared: int) -> None:
-    """Says how many images only one side has: figures are of those that both have."""
-    without_truth = len(labels.keys) - shared
-    files = getattr(truth, "ground_truth", None)
-    without_labels = len(getattr(files, "keys", ())) - shared
-    if without_truth > 0 or without_labels > 0:
-        log.warning(
-            "measured on %d images: %d labelled ones have no ground truth, %d with ground truth "
-            "have no labels",
-            *(shared, without_truth, max(0, without_labels)),
-        )
 
 
 def _read(

@@ -104,3 +104,13 @@ def test_images_arrive_as_floats_on_the_device(tmp_path):
     moved = data.on_after_batch_transfer(batch, 0)
     assert moved["image"].dtype == torch.float32
     assert torch.allclose(moved["image"], torch.tensor(0.2))
+
+
+def test_depth_of_two_resolutions_in_one_batch_is_told():
+    image = torch.zeros(3, 4, 8, dtype=torch.uint8)
+    samples = [
+        {"key": key, "image": image, "depth": torch.zeros(1, *size)}
+        for key, size in (("a", (4, 8)), ("b", (2, 4)))
+    ]
+    with pytest.raises(UsageError, match=r"depth maps differ in size: a, b\. Set .* 1\."):
+        collate(samples)

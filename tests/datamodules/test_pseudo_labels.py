@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import torch
 
+from datamodules.label_classes import decide_classes
 from datamodules.pseudo_labels import PseudoLabels
 from relief.formats.cups import CupsLabels, write_cups
-from relief.ops.pseudo_targets import NormalisedInsideShare
+from relief.ops.pseudo_targets import InsideShare, NormalisedInsideShare
 from relief.schema.errors import ReadError, UsageError
 
 ROAD, SKY, CAR, TRUCK = range(4)
@@ -174,3 +175,15 @@ def test_kept_in_memory_gives_the_same(root):
         assert one["key"] == two["key"]
         assert torch.equal(one["image"], two["image"])
         assert torch.equal(one["instance"], two["instance"])
+
+
+def test_labels_without_any_object_are_told(caplog):
+    class Empty:
+        keys, num_categories, thing_ids = ("a", "b"), 3, (1,)
+
+        def panoptic(self, key):
+            return torch.zeros(2, 2, 2, dtype=torch.int64)
+
+    with caplog.at_level("WARNING", logger="relief"):
+        decide_classes(["a", "b"], Empty(), InsideShare(), keep_empty=True)
+    assert "no object in any of 2 images to learn from" in caplog.text

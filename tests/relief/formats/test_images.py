@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -269,3 +270,20 @@ def test_lines_of_pixels_are_refused_above_the_aspect():
     refuse_line("a", (40, 1), max_aspect=40)
     with pytest.raises(ReadError, match=r"^image is a line: a \(3x31 px, more than 10 to 1\)\."):
         refuse_line("a", (3, 31))
+
+
+def test_folders_that_cannot_be_listed_are_told(tmp_path, monkeypatch, caplog):
+    for name in ("a.png", "secret/b.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (4, 3)).save(tmp_path / name)
+    scandir = os.scandir
+
+    def refused(path):
+        if Path(path).name == "secret":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with caplog.at_level("WARNING", logger="relief"):
+        assert list(find_images(tmp_path)) == ["a"]
+    assert f"1 folders could not be listed and are left out: {tmp_path}/secret" in caplog.text

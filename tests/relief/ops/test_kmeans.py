@@ -130,3 +130,9 @@ def test_fit__gpu_same_bytes_again_and_as_good_as_cpu():
     on_gpu = [fit_kmeans(features.cuda(), 80) for _ in range(2)]
     assert torch.equal(on_gpu[0], on_gpu[1])
     assert inertia(features, on_gpu[0].cpu()) <= 1.01 * inertia(features, fit_kmeans(features, 80))
+
+
+@pytest.mark.parametrize("number", [{"max_iterations": 0}, {"starts": 0}])
+def test_numbers_below_one_are_refused(number):
+    with pytest.raises(ValueError, match=f"{next(iter(number))} must be at least 1, got 0"):
+        fit_kmeans(torch.rand(8, 2), 2, **number)

@@ -199,3 +199,27 @@ def test_class_ids_score_as_themselves(drawn):
     for key in KEYS:
         metric.update(*[tree.target(key, CITYSCAPES_19)[None]] * 2)
     assert metric.compute()["pq"].item() == 1.0
+
+
+def test_identity_of_more_ids_than_classes_is_said_to_leave_some_void(tmp_path, caplog):
+    class Clusters:
+        keys = ("a",)
+        num_categories = 21
+        thing_ids = (0,)
+
+        def semantic(self, key):
+            return torch.zeros(2, 2, dtype=torch.int64)
+
+        def panoptic(self, key):
+            return torch.zeros(2, 2, 2, dtype=torch.int64)
+
+    class Truth:
+        def has_target(self, key):
+            return True
+
+        def target(self, key, space):
+            return torch.zeros(2, 2, 2, dtype=torch.int64)
+
+    with caplog.at_level("WARNING", logger="relief"):
+        score_labels(Clusters(), Truth(), CITYSCAPES_19, ["seed"], ["identity"])
+    assert "identity: 2 of 21 ids lie above the classes and count as void" in caplog.text
