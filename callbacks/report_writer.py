@@ -110,7 +110,7 @@ class ReportWriter(pl.Callback):
         )
         if failures:
             log.warning("not in the report: %s", first_reasons(failures))
-        step = max(1, len(store.keys) // self.num_overlays)
+        step = max(1, len(store.keys) // max(1, self.num_overlays))
         keys = store.keys[::step][: self.num_overlays]
         write_overlays(out, store, categories, sources.image, keys)
 
