@@ -81,7 +81,6 @@ class ReliefCLI(LightningCLI):
             "subclass_mode_data": True,
             "save_config_callback": None,
             "seed_everything_default": 0,
-            "trainer_defaults": {"use_distributed_sampler": False},
             "parser_kwargs": {"exit_on_error": False},
         }
         quiet_libraries()
