@@ -12,13 +12,16 @@ import pytorch_lightning as pl
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from callbacks.checkpoint_files import newest_checkpoint, read_checkpoint, refuse_unreadable
+from callbacks.metrics_csv import FIRST_COLUMNS
+from relief.formats.atomic import write_text
 from relief.schema.errors import UsageError, WeightsError
 from relief.schema.training_settings import deciding_settings, training_differences
 
 logger = logging.getLogger("relief.training")
 BEGUN_WITH = "begun_with"  # in checkpoints
 CHECKPOINTS = "checkpoints"
-REPLACED = ("metrics.csv", "validate.json", "test.json", "overlays", "tensorboard")
+METRICS = "metrics.csv"
+REPLACED = ("validate.json", "test.json", "overlays", "tensorboard")
 
 
 class TrainingFolder(pl.Callback):
@@ -145,6 +148,7 @@ class TrainingFolder(pl.Callback):
         except OSError as error:
             msg = f"cannot remove {error.filename}: {error.strerror}. Use another folder."
             raise UsageError(msg) from error
+        write_text(self.out / METRICS, ",".join(FIRST_COLUMNS) + "\n")  # people watch this file
 
 
 def begun_with(path: Path | str, content: Mapping[str, Any]) -> dict[str, Any]:

@@ -105,8 +105,9 @@ def test_another_training_is_removed_once_the_new_one_begins(tmp_path):
     assert (tmp_path / "run.yaml").read_text() == "before"
     new.on_train_start(now, None)
     assert sorted(path.name for path in tmp_path.rglob("*")) == [
-        "checkpoints", "mine.txt", "run.yaml",
+        "checkpoints", "metrics.csv", "mine.txt", "run.yaml",
     ]  # fmt: skip
+    assert (tmp_path / "metrics.csv").read_text() == "step,epoch\n"
     assert (tmp_path / "run.yaml").read_text() == "now"
 
 
