@@ -58,6 +58,7 @@ class LabelJob:
         self.keys += [item.key for item in items]
         self.data.images_to_label = len(items)
         refuse_disorder(self.data.predict_dataloader())
+        self.labeler.expect(has_depth=self.data.depth is not None)
         self.labeler.load_weights()
         if self.option("codebook") is not None:
             self.labeler.read_codebook(Path(self.option("codebook")))

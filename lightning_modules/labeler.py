@@ -85,6 +85,17 @@ class Labeler(pl.LightningModule):
         """Writes the codebook, where there is one."""
         del path
 
+    def expect(self, *, has_depth: bool) -> None:
+        """Finds before any work what no image could be labelled without.
+
+        Args:
+            has_depth: Whether depth comes with the images.
+
+        Raises:
+            UsageError: Something is missing.
+        """
+        del has_depth
+
     def load_weights(self) -> None:
         """Loads the weights of all networks; wrong ones stop the run here.
 

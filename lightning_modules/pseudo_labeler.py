@@ -58,6 +58,22 @@ class PseudoLabeler(Labeler):
         self.split_short_side_px = split_short_side_px
         self.precision = precision
 
+    def expect(self, *, has_depth: bool) -> None:
+        """As every labeller; the splitter says what it needs.
+
+        Raises:
+            UsageError: It needs depth, and neither files nor a network give any.
+        """
+        given = {"depth"} if has_depth or self.depth else set()
+        missing = sorted(self.splitter.needs - given)
+        if missing:
+            msg = (
+                f"{type(self.splitter).__name__} needs {', '.join(missing)}: nothing gives it. Set "
+                "--data.init_args.depth (files) or --model.init_args.depth (a network), or take "
+                "relief.splitters.connected.ConnectedSplitter."
+            )
+            raise UsageError(msg)
+
     def load_weights(self) -> None:
         """As every labeller; a published codebook is read here, a refiner finds its library.
 

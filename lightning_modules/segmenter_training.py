@@ -137,7 +137,10 @@ class SegmenterTraining(pl.LightningModule):
         moment = TrainingMoment(self.global_step, self.segmenter.predict, self.classes)
         with torch.no_grad():
             for augment in self.augmentations:
-                batch = augment(batch, moment)
+                try:
+                    batch = augment(batch, moment)
+                except ReadError as error:  # it asked the network
+                    raise self.diverged("what the network sees", batch["key"]) from error
         losses = self.segmenter(batch)
         total = torch.stack(list(losses.values())).sum()
         if not torch.isfinite(total):

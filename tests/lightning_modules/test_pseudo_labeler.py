@@ -104,6 +104,22 @@ def test_a_network_that_fails_on_every_image_ends_the_run_with_the_reason(
     said = capsys.readouterr().err
     assert "no image was counted for things (aachen/" in said
     assert "RuntimeError (another device)" in said
+    assert run_label(tiny_cityscapes, tmp_path / "fit") == 0
+    codebook = ("--codebook", str(tmp_path / "fit/codebook.safetensors"))
+    assert run_label(tiny_cityscapes, tmp_path / "given", *options, *codebook) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: cannot label 3 of 3 images: bonn/")
+    assert said.count("RuntimeError (another device)") == 3
+
+
+def test_a_splitter_without_the_depth_that_it_needs_stops_the_run_before_any_work(
+    tiny_cityscapes, tmp_path, capsys
+):
+    assert run_label(tiny_cityscapes, tmp_path / "out", *NO_FILES) == 2
+    assert capsys.readouterr().err.startswith(
+        "error: DepthGradientSplitter needs depth: nothing gives it. Set --data.init_args.depth "
+    )
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("window_px", "fitting_px"), [(31, 30), (17, 16)])
