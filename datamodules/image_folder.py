@@ -40,12 +40,16 @@ class ImageFolder(LabellingDataModule):
         if self.root is None:
             msg = "no folder given: data.root is empty. Add --data.init_args.root DIR."
             raise UsageError(msg)
+        images = sorted(find_images(self.root).items())
+        depth = {key: self._depth_of(key, path) for key, path in images}
+        # Depth may lie beside the photographs: `a.png` beside `a.jpg` is no photograph then.
+        depth_files = set(depth.values())
         return [
-            Item(
-                key,
-                path,
-                path.relative_to(self.root).as_posix(),
-                self.depth.find("", key) if self.depth else None,
-            )
-            for key, path in sorted(find_images(self.root).items())
+            Item(key, path, path.relative_to(self.root).as_posix(), depth[key])
+            for key, path in images
+            if str(path) not in depth_files
         ]
+
+    def _depth_of(self, key: str, path: Path) -> str | None:
+        found = self.depth.find("", key) if self.depth else None
+        return None if found is not None and Path(found) == path else found

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset, IterableDataset, RandomSampler, Sampler
 from datamodules.travel import small_ids
 from relief.formats.depth_files import check_aspect
 from relief.formats.images import read_image, refuse_line
-from relief.formats.reader import printable, writable_key
+from relief.formats.reader import printable, refuse_other_shape, writable_key
 from relief.schema.batch import Failure, ImageBatch
 from relief.schema.errors import ReadError, UsageError, reason_of
 from relief.schema.parts import DepthReader
@@ -89,7 +89,9 @@ class ItemDataset(Dataset[Sample]):
             size = (sample["image"].shape[1], sample["image"].shape[2])
             check_aspect(sample["depth"], size, item.depth_path)
         if self.with_targets and item.target is not None:
-            sample["target"] = small_ids(item.target())
+            target = item.target()
+            refuse_other_shape(item.key, sample["image"].shape[-2:], target.shape[:2])
+            sample["target"] = small_ids(target)
         return sample
 
 

@@ -15,15 +15,14 @@ from torch.utils.data import Dataset
 from datamodules.items import Sample
 from datamodules.travel import small_ids
 from relief.formats.images import read_image
-from relief.formats.reader import LabelReader
+from relief.formats.reader import LabelReader, refuse_other_shape
 from relief.ops.pseudo_targets import DetectorTargets, detector_targets
 from relief.ops.resize import resize_image, resize_nearest
 from relief.schema.batch import Failure
-from relief.schema.errors import ReadError, reason_of
+from relief.schema.errors import reason_of
 from relief.schema.training import DetectorClasses, TrainingBatch
 
 _Sample = TypeVar("_Sample")
-ASPECT_TOLERANCE = 0.02
 
 
 class TrainingSample(TypedDict, total=False):
@@ -105,7 +104,7 @@ class LabelledImages(TrainingImages[TrainingSample]):
         """Image and targets at `size`, or a failure."""
         try:
             image, panoptic = read_image(item.image_path), self.labels.panoptic(item.key)
-            check_same_aspect(item.key, image.shape[-2:], panoptic.shape[:2])
+            refuse_other_shape(item.key, image.shape[-2:], panoptic.shape[:2])
         except Exception as error:
             return {"failure": {"key": item.key, "reason": reason_of(error, item.key)}}
         small = resize_nearest(panoptic.permute(2, 0, 1), self.size).permute(1, 2, 0)
@@ -141,21 +140,6 @@ def middle(image: Tensor, size: tuple[int, int]) -> Tensor:
     part_width = min(width, max(1, round(height * size[1] / size[0])))
     top, left = (height - part_height) // 2, (width - part_width) // 2
     return image[:, top : top + part_height, left : left + part_width]
-
-
-def check_same_aspect(key: str, image: Sequence[int], labels: Sequence[int]) -> None:
-    """Labels may have another resolution than their image, not another shape.
-
-    Raises:
-        ReadError: The aspect ratios differ by more than 2 %.
-    """
-    ratio = (image[0] * labels[1]) / (image[1] * labels[0])
-    if abs(ratio - 1) > ASPECT_TOLERANCE:
-        msg = (
-            f"labels have another shape than their image: {key} "
-            f"({labels[0]}x{labels[1]}, image {image[0]}x{image[1]}). Label these images again."
-        )
-        raise ReadError(msg)
 
 
 def collate_training(samples: Sequence[TrainingSample]) -> TrainingBatch:

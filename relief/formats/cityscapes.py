@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from relief.formats.folders import walk_files
 from relief.formats.label_png import read_ids, write_instance_png
 from relief.formats.reader import LabelReader, path_of_key, with_progress
 from relief.schema.errors import UsageError
@@ -80,7 +81,7 @@ class CityscapesIds:
     @cached_property
     def keys(self) -> list[str]:
         """Sorted keys that have an `instanceIds` file."""
-        return _keys(self.folder, _INSTANCE_IDS, depth="**")
+        return _keys(self.folder, _INSTANCE_IDS, depth=None)
 
     def instance_path(self, key: str) -> Path:
         """The `instanceIds` file of a key."""
@@ -197,11 +198,8 @@ def _numbered_by_class(class_id: Tensor, instance: Tensor) -> Tensor:
     return numbered
 
 
-def _keys(folder: Path, suffix: str, depth: str = "*") -> list[str]:
-    pattern = f"{depth}/*{suffix}"
-    paths = (path.relative_to(folder).as_posix() for path in folder.glob(pattern))
-    return sorted(path.removesuffix(suffix) for path in paths if not _is_hidden(path))
-
-
-def _is_hidden(path: str) -> bool:
-    return any(part.startswith(".") for part in path.split("/"))
+def _keys(folder: Path, suffix: str, depth: int | None = 1) -> list[str]:
+    """Sorted keys of the files with that ending, so many folders down; `None`: any number."""
+    paths = (path.relative_to(folder) for path in walk_files(folder))
+    wanted = (p for p in paths if depth is None or len(p.parts) == depth + 1)
+    return sorted(p.as_posix().removesuffix(suffix) for p in wanted if p.name.endswith(suffix))

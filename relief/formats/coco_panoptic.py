@@ -6,6 +6,7 @@ import json
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relief.formats.atomic import whole_file
+from relief.formats.coco_reader import read_coco_json
 from relief.formats.label_store import panoptic_path, write_panoptic
 from relief.formats.reader import LabelReader, with_progress
 from relief.formats.segment_ids import (
@@ -87,7 +89,8 @@ def write_panoptic_json(
 
     Args:
         out: The store.
-        keys: Its images, in any order; the JSON is sorted by key, so equal labels give equal bytes.
+        keys: Its images, in any order; the JSON is sorted by key, so equal labels give equal bytes,
+            and image ids are 1, 2, ... in that order: COCO's are whole numbers.
         categories: Of the ids in the files.
         file_names: File name of the photograph by key; `KEY.png` without.
         supervision: What the labels or their names depended on; kept under `info`.
@@ -104,19 +107,18 @@ def write_panoptic_json(
     things = {category["id"] for category in categories if category["isthing"]}
     objects = 0
 
-    def annotation(key: str) -> tuple[tuple[int, int], dict[str, Any]]:
+    def annotation(number: int, key: str) -> tuple[tuple[int, int], dict[str, Any]]:
         ids = read_segment_ids(panoptic_path(out, key))
         segments = segments_info(ids, lambda segment: (segment >> INSTANCE_BITS) - 1)
-        described = {"image_id": key, "file_name": f"{key}.png", "segments_info": segments}
+        described = {"image_id": number, "file_name": f"{key}.png", "segments_info": segments}
         return (ids.shape[0], ids.shape[1]), described
 
     def annotations() -> Iterator[dict[str, Any]]:
         nonlocal objects
         with ThreadPoolExecutor(max_workers=4) as pool:
             for start in range(0, len(ordered), _IMAGES_AT_ONCE):
-                for size, described in pool.map(
-                    annotation, ordered[start : start + _IMAGES_AT_ONCE]
-                ):
+                some = ordered[start : start + _IMAGES_AT_ONCE]
+                for size, described in pool.map(annotation, count(start + 1), some):
                     sizes.extend(size)
                     segments = described["segments_info"]
                     objects += sum(segment["category_id"] in things for segment in segments)
@@ -126,7 +128,7 @@ def write_panoptic_json(
         for i, key in enumerate(ordered):
             image_name = (file_names or {}).get(key, f"{key}.png")
             height, width = sizes[2 * i : 2 * i + 2]
-            yield {"id": key, "file_name": image_name, "height": height, "width": width}
+            yield {"id": i + 1, "file_name": image_name, "height": height, "width": width}
 
     content: dict[str, Iterable[Any] | dict[str, Any]] = {
         "annotations": with_progress(annotations(), JSON, len(ordered)),
@@ -164,6 +166,7 @@ def write_coco_panoptic(
     reader: LabelReader,
     categories: Sequence[Category],
     supervision: Sequence[str] = (),
+    file_names: Mapping[str, str] | None = None,
 ) -> None:
     """Writes the labels of any format as OUT/panoptic.json and OUT/panoptic/KEY.png.
 
@@ -172,6 +175,7 @@ def write_coco_panoptic(
         reader: The labels.
         categories: Of all its ids, in order of id.
         supervision: As `write_panoptic_json`.
+        file_names: As `write_panoptic_json`.
 
     Raises:
         UsageError: There are more categories than ids.
@@ -186,4 +190,18 @@ def write_coco_panoptic(
             write_panoptic(out, key, reader.panoptic(key), is_thing)
         except ValueError as error:  # ids that no file of this format holds
             raise ReadError(reason_of(error, key)) from error
-    write_panoptic_json(out, reader.keys, categories, supervision=supervision)
+    write_panoptic_json(out, reader.keys, categories, file_names, supervision)
+
+
+def photographs(store: Path) -> dict[str, str]:
+    """Reads by key how the photographs are called, from a store's panoptic.json if there is one."""
+    path = Path(store) / JSON
+    if not path.is_file():
+        return {}
+    content = read_coco_json(path)
+    names = {image["id"]: image["file_name"] for image in content["images"]}
+    return {
+        entry["file_name"].removesuffix(".png"): names[entry["image_id"]]
+        for entry in content["annotations"]
+        if entry["image_id"] in names
+    }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -16,52 +17,123 @@ from relief.formats.reader import path_of_key
 from relief.formats.segment_ids import INSTANCE_BITS, MAX_INSTANCES, read_segment_ids
 from relief.schema.categories import Category
 from relief.schema.errors import ReadError, UsageError
-from relief.schema.label_spaces import VOID
+from relief.schema.label_spaces import VOID, LabelSpace
+
+_ENDINGS = ("_gtFine_panoptic", "_panoptic", "_leftImg8bit")  # of Cityscapes' scripts and others
+_CITYSCAPES_STEM = re.compile(r"([A-Za-z-]+)_\d{6}_\d{6}")
+
+
+def read_coco_json(path: Path) -> dict[str, Any]:
+    """Reads a COCO panoptic JSON as anyone writes it, with a byte-order mark or without.
+
+    Returns:
+        `annotations` with `file_name` and `segments_info`, `categories`, `images` (may be empty).
+
+    Raises:
+        UsageError: It is none; the message says what is missing.
+    """
+    problem = "not a readable JSON file"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        problem = "no annotations and categories"
+        found = {name: list(content[name]) for name in ("annotations", "categories")}
+        problem = "annotations of objects, without segments_info"
+        used = {
+            int(segment["category_id"])
+            for entry in found["annotations"]
+            for segment in entry["segments_info"]
+            if isinstance(entry["file_name"], str) and int(segment["id"]) >= 0
+        }
+        problem = "categories without a whole number as id"
+        known = {int(category["id"]) for category in found["categories"]}
+        images = content.get("images", [])
+        problem = "images without id and file_name"
+        found["images"] = [image for image in images if (image["id"], image["file_name"])]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _refused(path, problem) from error
+    if min((*used, *known), default=0) < 0:
+        raise _refused(path, "negative category ids")
+    if not known:
+        found["categories"] = [{"id": number, "name": str(number)} for number in sorted(used)]
+    elif used - known:
+        raise _refused(path, f"category {min(used - known)} is used and not listed")
+    return found
 
 
 class CocoPanoptic:
     """Reads COCO panoptic files of anyone; fits `relief.formats.reader.LabelReader`.
 
-    Categories keep the ids of the file. The instances of an image are numbered 1, 2, ... in the
-    order of their segment ids, unless the ids are those of a label store, which say the number.
+    Categories keep the ids of the file, unless a label space is given that knows all their names.
+    The instances of an image are numbered 1, 2, ... in the order of their segment ids, unless the
+    ids are those of a label store, which say the number. Names as Cityscapes' scripts write them
+    (`aachen_000000_000019_gtFine_panoptic.png`) give the keys of a Cityscapes tree.
+
+    Args:
+        json_path: The JSON.
+        png_folder: Where the PNGs lie; unless given, `panoptic` beside the JSON or the folder of
+            its name.
+        space: Classes whose names the categories may have.
     """
 
-    def __init__(self, json_path: Path, png_folder: Path | None = None) -> None:
+    def __init__(
+        self, json_path: Path, png_folder: Path | None = None, space: LabelSpace | None = None
+    ) -> None:
         self.json_path = Path(json_path)
-        self.png_folder = Path(png_folder) if png_folder else self.json_path.parent / PANOPTIC
+        beside = self.json_path.parent / PANOPTIC
+        named = self.json_path.with_suffix("")
+        found = named if named.is_dir() and not beside.is_dir() else beside
+        self.png_folder = Path(png_folder) if png_folder else found
+        self.space = space
 
     @cached_property
     def _content(self) -> dict[str, Any]:
-        try:
-            content = json.loads(self.json_path.read_text(encoding="utf-8"))
-            return {name: content[name] for name in ("annotations", "categories")}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            msg = f"cannot read COCO panoptic labels: {self.json_path}. Give a panoptic JSON file."
-            raise UsageError(msg) from error
+        return read_coco_json(self.json_path)
 
     @cached_property
     def _annotations(self) -> dict[str, dict[str, Any]]:
-        return {_stem(entry["file_name"]): entry for entry in self._content["annotations"]}
+        return {_key(entry["file_name"]): entry for entry in self._content["annotations"]}
 
     @property
     def categories(self) -> list[Category]:
         """The categories of the file."""
         return self._content["categories"]
 
+    @property
+    def are_classes(self) -> bool:
+        """Whether the categories have the names of classes, so that ids are class ids."""
+        return self._class_of_category is not None
+
+    @cached_property
+    def _class_of_category(self) -> dict[int, int] | None:
+        """Class id by category id, by name; `None` where the names say nothing."""
+        if self.space is None:
+            return None
+        named = {name: number for number, name in enumerate(self.space.names)}
+        names = {int(c["id"]): str(c.get("name")) for c in self.categories}
+        if not names or not all(name in named for name in names.values()):
+            return None
+        return {number: named[name] for number, name in names.items()}
+
     @cached_property
     def keys(self) -> list[str]:
-        """Sorted names of the PNGs, without suffix."""
+        """Sorted keys of the images."""
         return sorted(self._annotations)
 
     @property
     def num_categories(self) -> int:
-        """One more than the largest category id."""
-        return 1 + max(category["id"] for category in self.categories)
+        """One more than the largest category id, or the classes of the label space."""
+        if self.space is not None and self.are_classes:
+            return self.space.num_classes
+        return 1 + max((int(category["id"]) for category in self.categories), default=-1)
 
     @property
-    def thing_ids(self) -> tuple[int, ...]:
-        """Ids of the categories that are things."""
-        return tuple(sorted(entry["id"] for entry in self.categories if entry["isthing"]))
+    def thing_ids(self) -> tuple[int, ...] | None:
+        """Ids of the categories that are things; `None` where the file does not say."""
+        if self.space is not None and self.are_classes:
+            return self.space.things
+        if not all("isthing" in category for category in self.categories):
+            return None
+        return tuple(sorted(int(c["id"]) for c in self.categories if c["isthing"]))
 
     def semantic(self, key: str) -> Tensor:
         """(H, W) int64 category ids, -1 where void; raises `ReadError`."""
@@ -73,7 +145,8 @@ class CocoPanoptic:
         Raises:
             ReadError: The PNG cannot be read, or holds a segment that the JSON does not.
         """
-        path = path_of_key(self.png_folder, key, ".png")
+        name = str(PurePosixPath(self._annotations[key]["file_name"]).with_suffix(""))
+        path = path_of_key(self.png_folder, name, ".png")
         ids = read_segment_ids(path)
         present, position = np.unique(ids, return_inverse=True)
         pairs = self._pairs(key)
@@ -85,14 +158,15 @@ class CocoPanoptic:
         return table[torch.from_numpy(position.reshape(ids.shape))]
 
     def _pairs(self, key: str) -> dict[int, tuple[int, int]]:
-        things = set(self.thing_ids)
+        things, classes = self.thing_ids, self._class_of_category
         pairs = {0: (VOID, 0)}
         number = 0
         entries = sorted(self._annotations[key]["segments_info"], key=lambda entry: entry["id"])
         numbered = all(e["id"] >> INSTANCE_BITS == e["category_id"] + 1 for e in entries)
         for entry in entries:
             segment, category = entry["id"], entry["category_id"]
-            if category not in things or entry.get("iscrowd"):
+            category = category if classes is None else classes[category]
+            if (things is not None and category not in things) or entry.get("iscrowd"):
                 pairs[segment] = (category, 0)
             elif numbered:
                 pairs[segment] = (category, segment & MAX_INSTANCES)
@@ -102,5 +176,17 @@ class CocoPanoptic:
         return pairs
 
 
-def _stem(file_name: str) -> str:
-    return file_name.removesuffix(".png")
+def _key(file_name: str) -> str:
+    """The key of an image by the name of its PNG."""
+    name = PurePosixPath(file_name)
+    key = str(name.with_suffix("")) if name.suffix else file_name
+    for ending in _ENDINGS:
+        key = key.removesuffix(ending)
+    city = _CITYSCAPES_STEM.fullmatch(key)
+    return f"{city[1]}/{key}" if city else key
+
+
+def _refused(path: Path, problem: str) -> UsageError:
+    return UsageError(
+        f"cannot read COCO panoptic labels: {path} ({problem}). Give a panoptic JSON file."
+    )

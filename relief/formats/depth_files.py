@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import unicodedata
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import numpy as np
@@ -16,9 +17,10 @@ from torch import Tensor
 from relief.formats.depth_record import read_depth_record
 from relief.formats.depth_values import are, filled, stored_values
 from relief.schema.errors import ReadError, UsageError
+from relief.schema.geometry import same_aspect
 
 SUFFIXES = (".npy", ".png")
-MAX_ASPECT_DIFFERENCE = 0.02
+PHOTOGRAPHS = (".png", ".jpg", ".jpeg")
 _MIN_RANGE = 1e-6  # a map that spans less is constant, as in the published min-max
 _ROUNDING = 1e-6  # how far float32 files may leave [0, 1]
 
@@ -56,6 +58,7 @@ class FolderDepth:
         self.invalid_value = invalid_value
         self.stem_suffixes = tuple(stem_suffixes)
         self.supervision = supervision
+        self._names: dict[Path, dict[str, Path]] = {}
 
     @property
     def description(self) -> dict[str, object]:
@@ -110,13 +113,28 @@ class FolderDepth:
             key: Id of the image, such as `aachen/aachen_000000_000019`.
         """
         folders = (self.root / split, self.root) if split else (self.root,)
-        for folder in folders:
-            for stem_suffix in self.stem_suffixes:
-                for suffix in SUFFIXES:
-                    path = str(folder / f"{key}{stem_suffix}{suffix}")
-                    if os.path.isfile(path):  # noqa: PTH113  # `is_file` raises on long names
-                        return path
-        return None
+        bare = key.removesuffix(PurePosixPath(key).suffix)  # of photographs that share a stem
+        stems = (key, bare) if key.lower().endswith(PHOTOGRAPHS) else (key,)
+        wanted = [
+            folder / f"{stem}{stem_suffix}{suffix}"
+            for folder in folders
+            for stem in stems
+            for stem_suffix in self.stem_suffixes
+            for suffix in SUFFIXES
+        ]
+        for path in wanted:
+            if os.path.isfile(path):  # noqa: PTH113  # `is_file` raises on long names
+                return str(path)
+        alike = next(filter(None, map(self._alike, wanted)), None)
+        return None if alike is None else str(alike)
+
+    def _alike(self, wanted: Path) -> Path | None:
+        """A file whose name differs in capitals of its ending or in how accents are composed."""
+        folder = wanted.parent
+        if folder not in self._names:
+            listed = sorted(folder.iterdir()) if folder.is_dir() else []
+            self._names[folder] = {_plain(path.name): path for path in listed}
+        return self._names[folder].get(_plain(wanted.name))
 
     def read(self, path: str) -> Tensor:
         """Reads one map.
@@ -166,6 +184,11 @@ class FolderDepth:
         return 1.0 - stretched if self.inverse else stretched
 
 
+def _plain(name: str) -> str:
+    stem, dot, suffix = unicodedata.normalize("NFC", name).rpartition(".")
+    return f"{stem}{dot}{suffix.lower()}"
+
+
 class CityscapesDisparity(FolderDepth):
     """Cityscapes' own stereo: ROOT/SPLIT/CITY/STEM_disparity.png, 16 bit, 0 where unknown.
 
@@ -197,8 +220,7 @@ def check_aspect(depth: Tensor, image_size: tuple[int, int], path: str = "") -> 
         ReadError: It belongs to another image, or is turned or cropped.
     """
     height, width = depth.shape[-2:]
-    ratio = (width / height) / (image_size[1] / image_size[0])
-    if max(ratio, 1 / ratio) - 1 > MAX_ASPECT_DIFFERENCE:
+    if not same_aspect((height, width), image_size):
         msg = (
             f"depth of another shape: {path} ({height}x{width} beside an image of "
             f"{image_size[0]}x{image_size[1]}). Give the depth of the whole image."

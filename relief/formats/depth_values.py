@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from relief.formats.label_png import has_gray_palette
 from relief.schema.errors import ReadError
 
 
@@ -22,7 +23,7 @@ def stored_values(path: str) -> tuple[NDArray[Any], float]:
     Raises:
         ReadError: It is not one readable map of numbers.
     """
-    values, one = _picture(path) if path.endswith(".png") else (_array(path), 1.0)
+    values, one = _picture(path) if path.lower().endswith(".png") else (_array(path), 1.0)
     squeezed = values.reshape(values.shape[-2:]) if _is_stack_of_one(values) else values
     if squeezed.ndim != 2 or squeezed.size == 0:
         shape = "x".join(map(str, values.shape))
@@ -82,8 +83,9 @@ def _array(path: str) -> NDArray[Any]:
 def _picture(path: str) -> tuple[NDArray[Any], float]:
     try:
         with Image.open(path) as picture:
-            values = np.asarray(picture)
-            mode = picture.mode
+            is_packed = picture.mode == "P" and has_gray_palette(picture)
+            shown = picture.convert("L") if is_packed else picture
+            values, mode = np.asarray(shown), shown.mode
     except MemoryError:
         raise
     except Exception as error:

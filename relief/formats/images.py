@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin
 from torch import Tensor
 
+from relief.formats.folders import walk_files
 from relief.formats.label_store import MANIFEST, PANOPTIC, SEMANTIC
 from relief.formats.reader import printable
 from relief.schema.errors import ReadError, UsageError
@@ -22,6 +22,8 @@ log = logging.getLogger("relief")
 SUFFIXES = (".png", ".jpg", ".jpeg")
 MAX_ASPECT = 10.0  # the longer side of an image by its shorter one
 _OF_A_RUN = (SEMANTIC, PANOPTIC, "confidence", "overlays")
+PngImagePlugin.MAX_TEXT_CHUNK = 2**26  # long texts beside the pixels harm nobody
+PngImagePlugin.MAX_TEXT_MEMORY = 2**28
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
 
@@ -132,23 +134,19 @@ def _distinct_keys(names: dict[str, Path]) -> dict[str, str]:
 
 
 def _image_files(root: Path, unlisted: list[OSError]) -> Iterator[Path]:
-    """Walks a folder; those that may not be listed are noted."""
-    seen: set[str] = set()
-    for folder, subfolders, files in os.walk(root, onerror=unlisted.append, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:
-            subfolders.clear()
-            continue
-        seen.add(real)
-        if (Path(folder) / MANIFEST).is_file() and (Path(folder) / SEMANTIC).is_dir():
-            if Path(folder) != root:
-                subfolders.clear()
-                continue
-            subfolders[:] = [name for name in subfolders if name not in _OF_A_RUN]
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for name in files:
-            if not name.startswith(".") and name.lower().endswith(SUFFIXES):
-                yield Path(folder, name)
+    """Yields image files; folders that may not be listed are noted."""
+    for path in walk_files(root, enters=_may_hold_photographs, unlisted=unlisted):
+        if path.name.lower().endswith(SUFFIXES):
+            yield path
+
+
+def _may_hold_photographs(folder: Path, name: str) -> bool:
+    """Whether a sub-folder is no part of what a labelling run wrote."""
+    return not (_holds_labels(folder / name) or (name in _OF_A_RUN and _holds_labels(folder)))
+
+
+def _holds_labels(folder: Path) -> bool:
+    return (folder / MANIFEST).is_file() and (folder / SEMANTIC).is_dir()
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -31,7 +31,8 @@ def read_png(path: Path) -> NDArray[Any]:
     """Decodes a whole label PNG.
 
     Returns:
-        (H, W) uint8 or uint16 ids (indices where there is a palette), or (H, W, 3) uint8 RGB.
+        (H, W) uint8 or uint16 ids (indices where there is a palette of colours; grays where it is
+        of grays, as an optimiser leaves them and every viewer shows them), or (H, W, 3) uint8 RGB.
 
     Raises:
         ReadError: The file is missing, cut, damaged, or neither 8- nor 16-bit.
@@ -42,8 +43,10 @@ def read_png(path: Path) -> NDArray[Any]:
         raise _unreadable(path, error.strerror or str(error)) from error
     if not data.startswith(_SIGNATURE):
         raise _unreadable(path, "not a PNG file")
-    if not data.endswith(_END):
+    end = data.rfind(_END)  # what others append behind it is not looked at
+    if end < 0:
         raise _unreadable(path, "file is truncated")
+    data = data[: end + len(_END)]
     if data[_COLOR_TYPE] == _PALETTE:
         return _read_indices(path, data)
     if data[_BIT_DEPTH] < 8:
@@ -132,9 +135,15 @@ def write_instance_png(path: Path, instance: Tensor) -> None:
 def _read_indices(path: Path, data: bytes) -> NDArray[Any]:
     try:
         with Image.open(io.BytesIO(data)) as image:
-            return np.array(image)
+            return np.array(image.convert("L") if has_gray_palette(image) else image)
     except Exception as error:
         raise _unreadable(path, "damaged") from error
+
+
+def has_gray_palette(image: Image.Image) -> bool:
+    """Whether all colours of a palette are grays: the picture is a gray one, packed."""
+    entries = np.array(image.getpalette("RGB") or [], dtype=np.int64).reshape(-1, 3)
+    return len(entries) > 0 and bool((entries == entries[:, :1]).all())
 
 
 def _unreadable(path: Path, reason: str) -> ReadError:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from relief.formats.folders import walk_files
 from relief.formats.label_png import read_semantic
 from relief.formats.reader import path_of_key
 from relief.schema.errors import UsageError
@@ -47,7 +48,9 @@ class MonocularUpsLabels:
     def _paths(self) -> dict[str, Path]:
         base = self.folder / self.split
         paths = {}
-        for path in base.rglob("*.png"):
+        for path in walk_files(base):
+            if not path.name.endswith(".png"):
+                continue
             key = path.relative_to(base).with_suffix("").as_posix()
             paths[key.removesuffix("_leftImg8bit")] = path
         return paths

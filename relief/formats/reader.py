@@ -13,6 +13,7 @@ from rich.progress import track
 from torch import Tensor
 
 from relief.schema.errors import ReadError
+from relief.schema.geometry import same_aspect
 
 _T = TypeVar("_T")
 _MIN_ITEMS_FOR_PROGRESS = 50
@@ -102,6 +103,28 @@ def join_panoptic(semantic: Tensor, instance: Tensor, where: Path) -> Tensor:
         msg = f"semantic and instance maps differ in size: {where} ({sizes}). Make them again."
         raise ReadError(msg)
     return torch.stack((semantic, instance.where(semantic >= 0, 0)), dim=-1)
+
+
+def refuse_other_shape(
+    key: str, image: Sequence[int], labels: Sequence[int], of: str = "image"
+) -> None:
+    """Refuses to stretch labels over something of another shape; resolutions may differ.
+
+    Args:
+        key: The image.
+        image: (height, width) of what they are laid over.
+        labels: (height, width).
+        of: Word for what they are laid over.
+
+    Raises:
+        ReadError: The aspects differ by more than 2 %: they are turned, cropped, or of another one.
+    """
+    if not same_aspect(image, labels):
+        msg = (
+            f"labels have another shape than their {of}: {key} ({labels[0]}x{labels[1]}, "
+            f"{of} {image[0]}x{image[1]}). Give those of the whole, upright image."
+        )
+        raise ReadError(msg)
 
 
 def with_progress(items: Iterable[_T], what: str, count: int) -> Iterable[_T]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from relief.schema.errors import UsageError
+
+MAX_ASPECT_DIFFERENCE = 0.02
 
 
 class WindowGeometry:
@@ -39,6 +43,16 @@ class WindowGeometry:
         self.short_side_px = short_side_px
         self.window_px = window_px
         self.stride_px = stride_px
+
+
+def same_aspect(size: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether two (height, width) show the same part of a scene: aspects within 2 %.
+
+    Labels, depth and ground truth may have another resolution than their image; turned or cropped
+    ones belong to another.
+    """
+    ratio = (size[0] * other[1]) / (size[1] * other[0])
+    return max(ratio, 1 / ratio) - 1 <= MAX_ASPECT_DIFFERENCE
 
 
 def scaled_size(size: tuple[int, int], short_side_px: int) -> tuple[int, int]:

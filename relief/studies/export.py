@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from relief.formats.cityscapes import write_cityscapes
-from relief.formats.coco_panoptic import write_coco_panoptic
+from relief.formats.coco_panoptic import photographs, write_coco_panoptic
 from relief.formats.cups import write_cups
 from relief.formats.label_store import LabelStore
 from relief.formats.reader import LabelReader
@@ -82,7 +82,8 @@ def _write_coco(request: ExportRequest, labels: LabelReader, supervision: Sequen
     has_classes = isinstance(labels, AssignedLabels) or _is_of_classes(labels)
     clusters = cluster_categories(labels.num_categories, labels.thing_ids or ())
     categories = classes if has_classes else clusters
-    write_coco_panoptic(Path(request.out), labels, categories, supervision)
+    names = photographs(Path(request.labels))
+    write_coco_panoptic(Path(request.out), labels, categories, supervision, names)
 
 
 def _is_of_classes(labels: LabelReader) -> bool:

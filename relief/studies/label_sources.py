@@ -46,7 +46,7 @@ def _monocular_ups(path: Path, split: str, _space: LabelSpace) -> LabelReader:
 
 LABEL_SOURCES: dict[str, LabelSource] = {
     STORE: LabelSource(_store),
-    "coco_panoptic": LabelSource(lambda path, _split, _space: CocoPanoptic(path)),
+    "coco_panoptic": LabelSource(lambda path, _split, space: CocoPanoptic(path, space=space)),
     "cityscapes": LabelSource(CityscapesLabels, are_classes=True),
     "cups": LabelSource(lambda path, _split, _space: CupsLabels(path)),
     "monocular_ups": LabelSource(_monocular_ups),
@@ -79,7 +79,7 @@ def are_class_ids(labels: LabelReader, source: str, space: LabelSpace) -> bool:
     """Whether the ids of these labels are the classes of that space."""
     if isinstance(labels, LabelStore):
         return labels.manifest.classes == space.name
-    return LABEL_SOURCES[source].are_classes
+    return LABEL_SOURCES[source].are_classes or getattr(labels, "are_classes", False)
 
 
 def read_assignment(path: Path, name: str) -> list[int]:
@@ -93,7 +93,7 @@ def read_assignment(path: Path, name: str) -> list[int]:
         UsageError: It cannot be read, or holds none of that name.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
         return [int(class_id) for class_id in content[name]["panoptic"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         msg = f"cannot read assignment: {path} ({name}). evaluate.py labels writes one."

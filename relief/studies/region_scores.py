@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from relief.formats.cityscapes import CityscapesTree
-from relief.formats.reader import LabelReader, with_progress
+from relief.formats.reader import LabelReader, refuse_other_shape, with_progress
 from relief.metrics.panoptic_figures import Classes, fit_assignment
 from relief.metrics.panoptic_quality import PanopticQuality
 from relief.metrics.semantic_iou import confusion_matrix, semantic_averages
@@ -103,7 +103,9 @@ class RegionScorer:
         if self.short_side_px:
             size = scaled_size(size, self.short_side_px)
             target = resize_nearest(target.movedim(-1, 0), size).movedim(0, -1)
-        cluster = resize_nearest(labels.semantic(key), size)
+        semantic = labels.semantic(key)
+        refuse_other_shape(key, size, semantic.shape, "ground truth")
+        cluster = resize_nearest(semantic, size)
         classes = torch.where(cluster >= 0, class_of_cluster[cluster.clamp(min=0)], VOID)
         is_thing = thing_mask(CITYSCAPES_19.things, CITYSCAPES_19.num_classes)
         observation = Observation(semantic=classes[None], things=is_thing)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from relief.formats.reader import LabelReader
+from relief.formats.reader import LabelReader, refuse_other_shape
 from relief.metrics.panoptic_figures import Classes
 from relief.metrics.panoptic_statistics import Ids
 from relief.metrics.semantic_iou import CategoryCounts, category_counts
@@ -141,7 +141,9 @@ def _read(
 ) -> _Image:
     target = truth.target(key, space)
     own_size = (target.shape[0], target.shape[1])
-    predicted = _pairs_at(labels.panoptic(key), own_size)
+    panoptic = labels.panoptic(key)
+    refuse_other_shape(key, own_size, panoptic.shape[:2], "ground truth")
+    predicted = _pairs_at(panoptic, own_size)
     semantic = resize_nearest(labels.semantic(key), own_size)
     tables: dict[int, Ids] = {}
     for side in short_sides_px:

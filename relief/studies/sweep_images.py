@@ -21,7 +21,7 @@ from relief.formats.atomic import write_bytes
 from relief.formats.cityscapes import CityscapesTree
 from relief.formats.depth_files import FolderDepth, check_aspect
 from relief.formats.label_store import LabelStore
-from relief.formats.reader import LabelReader, path_of_key
+from relief.formats.reader import LabelReader, path_of_key, refuse_other_shape
 from relief.metrics.panoptic_statistics import Ids
 from relief.ops.depth_edges import gradient_magnitude_cpu
 from relief.ops.panoptic import compact_ids
@@ -216,6 +216,7 @@ def make_tables(work: SweepWork, image: SweepImage) -> ImageTables:
     regions = _looked_up(work.region_of_cluster, 0, clusters)
     categories = _looked_up(work.category_of_cluster, VOID, clusters)
     true_ids, true_pairs = image.target
+    refuse_other_shape(image.key, true_ids.shape, semantic.shape, "ground truth")
     by_size: dict[tuple[int, int], Comparison] = {}
     for target_size in dict.fromkeys(image.target_sizes.values()):
         small_ids = resize_nearest(true_ids, target_size).numpy()

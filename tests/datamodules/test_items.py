@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 
 from datamodules.image_folder import ImageFolder
-from datamodules.items import NOTHING, ItemDataset, ShardSampler, collate
+from datamodules.items import NOTHING, Item, ItemDataset, ShardSampler, collate
 from relief.formats.depth_files import FolderDepth
 from relief.formats.label_run import LabelRun
 from relief.schema.errors import UsageError
@@ -114,3 +114,22 @@ def test_depth_of_two_resolutions_in_one_batch_is_told():
     ]
     with pytest.raises(UsageError, match=r"depth maps differ in size: a, b\. Set .* 1\."):
         collate(samples)
+
+
+def test_depth_beside_the_photographs_is_no_photograph(tmp_path):
+    write_image(tmp_path / "a.jpg")
+    Image.fromarray(np.zeros((6, 8), np.uint16)).save(tmp_path / "a.png")
+    write_image(tmp_path / "b.png")
+    items = ImageFolder(str(tmp_path), depth=FolderDepth(tmp_path)).items("")
+    paths = [(item.key, item.depth_path) for item in items]
+    assert paths == [("a.jpg", str(tmp_path / "a.png")), ("b", None)]
+
+
+def test_ground_truth_of_another_shape_is_a_failure(tmp_path):
+    write_image(tmp_path / "a.png")
+    turned = Item("a", tmp_path / "a.png", "a.png", target=lambda: torch.zeros(8, 6, 2).long())
+    sample = ItemDataset([turned], None, with_targets=True)[0]
+    assert (
+        "labels have another shape than their image: a (8x6, image 6x8)"
+        in (sample["failure"]["reason"])
+    )

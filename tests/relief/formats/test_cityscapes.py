@@ -172,3 +172,16 @@ def test_the_real_frame() -> None:
     assert target.shape == (128, 256, 2)
     label_class = CITYSCAPES_19.class_of_label_id[tree.label_ids(key)]
     assert torch.equal(target[..., 0], label_class)
+
+
+def test_cities_may_be_links(tmp_path: Path) -> None:
+    draw_tree(tmp_path / "real", KEY)
+    for part in ("leftImg8bit", "gtFine"):
+        (tmp_path / "tree" / part / "val").mkdir(parents=True)
+        (tmp_path / "tree" / part / "val" / "aachen").symlink_to(
+            tmp_path / "real" / part / "val" / "aachen"
+        )
+    tree = CityscapesTree(tmp_path / "tree", "val")
+    assert tree.keys == tree.ground_truth.keys == [KEY]
+    assert tree.has_ground_truth
+    assert CityscapesLabels(tmp_path / "tree", "val", CITYSCAPES_19).keys == [KEY]

@@ -73,10 +73,10 @@ def test_the_whole_json(tmp_path: Path) -> None:
     text = (tmp_path / "panoptic.json").read_text()
     assert text.endswith("}\n")
     assert json.loads(text) == {
-        "images": [{"id": "b/c", "file_name": "b/c.JPG", "height": 2, "width": 3}],
+        "images": [{"id": 1, "file_name": "b/c.JPG", "height": 2, "width": 3}],
         "annotations": [
             {
-                "image_id": "b/c",
+                "image_id": 1,
                 "file_name": "b/c.png",
                 "segments_info": [
                     {"id": 32768, "category_id": 0, "area": 2, "bbox": [2, 0, 1, 2], "iscrowd": 0},
@@ -100,7 +100,10 @@ def test_the_order_of_keys_changes_no_byte(tmp_path: Path) -> None:
     first = (tmp_path / "panoptic.json").read_bytes()
     write_panoptic_json(tmp_path, keys[::-1], cluster_categories(K, THINGS))
     assert (tmp_path / "panoptic.json").read_bytes() == first
-    assert [image["id"] for image in json.loads(first)["images"]] == keys
+    images = json.loads(first)["images"]
+    assert [(image["id"], image["file_name"]) for image in images] == [
+        (number, f"{key}.png") for number, key in enumerate(keys, start=1)
+    ]
 
 
 def test_the_bytes_are_those_of_one_json_dump(tmp_path: Path) -> None:

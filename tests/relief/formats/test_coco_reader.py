@@ -9,6 +9,7 @@ import pytest
 from relief.formats.coco_reader import CocoPanoptic
 from relief.formats.segment_ids import write_segment_ids
 from relief.schema.errors import ReadError, UsageError
+from relief.schema.label_spaces import CITYSCAPES_19
 
 
 def test_ids_of_others_are_numbered_in_order(tmp_path: Path) -> None:
@@ -40,3 +41,69 @@ def test_other_json_is_one_line(tmp_path: Path) -> None:
         (tmp_path / "panoptic.json").write_text(text)
         with pytest.raises(UsageError, match="cannot read COCO panoptic labels"):
             _ = CocoPanoptic(tmp_path / "panoptic.json").keys
+
+
+def write(folder: Path, name: str, *, names: tuple[str, ...] = ("road", "car"), **changes) -> Path:
+    """One image of two segments as some tool calls it; `changes` replace parts of the JSON."""
+    write_segment_ids(folder / f"panoptic/{name}.png", np.array([[7, 26]], dtype=np.uint32))
+    segments = [{"id": 7, "category_id": 7}, {"id": 26, "category_id": 26}]
+    content = {
+        "images": [{"id": 1, "file_name": "x.jpg"}],
+        "annotations": [{"image_id": 1, "file_name": f"{name}.png", "segments_info": segments}],
+        "categories": [
+            {"id": number, "name": name, "isthing": int(number == 26)}
+            for number, name in zip((7, 26), names, strict=True)
+        ],
+    } | changes
+    path = folder / "panoptic.json"
+    path.write_text("\ufeff" + json.dumps(content), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "aachen/aachen_000000_000019",
+        "aachen_000000_000019",
+        "aachen_000000_000019_gtFine_panoptic",
+        "aachen_000000_000019_leftImg8bit",
+    ],
+)
+def test_names_of_others_give_the_keys_of_a_cityscapes_tree(tmp_path: Path, name: str) -> None:
+    read = CocoPanoptic(write(tmp_path, name))
+    assert read.keys == ["aachen/aachen_000000_000019"]
+    assert read.panoptic(read.keys[0]).tolist() == [[[7, 0], [26, 1]]]
+
+
+def test_categories_with_names_of_classes_become_class_ids(tmp_path: Path) -> None:
+    read = CocoPanoptic(write(tmp_path, "a"), space=CITYSCAPES_19)
+    assert read.are_classes
+    assert (read.num_categories, read.thing_ids) == (19, CITYSCAPES_19.things)
+    assert read.panoptic("a").tolist() == [[[0, 0], [13, 1]]]
+    other = CocoPanoptic(write(tmp_path, "a", names=("road", "cart")), space=CITYSCAPES_19)
+    assert not other.are_classes
+    assert other.panoptic("a").tolist() == [[[7, 0], [26, 1]]]
+
+
+def test_what_is_a_thing_may_be_unsaid_and_categories_unlisted(tmp_path: Path) -> None:
+    for categories in ([{"id": 7, "name": "a"}, {"id": 26, "name": "b"}], []):
+        read = CocoPanoptic(write(tmp_path, "a", categories=categories))
+        assert read.thing_ids is None
+        assert read.num_categories == 27
+        assert read.panoptic("a").tolist() == [[[7, 1], [26, 2]]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"annotations": [{"image_id": 1, "bbox": [0, 0, 1, 1]}]}, "annotations of objects"),
+        ({"annotations": [{"file_name": "a.png"}]}, "without segments_info"),
+        ({"categories": [{"id": 7, "name": "a"}]}, "category 26 is used and not listed"),
+        ({"categories": [{"id": None}]}, "categories without a whole number"),
+        ({"categories": 3}, "no annotations and categories"),
+        ({"images": [{"id": 1}]}, "images without id and file_name"),
+    ],
+)
+def test_what_is_missing_in_a_file_of_others_is_told(tmp_path: Path, changes, problem) -> None:
+    with pytest.raises(UsageError, match=rf"panoptic\.json \(.*{problem}.*\)\. Give a panoptic"):
+        _ = CocoPanoptic(write(tmp_path, "a", **changes)).keys

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -238,3 +239,23 @@ def test_close_aspects_pass(size, image_size):
 def test_other_aspects_are_refused(size):
     with pytest.raises(ReadError, match=r"depth of another shape: x\.npy \("):
         check_aspect(torch.zeros(1, *size), (1024, 2048), "x.npy")
+
+
+def test_names_may_differ_in_capitals_of_the_ending_and_in_how_accents_are_composed(tmp_path):
+    composed, decomposed = (unicodedata.normalize(form, "Köln") for form in ("NFC", "NFD"))
+    assert composed != decomposed
+    np.save(tmp_path / f"{decomposed}.npy", np.zeros((2, 3)))
+    Image.fromarray(np.zeros((2, 3), np.uint16)).save(tmp_path / "b.PNG")
+    reader = FolderDepth(tmp_path)
+    assert reader.find("", composed) == str(tmp_path / f"{decomposed}.npy")
+    found = reader.find("", "b")
+    assert found == str(tmp_path / "b.PNG")
+    assert reader.read(found).shape == (1, 2, 3)
+    assert reader.find("", "B") is None
+
+
+def test_depth_of_photographs_that_share_a_stem_is_found_by_the_stem(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((2, 3)))
+    np.save(tmp_path / "v1.npy", np.zeros((2, 3)))
+    assert FolderDepth(tmp_path).find("", "a.jpg") == str(tmp_path / "a.npy")
+    assert FolderDepth(tmp_path).find("", "v1.2") is None

@@ -73,3 +73,19 @@ def test_what_is_no_label_file(tmp_path: Path) -> None:
         read_png(path)
     with pytest.raises(ReadError, match=r"no.png \(No such file or directory\)"):
         read_png(tmp_path / "no.png")
+
+
+def test_a_gray_palette_is_what_an_optimiser_leaves_of_a_gray_picture(tmp_path: Path) -> None:
+    levels, index = np.array([7, 23, 26]), np.array([[0, 2, 1]], np.uint8)
+    image = Image.fromarray(index)
+    image.putpalette([int(level) for level in levels for _ in range(3)])
+    image.save(tmp_path / "a.png")
+    assert Image.open(tmp_path / "a.png").mode == "P"
+    assert read_ids(tmp_path / "a.png").tolist() == [[7, 26, 23]]
+
+
+def test_what_stands_behind_the_end_is_not_looked_at(tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", np.array([[3, 4]], np.uint8))
+    with (tmp_path / "a.png").open("ab") as file:
+        file.write(b"\r\nadded by a transfer")
+    assert read_ids(tmp_path / "a.png").tolist() == [[3, 4]]

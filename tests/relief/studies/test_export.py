@@ -2,8 +2,10 @@ import json
 
 import pytest
 
+from relief.formats.coco_panoptic import write_panoptic_json
 from relief.formats.cups import CupsLabels
 from relief.formats.label_store import LabelStore
+from relief.schema.categories import cluster_categories
 from relief.schema.errors import UsageError
 from relief.studies.export import ExportRequest, export_labels
 from tests.relief.studies.tiny import CLASS_OF_CLUSTER, KEYS, draw_store
@@ -33,3 +35,13 @@ def test_an_assignment_names_the_classes_and_is_recorded(tmp_path):
     path.write_text(json.dumps({"cups": {"panoptic": [0]}}))
     with pytest.raises(UsageError, match="assignment is of other labels"):
         export_labels(request)
+
+
+def test_photographs_keep_their_names(tmp_path):
+    store = draw_store(tmp_path / "s")
+    names = {key: f"{key}.JPG" for key in KEYS}
+    write_panoptic_json(store, KEYS, cluster_categories(7, (1,)), names)
+    export_labels(ExportRequest(str(store), "coco_panoptic", str(tmp_path / "coco")))
+    images = json.loads((tmp_path / "coco" / "panoptic.json").read_text())["images"]
+    assert [image["file_name"] for image in images] == [f"{key}.JPG" for key in sorted(KEYS)]
+    assert [image["id"] for image in images] == [1, 2, 3]

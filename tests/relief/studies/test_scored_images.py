@@ -67,3 +67,24 @@ def test_where_nothing_can_be_read_the_first_reasons_are_told(tmp_path):
     told = rf"^none of 3 images can be scored: {first}: cannot read label: .*not a PNG.*[^.]\.$"
     with pytest.raises(ReadError, match=told):
         read_scored_images(store, tree, CITYSCAPES_19)
+
+
+def test_labels_of_another_shape_are_not_stretched():
+    class Labels:
+        keys, num_categories, thing_ids = ("a",), 19, CITYSCAPES_19.things
+
+        def panoptic(self, key):
+            return torch.zeros(8, 4, 2, dtype=torch.int64)
+
+        def semantic(self, key):
+            return self.panoptic(key)[..., 0]
+
+    class Truth:
+        def has_target(self, key):
+            return True
+
+        def target(self, key, space):
+            return torch.zeros(4, 8, 2, dtype=torch.int64)
+
+    with pytest.raises(ReadError, match=r"another shape than their ground truth: a \(8x4, "):
+        read_scored_images(Labels(), Truth(), CITYSCAPES_19)
