@@ -69,18 +69,19 @@ class LabelWriter(BasePredictionWriter):
         if prediction is None or self.run is None or self._writer is None:
             return
         stops = trainer.datamodule.on_error == "stop"  # type: ignore[attr-defined]
-        for key, semantic, panoptic in zip(
-            prediction["key"], prediction["semantic"], prediction["panoptic"], strict=True
-        ):
-            maps = (semantic.to(torch.int32).cpu(), panoptic.to(torch.int32).cpu())
-            self._writer.submit(self._write, key, *maps, stops)
+        for key, record in zip(prediction["key"], prediction["records"], strict=True):
+            ids = (record.semantic.to(torch.int32).cpu(), record.panoptic.to(torch.int32).cpu())
+            sure = None if record.confidence is None else record.confidence.cpu()
+            self._writer.submit(self._write, key, *ids, sure, stops)
         for failure in prediction["failures"]:
             self._record(failure, stops)
 
-    def _write(self, key: str, semantic: Tensor, panoptic: Tensor, stops: bool) -> None:
+    def _write(
+        self, key: str, semantic: Tensor, panoptic: Tensor, sure: Tensor | None, stops: bool
+    ) -> None:
         """Writes one image; labels that no file can hold are that image's failure."""
         try:
-            cast(LabelRun, self.run).write(key, semantic, panoptic, self._is_thing)
+            cast(LabelRun, self.run).write(key, semantic, panoptic, self._is_thing, sure)
         except Exception as error:
             self._record(Failure(key=key, reason=reason_of(error, key)), stops)
 

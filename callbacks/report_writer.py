@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import time
@@ -19,12 +20,14 @@ from relief.reports.example_panels import DepthEdges, ReportSources
 from relief.reports.label_report import ReportExtent, RunDescription, write_label_report
 from relief.reports.overlays import write_overlays
 from relief.reports.run_facts import run_facts
-from relief.schema.batch import Failure, first_reasons
+from relief.schema.batch import Failure, PanopticPrediction, first_reasons
 from relief.schema.categories import Category, class_categories, cluster_categories
 from relief.schema.errors import ReadError, reason_of
 from relief.schema.label_spaces import label_space
 from relief.schema.manifest import NAMES_BY_HAND, Manifest
 from relief.schema.names import ClusterNames
+from relief.schema.observation import DEPTH, FEATURES, PICTURED, LabelRecord, Observation
+from relief.schema.selection import evenly_spaced
 
 log = logging.getLogger("relief")
 LookUp = Callable[[str], Tensor | None]
@@ -47,6 +50,29 @@ class ReportWriter(pl.Callback):
         self.num_examples = num_examples
         self.num_overlays = num_overlays
         self.names = names
+        self._seen: dict[str, Observation] = {}
+
+    def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Says of which images the steps are going to be shown."""
+        labeler, data = cast(Any, pl_module), trainer.datamodule  # type: ignore[attr-defined]
+        if data.current_pass == "label" and hasattr(labeler, "pictured"):
+            keys = sorted(item.key for item in data.items_of_pass)
+            labeler.pictured = frozenset(evenly_spaced(keys, self.num_examples))
+
+    def on_predict_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: PanopticPrediction | None,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keeps what was seen of these images, so that no network looks at them again."""
+        del trainer, batch, batch_idx, dataloader_idx
+        for key, record in zip(*_pairs(outputs), strict=True):
+            if key in cast(Any, pl_module).pictured and record.observation is not None:
+                self._seen[key] = _on_cpu(record.observation)
 
     def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Writes the page; after the evaluator in the list of callbacks."""
@@ -79,7 +105,7 @@ class ReportWriter(pl.Callback):
             edges = DepthEdges(
                 splitter.gradient_threshold, splitter.sigma, labeler.split_short_side_px
             )
-        sources, failures = Lookup(data, labeler), list[Failure]()
+        sources, failures = Lookup(data, labeler, self._seen), list[Failure]()
         write_label_report(
             out,
             store,
@@ -154,9 +180,8 @@ def or_nothing(look_up: LookUp, failures: list[Failure]) -> LookUp:
 class Lookup:
     """What the report shows of an image, by its key."""
 
-    def __init__(self, data: Any, labeler: Any) -> None:
-        self.data = data
-        self.labeler = labeler
+    def __init__(self, data: Any, labeler: Any, seen: dict[str, Observation]) -> None:
+        self.data, self.labeler, self.seen = data, labeler, seen
 
     def image(self, key: str) -> Tensor:
         """(3, H, W) uint8."""
@@ -170,19 +195,39 @@ class Lookup:
 
     def depth(self, key: str) -> Tensor | None:
         """(1, h, w) float32 in [0, 1], or `None`."""
-        sample = self._sample(key)
-        depth = sample.get("depth")
-        with torch.no_grad():
-            shown = self.labeler.depth_map(
-                self._on_device(sample["image"]), None if depth is None else depth[None]
-            )
-        return None if shown is None else shown.cpu()
+        observation = self._observation(key)
+        return None if observation is None or observation.depth is None else observation.depth[0]
 
     def features(self, key: str) -> Tensor | None:
         """(C, h, w) float32, or `None`."""
-        with torch.no_grad():
-            features = self.labeler.features(self._on_device(self.image(key)))
-        return None if features is None else features.cpu()
+        observation = self._observation(key)
+        if observation is None or observation.features is None:
+            return None
+        return observation.features[0]
 
-    def _on_device(self, image: Tensor) -> Tensor:
-        return image.to(self.labeler.device, torch.float32) / 255
+    def _observation(self, key: str) -> Observation | None:
+        """What the labeller saw; it looks again at images of an earlier run or another process."""
+        if key not in self.seen:
+            sample, device = self._sample(key), self.labeler.device
+            depth = sample.get("depth")
+            given = None if depth is None else depth[None].to(device)
+            image = sample["image"].to(device, torch.float32) / 255
+            with torch.no_grad():
+                record = self.labeler.label(image, given, PICTURED)
+            if record.observation is None:
+                return None
+            self.seen[key] = _on_cpu(record.observation)
+        return self.seen[key]
+
+
+def _pairs(outputs: PanopticPrediction | None) -> tuple[list[str], list[LabelRecord]]:
+    return ([], []) if outputs is None else (outputs["key"], outputs["records"])
+
+
+def _on_cpu(observation: Observation) -> Observation:
+    maps = (FEATURES, DEPTH)
+    return dataclasses.replace(
+        observation,
+        image=None,
+        **{name: value.cpu() for name in maps if (value := getattr(observation, name)) is not None},
+    )

@@ -143,6 +143,11 @@ class LabellingDataModule(pl.LightningDataModule):
         if name == "label":
             report_invalid_depth(self.depth, items)
 
+    @property
+    def items_of_pass(self) -> Sequence[Item]:
+        """The items that the current pass reads, on all ranks."""
+        return self._items
+
     def item(self, key: str) -> Item:
         """One item of the labelled split."""
         if key not in self._by_key:

@@ -16,6 +16,7 @@ from datamodules.items import Sample
 from datamodules.travel import small_ids
 from relief.formats.images import read_image
 from relief.formats.reader import LabelReader, refuse_other_shape
+from relief.models.augmentations.geometric import resized
 from relief.ops.pseudo_targets import DetectorTargets, detector_targets
 from relief.ops.resize import resize_image, resize_nearest
 from relief.schema.batch import Failure
@@ -31,6 +32,7 @@ class TrainingSample(TypedDict, total=False):
     key: str
     image: Tensor  # (3, H, W) uint8
     targets: DetectorTargets  # maps as small integers, see `small_ids`
+    confidence: Tensor  # (H, W) uint8 of 255; absent where the labels say none
     failure: Failure
 
 
@@ -105,19 +107,32 @@ class LabelledImages(TrainingImages[TrainingSample]):
         try:
             image, panoptic = read_image(item.image_path), self.labels.panoptic(item.key)
             refuse_other_shape(item.key, image.shape[-2:], panoptic.shape[:2])
+            confidence = self._confidence(item.key)
         except Exception as error:
             return {"failure": {"key": item.key, "reason": reason_of(error, item.key)}}
         small = resize_nearest(panoptic.permute(2, 0, 1), self.size).permute(1, 2, 0)
         targets = detector_targets(
             small, self.classes, ignore_unknown_things=self.ignore_unknown_things
         )
-        return {
-            "key": item.key,
-            "image": resize_image(image[None], self.size)[0],
-            "targets": targets._replace(
+        sample = TrainingSample(
+            key=item.key,
+            image=resize_image(image[None], self.size)[0],
+            targets=targets._replace(
                 semantic=small_ids(targets.semantic), instance=small_ids(targets.instance)
             ),
-        }
+        )
+        if confidence is not None:
+            sample["confidence"] = confidence
+        return sample
+
+    def _confidence(self, key: str) -> Tensor | None:
+        """(H, W) uint8 of 255 at `size`, where the labels say how sure they are."""
+        read = getattr(self.labels, "confidence", None)
+        confidence: Tensor | None = None if read is None else read(key)
+        if confidence is None:
+            return None
+        at_size = resized(confidence[None], "weights", self.size)[0]
+        return (at_size * 255).round().to(torch.uint8)
 
 
 class BareImages(TrainingImages[Sample]):
@@ -156,10 +171,13 @@ def collate_training(samples: Sequence[TrainingSample]) -> TrainingBatch:
             "key": [],
             "failures": failures,
         }
-    return {
-        "image": torch.stack([sample["image"] for sample in readable]),
-        "semantic": torch.stack([sample["targets"].semantic for sample in readable]),
-        "instance": torch.stack([sample["targets"].instance for sample in readable]),
-        "classes": [sample["targets"].classes for sample in readable],
-        "key": [sample["key"] for sample in readable],
-    }
+    batch = TrainingBatch(
+        image=torch.stack([sample["image"] for sample in readable]),
+        semantic=torch.stack([sample["targets"].semantic for sample in readable]),
+        instance=torch.stack([sample["targets"].instance for sample in readable]),
+        classes=[sample["targets"].classes for sample in readable],
+        key=[sample["key"] for sample in readable],
+    )
+    if "confidence" in readable[0]:
+        batch["confidence"] = torch.stack([sample["confidence"] for sample in readable])
+    return batch

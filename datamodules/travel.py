@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 ID_MAPS = ("semantic", "instance", "target")
+SHARES = ("confidence",)  # in [0, 1], as 8 bits on the way
 
 
 def small_ids(ids: Tensor) -> Tensor:
@@ -20,9 +21,10 @@ def small_ids(ids: Tensor) -> Tensor:
 
 
 def on_device(batch: dict[str, Any]) -> dict[str, Any]:
-    """Returns a batch that has arrived: images float32 in [0, 1], ids int64."""
+    """Returns a batch that has arrived: images and shares float32 in [0, 1], ids int64."""
     ids = {name: batch[name].to(torch.int64) for name in ID_MAPS if name in batch}
-    return {**batch, **ids, "image": batch["image"].to(torch.float32) / 255}
+    shares = {name: batch[name].to(torch.float32) / 255 for name in SHARES if name in batch}
+    return {**batch, **ids, **shares, "image": batch["image"].to(torch.float32) / 255}
 
 
 def pins_memory(trainer: pl.Trainer | None) -> bool:

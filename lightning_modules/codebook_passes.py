@@ -21,7 +21,7 @@ log = logging.getLogger("relief")
 def add_pass_arguments(parser: LightningArgumentParser) -> None:
     """Adds the parts `fitter` and `thingness`, which share the labeller's own."""
     shared = ("backbone", "codebook", "geometry")
-    also = (*shared, "depth", "split_short_side_px")
+    also = (*shared, "depth", "split_short_side_px", "segmentation")
     for base, name, parts in ((CodebookFitter, "fitter", shared), (ThingFinder, "thingness", also)):
         parser.add_subclass_arguments(base, name, required=False)
         for part in parts:

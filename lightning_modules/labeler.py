@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from relief.schema.batch import ImageBatch, PanopticPrediction
 from relief.schema.errors import UsageError, reason_of
 from relief.schema.manifest import Manifest
+from relief.schema.observation import PICTURED, LabelRecord
 from relief.schema.parts import Backbone
 
 
@@ -20,17 +21,22 @@ class Labeler(pl.LightningModule):
     """Images to panoptic labels, one by one, whatever the batch, so that its size changes no byte.
 
     Subclasses implement `label`, `networks` and `manifest`.
+
+    Attributes:
+        pictured: Keys of images whose records keep what pictures need; whoever paints says so.
     """
 
-    def label(self, image: Tensor, depth: Tensor | None) -> tuple[Tensor, Tensor]:
+    pictured: frozenset[str] = frozenset()
+
+    def label(
+        self, image: Tensor, depth: Tensor | None, wanted: Collection[str] = ()
+    ) -> LabelRecord:
         """Labels one image.
 
         Args:
             image: (3, H, W) float32 in [0, 1].
             depth: (1, 1, h, w) float32 in [0, 1] or `None`.
-
-        Returns:
-            Semantic map (H, W) and panoptic map (H, W, 2), int64, at the image's own size.
+            wanted: What the observation of the record is to hold for pictures, where there is one.
 
         Raises:
             ReadError: A network cannot take this image; the others can be labelled.
@@ -56,16 +62,6 @@ class Labeler(pl.LightningModule):
                 `notes` as a network's `provenance`, and its numbers. `None`: none comes.
         """
         raise NotImplementedError
-
-    def features(self, image: Tensor) -> Tensor | None:
-        """Features of one image for pictures, (C, h, w); `None` when there are none to show."""
-        del image
-        return None
-
-    def depth_map(self, image: Tensor, depth: Tensor | None) -> Tensor | None:
-        """Depth of one image for pictures, (1, h, w); `None` when there is none."""
-        del image
-        return None if depth is None else depth[0]
 
     @property
     def is_ready(self) -> bool:
@@ -111,20 +107,19 @@ class Labeler(pl.LightningModule):
         del batch_idx
         prediction: PanopticPrediction = {
             "key": [],
-            "semantic": [],
-            "panoptic": [],
+            "records": [],
             "failures": list(batch.get("failures", [])),
         }
         for i, key in enumerate(batch["key"]):
             depth = batch["depth"][i : i + 1] if "depth" in batch else None
+            wanted = PICTURED if key in self.pictured else ()
             try:
-                semantic, panoptic = self.label(batch["image"][i], depth)
+                record = self.label(batch["image"][i], depth, wanted)
             except Exception as error:
                 prediction["failures"].append({"key": key, "reason": reason_of(error, key)})
                 continue
             prediction["key"].append(key)
-            prediction["semantic"].append(semantic)
-            prediction["panoptic"].append(panoptic)
+            prediction["records"].append(record)
         return prediction
 
     def on_predict_start(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,16 +10,16 @@ from torch import Tensor, nn
 
 from lightning_modules.labeler import Labeler, origin
 from relief.models.backbones.provenance import Provenance
-from relief.models.cluster_segmentation import segment, window_features
 from relief.models.codebook import Codebook
-from relief.models.depth.sources import depth_at
-from relief.models.panoptic_labels import panoptic_labels
+from relief.models.observer import Observer
+from relief.models.panoptic_labels import label_record
 from relief.models.precision import Precision, run_in
 from relief.models.refined_segmentation import RefinedSegmentation
 from relief.schema.errors import UsageError
-from relief.schema.geometry import WindowGeometry, scaled_size
+from relief.schema.geometry import WindowGeometry
 from relief.schema.label_spaces import VOID
 from relief.schema.manifest import Manifest
+from relief.schema.observation import FEATURES, IMAGE, LabelRecord
 from relief.schema.parts import Backbone, Splitter
 
 
@@ -64,7 +64,7 @@ class PseudoLabeler(Labeler):
         Raises:
             UsageError: It needs depth, and neither files nor a network give any.
         """
-        given = {"depth"} if has_depth or self.depth else set()
+        given = {FEATURES, IMAGE, *(["depth"] if has_depth or self.depth else [])}
         missing = sorted(self.splitter.needs - given)
         if missing:
             msg = (
@@ -154,6 +154,7 @@ class PseudoLabeler(Labeler):
             thing_ids=tuple(codebook.thing_categories.nonzero()[:, 0].tolist()) if known else None,
             groups=self._padded_groups() if known else None,
             codebook=codebook.sha256() if known else None,
+            confidence=self.confidence_from,
             supervision=(*source.supervision, *codebook.metadata.get("supervision", ())),
             notes=(*source.notes, *codebook.metadata.get("notes", ())),
             images=dict.fromkeys(keys, "pending"),
@@ -165,37 +166,28 @@ class PseudoLabeler(Labeler):
         wanted = self.codebook.num_classes or self.codebook.wanted_k
         return (*groups, *[VOID] * (wanted - len(groups)))
 
-    def label(self, image: Tensor, depth: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Labels one image.
+    @property
+    def confidence_from(self) -> str | None:
+        """The splitter, where it says how sure it is."""
+        part = type(self.splitter)
+        return f"{part.__module__}.{part.__qualname__}" if part.gives_confidence else None
 
-        Args:
-            image: (3, H, W) float32 in [0, 1].
-            depth: (1, 1, h, w) float32 in [0, 1] or `None`.
-
-        Returns:
-            Semantic map (H, W) and panoptic map (H, W, 2), int64, at the image's own size.
-
-        Raises:
-            ReadError: The depth network cannot take this image.
-        """
-        own_size = (image.shape[-2], image.shape[-1])
-        segmentation = self.segmentation or segment
-        backbone = cast(Backbone, self.backbone)
-        semantic = segmentation(backbone, self.codebook, image, self.geometry)
-        size = scaled_size(own_size, self.split_short_side_px)
-        at_size = depth_at(self.depth, image, depth, size)
-        return semantic, panoptic_labels(semantic, at_size, self.codebook, self.splitter, size)
-
-    def features(self, image: Tensor) -> Tensor:
-        """(C, h, w) features on the patch grid of one image (3, H, W) in [0, 1], for pictures."""
-        backbone = cast(Backbone, self.backbone)
-        features = window_features(backbone, image, self.geometry)
-        return features.grid(
-            (features.size[0] // backbone.patch_px, features.size[1] // backbone.patch_px)
+    @property
+    def observer(self) -> Observer:
+        """What looks at images."""
+        return Observer(
+            self.backbone,
+            self.codebook,
+            self.depth,
+            self.geometry,
+            self.split_short_side_px,
+            self.segmentation,
         )
 
-    def depth_map(self, image: Tensor, depth: Tensor | None) -> Tensor | None:
-        """(1, h, w) depth as splitting sees it, for pictures."""
-        size = scaled_size((image.shape[-2], image.shape[-1]), self.split_short_side_px)
-        at_size = depth_at(self.depth, image, depth, size)
-        return None if at_size is None else at_size[0]
+    def label(
+        self, image: Tensor, depth: Tensor | None, wanted: Collection[str] = ()
+    ) -> LabelRecord:
+        """Labels one image; see `Labeler.label`."""
+        needed = {*wanted, *self.splitter.needs}
+        semantic, observation = self.observer.observe(image, depth, needed)
+        return label_record(semantic, observation, self.codebook, self.splitter)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +12,7 @@ from lightning_modules.labeler import Labeler
 from relief.models.segmenters.checkpoint import SegmenterCheckpoint, Which, read_segmenter
 from relief.models.segmenters.panoptic_predictor import PanopticPredictor
 from relief.schema.manifest import Manifest
+from relief.schema.observation import LabelRecord
 from relief.schema.training import Segmenter
 
 
@@ -90,10 +91,12 @@ class SegmenterLabeler(Labeler):
             images=dict.fromkeys(keys, "pending"),
         )
 
-    def label(self, image: Tensor, depth: Tensor | None) -> tuple[Tensor, Tensor]:
+    def label(
+        self, image: Tensor, depth: Tensor | None, wanted: Collection[str] = ()
+    ) -> LabelRecord:
         """Labels one image; see `Labeler.label`. Void in one map is void in the other."""
-        del depth
+        del depth, wanted
         size = (image.shape[-2], image.shape[-1])
         network = cast(Segmenter, self.network)
         (panoptic,) = self.predictor(network, self.trained.classes, image[None], size)
-        return panoptic[..., 0], panoptic
+        return LabelRecord(semantic=panoptic[..., 0], panoptic=panoptic)

@@ -11,17 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.codebook_fitter import gather_to_rank_zero
-from relief.models.cluster_segmentation import segment
 from relief.models.codebook import Codebook
-from relief.models.depth.sources import depth_at
+from relief.models.observer import Observer
+from relief.models.refined_segmentation import RefinedSegmentation
 from relief.models.thing_rule import Decision
-from relief.ops.resize import resize_nearest
 from relief.ops.thingness import ClusterStatistics, cluster_statistics
 from relief.schema.batch import ImageBatch
 from relief.schema.errors import ReadError, reason_of
-from relief.schema.geometry import WindowGeometry, scaled_size
+from relief.schema.geometry import WindowGeometry
 from relief.schema.label_spaces import VOID, label_space
-from relief.schema.parts import Backbone
 
 log = logging.getLogger("relief")
 
@@ -44,6 +42,7 @@ class ThingFinder(pl.LightningModule):
         geometry: The labeller's own.
         depth: The labeller's own depth network, or `None`.
         split_short_side_px: The labeller's own: regions are counted where splitting runs.
+        segmentation: The labeller's own: regions are those of the labels.
         oracle_classes: A label space such as `cityscapes19`: clusters become classes by a majority
             vote of ground truth, as published. Supervision, and recorded as such.
     """
@@ -56,6 +55,7 @@ class ThingFinder(pl.LightningModule):
         geometry: WindowGeometry,
         depth: nn.Module | None = None,
         split_short_side_px: int = 512,
+        segmentation: RefinedSegmentation | None = None,
         oracle_classes: str | None = None,
     ) -> None:
         super().__init__()
@@ -65,6 +65,7 @@ class ThingFinder(pl.LightningModule):
         self.geometry = geometry
         self.depth = depth
         self.split_short_side_px = split_short_side_px
+        self.segmentation = segmentation
         self.oracle_classes = oracle_classes
         self._counts: ClusterStatistics | None = None
         self._votes: Tensor | None = None
@@ -99,14 +100,17 @@ class ThingFinder(pl.LightningModule):
 
     def _count(self, image: Tensor, depth: Tensor | None) -> tuple[Tensor, ClusterStatistics]:
         """The semantic map of an image at its own size, and its counts where splitting runs."""
-        size = scaled_size((image.shape[-2], image.shape[-1]), self.split_short_side_px)
-        at_size = depth_at(self.depth, image, depth, size)
-        semantic = segment(cast(Backbone, self.backbone), self.codebook, image, self.geometry)
-        counts = cluster_statistics(
-            resize_nearest(semantic[None], size)[0],
-            None if at_size is None else at_size[0],
-            len(self.codebook.centroids),
+        observer = Observer(
+            self.backbone,
+            self.codebook,
+            self.depth,
+            self.geometry,
+            self.split_short_side_px,
+            self.segmentation,
         )
+        semantic, observation = observer.observe(image, depth)
+        at_size = None if observation.depth is None else observation.depth[0]
+        counts = cluster_statistics(observation.semantic[0], at_size, len(self.codebook.centroids))
         return semantic, counts
 
     def _vote(self, semantic: Tensor, target: Tensor) -> None:

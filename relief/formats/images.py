@@ -14,14 +14,14 @@ from PIL import Image, ImageOps, PngImagePlugin
 from torch import Tensor
 
 from relief.formats.folders import walk_files
-from relief.formats.label_store import MANIFEST, PANOPTIC, SEMANTIC
+from relief.formats.label_store import CONFIDENCE, MANIFEST, PANOPTIC, SEMANTIC
 from relief.formats.reader import printable
 from relief.schema.errors import ReadError, UsageError
 
 log = logging.getLogger("relief")
 SUFFIXES = (".png", ".jpg", ".jpeg")
 MAX_ASPECT = 10.0  # the longer side of an image by its shorter one
-_OF_A_RUN = (SEMANTIC, PANOPTIC, "confidence", "overlays")
+_OF_A_RUN = (SEMANTIC, PANOPTIC, CONFIDENCE, "overlays")
 PngImagePlugin.MAX_TEXT_CHUNK = 2**26  # long texts beside the pixels harm nobody
 PngImagePlugin.MAX_TEXT_MEMORY = 2**28
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")

@@ -16,6 +16,7 @@ from torch import Tensor
 from relief.formats.atomic import check_writable, remove_temporaries, write_text
 from relief.formats.folder_lock import FolderLock
 from relief.formats.label_store import (
+    CONFIDENCE,
     MANIFEST,
     PANOPTIC,
     SEMANTIC,
@@ -23,6 +24,7 @@ from relief.formats.label_store import (
     panoptic_path,
     read_manifest,
     semantic_path,
+    write_confidence,
     write_manifest,
     write_panoptic,
     write_semantic,
@@ -37,7 +39,7 @@ CODEBOOK = "codebook.safetensors"
 FAILED = "failed"
 NOT_REACHED = "not labelled yet"
 log = logging.getLogger("relief")
-_MADE_BY_A_RUN = (MANIFEST, SEMANTIC, PANOPTIC, "panoptic.json", CODEBOOK, FAILED)
+_MADE_BY_A_RUN = (MANIFEST, SEMANTIC, PANOPTIC, CONFIDENCE, "panoptic.json", CODEBOOK, FAILED)
 
 
 class LabelRun:
@@ -122,8 +124,15 @@ class LabelRun:
             log.info("%d of %d images already labelled, %d to do", len(done), len(keys), left)
         return done
 
-    def write(self, key: str, semantic: Tensor, panoptic: Tensor, is_thing: Tensor) -> None:
-        """Writes the two label files of an image.
+    def write(
+        self,
+        key: str,
+        semantic: Tensor,
+        panoptic: Tensor,
+        is_thing: Tensor,
+        confidence: Tensor | None = None,
+    ) -> None:
+        """Writes the label files of an image.
 
         Args:
             key: The image.
@@ -131,12 +140,15 @@ class LabelRun:
             panoptic: (H, W, 2) (category, instance).
             is_thing: (num_categories,) bool, as the process that labels knows it: the manifest may
                 have been written by another host.
+            confidence: (H, W) in [0, 1], where the labeller says how sure it is.
 
         Raises:
             ValueError: There are more instances than a file can hold.
             WriteError: The disk is full or went away; nothing half-written stays.
         """
         write_semantic(self.out, key, semantic, len(is_thing))
+        if confidence is not None:
+            write_confidence(self.out, key, confidence)
         try:
             write_panoptic(self.out, key, panoptic, is_thing)
         except Exception:

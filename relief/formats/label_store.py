@@ -1,4 +1,4 @@
-"""The label store: OUT/manifest.json, semantic/KEY.png and panoptic/KEY.png."""
+"""The label store: OUT/manifest.json, semantic/, panoptic/ and confidence/, KEY.png each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ import torch
 from torch import Tensor
 
 from relief.formats.atomic import write_text
-from relief.formats.label_png import read_png, read_semantic, write_semantic_png
+from relief.formats.label_png import (
+    read_ids,
+    read_png,
+    read_semantic,
+    write_png,
+    write_semantic_png,
+)
 from relief.formats.reader import join_panoptic, path_of_key
 from relief.formats.segment_ids import (
     read_segment_ids,
@@ -24,6 +30,7 @@ from relief.schema.manifest import Manifest
 MANIFEST = "manifest.json"
 SEMANTIC = "semantic"
 PANOPTIC = "panoptic"
+CONFIDENCE = "confidence"
 
 
 class LabelStore:
@@ -80,9 +87,19 @@ class LabelStore:
         panoptic[..., 0] = torch.where(without_instance, semantic, category)
         return panoptic
 
+    def confidence(self, key: str) -> Tensor | None:
+        """(H, W) float32 in [0, 1] in steps of 1/255; `None` where no labeller said how sure it is.
+
+        Raises:
+            ReadError: The file is missing or cannot be read.
+        """
+        if self.manifest.confidence is None:
+            return None
+        return read_ids(confidence_path(self.out, key)).float() / 255
+
     def readable(self, key: str) -> bool:
-        """Whether both files of an image are there, whole and of one size."""
-        return readable(self.out, key)
+        """Whether all files of an image are there, whole and of one size."""
+        return readable(self.out, key, has_confidence=self.manifest.confidence is not None)
 
 
 def semantic_path(out: Path, key: str) -> Path:
@@ -93,6 +110,11 @@ def semantic_path(out: Path, key: str) -> Path:
 def panoptic_path(out: Path, key: str) -> Path:
     """OUT/panoptic/KEY.png."""
     return path_of_key(Path(out) / PANOPTIC, key, ".png")
+
+
+def confidence_path(out: Path, key: str) -> Path:
+    """OUT/confidence/KEY.png."""
+    return path_of_key(Path(out) / CONFIDENCE, key, ".png")
 
 
 def read_manifest(out: Path) -> Manifest:
@@ -151,11 +173,31 @@ def write_panoptic(out: Path, key: str, panoptic: Tensor, is_thing: Tensor) -> N
     write_segment_ids(panoptic_path(out, key), segment_ids(panoptic, is_thing))
 
 
-def readable(out: Path, key: str) -> bool:
-    """Whether both label files of an image decode whole and agree in size."""
+def write_confidence(out: Path, key: str, confidence: Tensor) -> None:
+    """Writes OUT/confidence/KEY.png, 8 bits.
+
+    Args:
+        out: The store.
+        key: The image.
+        confidence: (H, W) float in [0, 1].
+
+    Raises:
+        ValueError: A value is out of range or not finite.
+        WriteError: The file cannot be written.
+    """
+    if not bool(((confidence >= 0) & (confidence <= 1)).all()):
+        msg = "expected confidence in [0, 1]"
+        raise ValueError(msg)
+    levels = (confidence.float() * 255).round().to(torch.uint8)
+    write_png(confidence_path(out, key), levels.numpy())
+
+
+def readable(out: Path, key: str, *, has_confidence: bool = False) -> bool:
+    """Whether the label files of an image decode whole and agree in size."""
     try:
         panoptic = read_png(panoptic_path(out, key))
         semantic = read_png(semantic_path(out, key))
+        sure = read_png(confidence_path(out, key)) if has_confidence else semantic
     except ReadError:
         return False
-    return panoptic.ndim == 3 and panoptic.shape[:2] == semantic.shape
+    return panoptic.ndim == 3 and panoptic.shape[:2] == semantic.shape == sure.shape

@@ -7,6 +7,8 @@ from typing import NotRequired, TypedDict
 
 from torch import Tensor
 
+from relief.schema.observation import LabelRecord
+
 
 class Failure(TypedDict):
     """One image that could not be read or labelled."""
@@ -40,7 +42,5 @@ class PanopticPrediction(TypedDict):
     """What `predict_step` returns for a batch, at the own size of every image."""
 
     key: list[str]
-    semantic: list[Tensor]  # per image (H, W) int64 cluster or class id, -1 = ignore
-    panoptic: list[Tensor]  # per image (H, W, 2) int64 (category, instance); category -1 = void,
-    #                         thing pixels without an instance keep (category, 0)
+    records: list[LabelRecord]  # per image of `key`
     failures: list[Failure]

@@ -58,6 +58,7 @@ class Manifest:
         thing_ids: Ids that are things; `None` until they are known.
         groups: Group of each id, -1 for stuff; `None` until they are known.
         codebook: SHA-256 of its centroids and decisions; `None` until it is known, or without one.
+        confidence: The part that says how sure the labels are, where one does.
         supervision: Which ground truth was read to make this, one sentence each; empty: none.
         notes: What a reader of the labels must know, one sentence each.
         images: Status by image key.
@@ -76,6 +77,7 @@ class Manifest:
     thing_ids: tuple[int, ...] | None = None
     groups: tuple[int, ...] | None = None
     codebook: str | None = None
+    confidence: str | None = None
     supervision: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     images: Mapping[str, ImageStatus] = field(default_factory=dict)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 DEPTH, FEATURES, IMAGE, SEMANTIC = "depth", "features", "image", "semantic"
+PICTURED = (FEATURES,)  # what pictures of the steps show beside the maps that are always there
 
 
 @dataclass(frozen=True)

@@ -54,9 +54,11 @@ class Splitter(ABC):
     Attributes:
         needs: The fields of `Observation` that it looks at beside `semantic` and `things`:
             `depth`, `features`, `image`. What is missing is refused before any work.
+        gives_confidence: Whether its `Split` says how sure it is.
     """
 
     needs: frozenset[str] = frozenset()
+    gives_confidence: bool = False
 
     @abstractmethod
     def split(self, observation: Observation) -> Split:

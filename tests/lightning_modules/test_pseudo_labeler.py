@@ -108,7 +108,7 @@ def test_a_network_that_fails_on_every_image_ends_the_run_with_the_reason(
     codebook = ("--codebook", str(tmp_path / "fit/codebook.safetensors"))
     assert run_label(tiny_cityscapes, tmp_path / "given", *options, *codebook) == 1
     said = capsys.readouterr().err
-    assert said.startswith("error: cannot label 3 of 3 images: bonn/")
+    assert "error: cannot label 3 of 3 images: bonn/" in said
     assert said.count("RuntimeError (another device)") == 3
 
 

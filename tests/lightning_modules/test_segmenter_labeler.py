@@ -48,7 +48,8 @@ def test_labels_have_the_ids_of_the_labels_it_was_trained_on(tmp_path):
     batch = {"image": torch.rand(2, 3, 32, 64), "key": ["a", "b"]}
     prediction = model.predict_step(batch, 0)
     assert prediction["key"] == ["a", "b"]
-    for semantic, panoptic in zip(prediction["semantic"], prediction["panoptic"], strict=True):
+    for record in prediction["records"]:
+        semantic, panoptic = record.semantic, record.panoptic
         assert panoptic.shape == (32, 64, 2)
         assert (panoptic[:, :32] == torch.tensor([3, 1])).all()
         assert (panoptic[:, 32:] == torch.tensor([2, 0])).all()
