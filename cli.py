@@ -88,6 +88,9 @@ class ReliefCLI(LightningCLI):
         with ExitStack() as self.held:
             super().__init__(pl.LightningModule, pl.LightningDataModule, **options)
 
+    def _parse_ckpt_path(self) -> None:
+        """Takes no settings out of checkpoints; a damaged one is told where it is read."""
+
     def before_instantiate_classes(self) -> None:
         """The output folder reaches callbacks as the trainer's root."""
         config = self.config[self.subcommand] if self.subcommand else self.config

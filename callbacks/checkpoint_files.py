@@ -178,4 +178,6 @@ def _reason(error: Exception) -> str:
         return f"it holds {code[1]}, and only tensors and plain values are read"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
+    if "Weights only load failed" in str(error):
+        return "it is damaged, or no file of torch"
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

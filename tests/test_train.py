@@ -405,3 +405,15 @@ def test_four_images_are_learned_by_heart(tmp_path):
         "--model.init_args.predictor.views.flip", "false",
     ) == 0  # fmt: skip
     assert float(rows(tmp_path / "out")[-1]["val/pq"]) >= 75
+
+
+@pytest.mark.parametrize("subcommand", ["fit", "validate"])
+def test_a_cut_checkpoint_is_told_in_a_line(recipe, tmp_path, capsys, subcommand):
+    cut = tmp_path / "cut.ckpt"
+    cut.write_bytes(b"PK\x03\x04" + bytes(range(200)))
+    given = ["--config", str(recipe[0]), "--out", str(tmp_path / "out"), "--ckpt_path", str(cut)]
+    assert cli.exit_code(train.main, [subcommand, *given]) == 2
+    said = capsys.readouterr().err
+    assert said.count("error: ") == 1
+    assert f"cannot read checkpoint {cut}: " in said
+    assert not (tmp_path / "out" / "run.yaml").exists()
