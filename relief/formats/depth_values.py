@@ -68,7 +68,9 @@ def _is_stack_of_one(values: NDArray[Any]) -> bool:
 
 def _array(path: str) -> NDArray[Any]:
     try:
-        values = np.load(path, allow_pickle=False)
+        # Mapped first: a header that promises more than the file holds takes no memory.
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+        values = np.array(mapped) if isinstance(mapped, np.ndarray) else mapped
     except MemoryError:
         raise
     except Exception as error:  # an archive under the name of an array has errors of its own

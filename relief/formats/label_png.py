@@ -41,7 +41,7 @@ def read_png(path: Path) -> NDArray[Any]:
         data = Path(path).read_bytes()
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from error
-    if not data.startswith(_SIGNATURE):
+    if not data.startswith(_SIGNATURE) or len(data) <= _COLOR_TYPE:
         raise _unreadable(path, "not a PNG file")
     end = data.rfind(_END)  # what others append behind it is not looked at
     if end < 0:

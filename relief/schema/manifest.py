@@ -146,8 +146,12 @@ class Manifest:
             for name in ("thing_ids", "groups", "supervision", "notes"):
                 if values[name] is not None:
                     values[name] = tuple(values[name])
-            return cls(**values)
-        except (ValueError, TypeError, KeyError) as error:
+            for name in ("parts", "numbers", "seeds", "weights", "images", "inputs", "failures"):
+                values[name] = dict(values.get(name, {}).items())
+            manifest = cls(**values)
+            manifest.is_thing, manifest.group_of_id, manifest.keys()
+            return manifest
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError) as error:
             msg = f"cannot read manifest: {where}. Use another folder or --overwrite true."
             raise UsageError(msg) from error
 

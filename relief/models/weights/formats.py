@@ -9,7 +9,6 @@ import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +23,6 @@ _NUMPY_MAGIC = b"\x93NUMPY"
 _ZIP_MAGIC = b"PK\x03\x04"
 _CODE_IN_MESSAGE = ("unsupported global", "not an allowed global", "unsupported class")
 _CODE_IN_PICKLE = {"GLOBAL", "STACK_GLOBAL", "INST", "REDUCE", "NEWOBJ", "NEWOBJ_EX"}
-_DAMAGED = (OSError, RuntimeError, ValueError, EOFError, KeyError, SafetensorError)
 
 
 class UnreadableError(Exception):
@@ -44,11 +42,13 @@ def read_tensors(path: Path, suffix: str | None = None) -> dict[str, Tensor]:
     """
     try:
         return _read(path, suffix or path.suffix)
-    except _DAMAGED as error:
-        raise UnreadableError(_reason(error)) from error
+    except UnreadableError:
+        raise
     except (pickle.UnpicklingError, zipfile.BadZipFile) as error:
         reason = HOLDS_CODE if _was_refused_for_code(path, error) else _reason(error)
         raise UnreadableError(reason) from error
+    except Exception as error:  # a cut or foreign file fails in many ways
+        raise UnreadableError(_reason(error)) from error
 
 
 def why_unreadable(path: Path, suffix: str | None = None) -> str:
@@ -102,18 +102,19 @@ def _read_numpy(path: Path) -> dict[str, Tensor]:
     if not head.startswith((_NUMPY_MAGIC, _ZIP_MAGIC)):
         raise OSError("not a NumPy file")
     try:
-        with path.open("rb") as file:  # by content: the name need not tell
-            content = np.load(file, allow_pickle=False)
-            arrays = {ARRAY_KEY: content} if isinstance(content, np.ndarray) else dict(content)
+        # By content: the name need not tell. Mapped: a header that promises more takes no memory.
+        content = np.load(path, mmap_mode="r", allow_pickle=False)
+        is_one = isinstance(content, np.ndarray)
+        arrays = {ARRAY_KEY: np.array(content)} if is_one else dict(content)
     except ValueError as error:
-        if "allow_pickle" in str(error):
+        if "allow_pickle" in str(error) or "Python objects" in str(error):
             raise UnreadableError(HOLDS_CODE) from error
         raise
     return {name: torch.from_numpy(array) for name, array in arrays.items() if _is_numeric(array)}
 
 
-def _is_numeric(array: np.ndarray[Any, Any]) -> bool:
-    return array.dtype.kind in "biuf"
+def _is_numeric(array: object) -> bool:
+    return isinstance(array, np.ndarray) and array.dtype.kind in "biuf"
 
 
 def _tensors(checkpoint: object) -> dict[str, Tensor]:

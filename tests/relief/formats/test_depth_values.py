@@ -52,3 +52,12 @@ def test_numbers_are_compared_as_the_file_holds_them():
 def test_the_nearest_known_pixel_fills():
     values = np.array([[1.0, 9.0, 9.0, 5.0]])
     assert filled(values, values == 9.0, "a.npy").tolist() == [[1.0, 1.0, 5.0, 5.0]]
+
+
+def test_a_header_that_promises_more_than_the_file_holds_takes_no_memory(tmp_path):
+    path = tmp_path / "a.npy"
+    np.save(path, np.zeros((3, 4), np.float32))
+    promising = path.read_bytes().replace(b"(3, 4)", b"(999999999999, 4)".ljust(6))
+    path.write_bytes(promising)
+    with pytest.raises(ReadError, match=r"cannot read depth: .*a\.npy"):
+        stored_values(str(path))

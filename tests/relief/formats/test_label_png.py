@@ -89,3 +89,9 @@ def test_what_stands_behind_the_end_is_not_looked_at(tmp_path: Path) -> None:
     with (tmp_path / "a.png").open("ab") as file:
         file.write(b"\r\nadded by a transfer")
     assert read_ids(tmp_path / "a.png").tolist() == [[3, 4]]
+
+
+def test_a_file_of_begin_and_end_only_is_no_png(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\nIEND\xaeB`\x82")
+    with pytest.raises(ReadError, match="not a PNG file"):
+        read_ids(tmp_path / "a.png")

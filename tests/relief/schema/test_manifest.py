@@ -111,3 +111,12 @@ def test_what_the_codebook_decides_is_compared_once_both_know_it() -> None:
     assert differences(named, unknown) == []
     clusters = dataclasses.replace(MANIFEST, thing_ids=(11,), groups=(-1,) * 19)
     assert any("classes=cityscapes19" in line for line in differences(named, clusters))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"images": "all"}, {"parts": [1]}, {"classes": 5}, {"thing_ids": [10**9]}]
+)
+def test_values_of_another_type_are_no_manifest(wrong):
+    values = json.loads(Manifest(k=3, thing_ids=(1,), groups=(-1, 0, -1)).to_json()) | wrong
+    with pytest.raises(UsageError, match=r"^cannot read manifest: x\. Use another folder"):
+        Manifest.from_json(json.dumps(values), "x")
