@@ -16,6 +16,7 @@ from torch import Tensor
 
 from relief.formats.label_run import outcome
 from relief.formats.label_store import LabelStore
+from relief.formats.reader import refuse_other_shape
 from relief.reports.example_panels import DepthEdges, ReportSources
 from relief.reports.label_report import ReportExtent, RunDescription, write_label_report
 from relief.reports.overlays import write_overlays
@@ -114,7 +115,7 @@ class ReportWriter(pl.Callback):
                 image=sources.image,
                 depth=or_nothing(sources.depth, failures),
                 features=or_nothing(sources.features, failures),
-                target=or_nothing(lambda key: self._target(truth, key, data), failures)
+                target=or_nothing(lambda key: self._target(truth, store, key, data), failures)
                 if truth
                 else None,
             ),
@@ -140,8 +141,12 @@ class ReportWriter(pl.Callback):
         keys = store.keys[::step][: self.num_overlays]
         write_overlays(out, store, categories, sources.image, keys)
 
-    def _target(self, truth: Any, key: str, data: Any) -> Tensor | None:
-        return truth.target(key, data.label_space) if truth.has_target(key) else None
+    def _target(self, truth: Any, store: LabelStore, key: str, data: Any) -> Tensor | None:
+        if not truth.has_target(key):
+            return None
+        target: Tensor = truth.target(key, data.label_space)
+        refuse_other_shape(key, target.shape[:2], store.semantic(key).shape, "ground truth")
+        return target
 
     def _failed(self, manifest: Manifest) -> list[str]:
         line = outcome(manifest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from datamodules.items import Item
@@ -43,13 +44,14 @@ class ImageFolder(LabellingDataModule):
         images = sorted(find_images(self.root).items())
         depth = {key: self._depth_of(key, path) for key, path in images}
         # Depth may lie beside the photographs: `a.png` beside `a.jpg` is no photograph then.
-        depth_files = set(depth.values())
+        depth_files = {os.path.realpath(found) for found in depth.values() if found}
         return [
             Item(key, path, path.relative_to(self.root).as_posix(), depth[key])
             for key, path in images
-            if str(path) not in depth_files
+            if os.path.realpath(path) not in depth_files
         ]
 
     def _depth_of(self, key: str, path: Path) -> str | None:
         found = self.depth.find("", key) if self.depth else None
-        return None if found is not None and Path(found) == path else found
+        is_itself = found is not None and os.path.realpath(found) == os.path.realpath(path)
+        return None if is_itself else found

@@ -107,7 +107,7 @@ class LabelledImages(TrainingImages[TrainingSample]):
         try:
             image, panoptic = read_image(item.image_path), self.labels.panoptic(item.key)
             refuse_other_shape(item.key, image.shape[-2:], panoptic.shape[:2])
-            confidence = self._confidence(item.key)
+            confidence = self._confidence(item.key, image.shape[-2:])
         except Exception as error:
             return {"failure": {"key": item.key, "reason": reason_of(error, item.key)}}
         small = resize_nearest(panoptic.permute(2, 0, 1), self.size).permute(1, 2, 0)
@@ -125,12 +125,13 @@ class LabelledImages(TrainingImages[TrainingSample]):
             sample["confidence"] = confidence
         return sample
 
-    def _confidence(self, key: str) -> Tensor | None:
+    def _confidence(self, key: str, image_size: Sequence[int]) -> Tensor | None:
         """(H, W) uint8 of 255 at `size`, where the labels say how sure they are."""
         read = getattr(self.labels, "confidence", None)
         confidence: Tensor | None = None if read is None else read(key)
         if confidence is None:
             return None
+        refuse_other_shape(key, image_size, confidence.shape)
         at_size = resized(confidence[None], "weights", self.size)[0]
         return (at_size * 255).round().to(torch.uint8)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from relief.formats.folders import AlikeFiles
 from relief.formats.label_store import PANOPTIC
 from relief.formats.reader import path_of_key
 from relief.formats.segment_ids import INSTANCE_BITS, MAX_INSTANCES, read_segment_ids
@@ -20,44 +22,61 @@ from relief.schema.errors import ReadError, UsageError
 from relief.schema.label_spaces import VOID, LabelSpace
 
 _ENDINGS = ("_gtFine_panoptic", "_panoptic", "_leftImg8bit")  # of Cityscapes' scripts and others
+_MALFORMED = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
 _CITYSCAPES_STEM = re.compile(r"([A-Za-z-]+)_\d{6}_\d{6}")
 
 
 def read_coco_json(path: Path) -> dict[str, Any]:
-    """Reads a COCO panoptic JSON as anyone writes it, with a byte-order mark or without.
+    """Reads a COCO panoptic JSON as anyone writes it, in any Unicode encoding.
 
     Returns:
-        `annotations` with `file_name` and `segments_info`, `categories`, `images` (may be empty).
+        `annotations` with `file_name` and `segments_info`, `categories`, `images` (may be empty);
+        ids are whole numbers, of segments below 2^24, of categories below 2^16.
 
     Raises:
         UsageError: It is none; the message says what is missing.
     """
     problem = "not a readable JSON file"
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(path.read_bytes())
         problem = "no annotations and categories"
-        found = {name: list(content[name]) for name in ("annotations", "categories")}
+        read = {name: list(content[name]) for name in ("annotations", "categories")}
         problem = "annotations of objects, without segments_info"
-        used = {
-            int(segment["category_id"])
-            for entry in found["annotations"]
-            for segment in entry["segments_info"]
-            if isinstance(entry["file_name"], str) and int(segment["id"]) >= 0
-        }
+        segments = [segment for entry in read["annotations"] for segment in entry["segments_info"]]
+        problem = "segments without whole numbers as ids"
+        for segment in segments:
+            segment["id"] = _whole(segment["id"], 2**24)
+            segment["category_id"] = _whole(segment["category_id"])
         problem = "categories without a whole number as id"
-        known = {int(category["id"]) for category in found["categories"]}
-        images = content.get("images", [])
+        for category in read["categories"]:
+            category["id"] = _whole(category["id"])
+            if category.get("isthing") is not None:
+                category["isthing"] = _whole(category["isthing"], 2)
+        problem = "annotations without the file_name of a PNG below one folder"
+        names = Counter(_key(entry["file_name"]) for entry in read["annotations"])
         problem = "images without id and file_name"
-        found["images"] = [image for image in images if (image["id"], image["file_name"])]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        images = content.get("images") or []
+        read["images"] = [image for image in images if (image["id"], image["file_name"])]
+    except _MALFORMED as error:
         raise _refused(path, problem) from error
-    if min((*used, *known), default=0) < 0:
-        raise _refused(path, "negative category ids")
+    used = {segment["category_id"] for segment in segments}
+    known = {category["id"] for category in read["categories"]}
     if not known:
-        found["categories"] = [{"id": number, "name": str(number)} for number in sorted(used)]
+        read["categories"] = [{"id": number, "name": str(number)} for number in sorted(used)]
     elif used - known:
         raise _refused(path, f"category {min(used - known)} is used and not listed")
-    return found
+    twice = [name for name, count in names.items() if count > 1]
+    if twice:
+        raise _refused(path, f"two annotations of {twice[0]}")
+    return read
 
 
 class CocoPanoptic:
@@ -84,6 +103,7 @@ class CocoPanoptic:
         found = named if named.is_dir() and not beside.is_dir() else beside
         self.png_folder = Path(png_folder) if png_folder else found
         self.space = space
+        self._files = AlikeFiles()
 
     @cached_property
     def _content(self) -> dict[str, Any]:
@@ -109,7 +129,7 @@ class CocoPanoptic:
         if self.space is None:
             return None
         named = {name: number for number, name in enumerate(self.space.names)}
-        names = {int(c["id"]): str(c.get("name")) for c in self.categories}
+        names = {c["id"]: str(c.get("name")) for c in self.categories}
         if not names or not all(name in named for name in names.values()):
             return None
         return {number: named[name] for number, name in names.items()}
@@ -124,16 +144,16 @@ class CocoPanoptic:
         """One more than the largest category id, or the classes of the label space."""
         if self.space is not None and self.are_classes:
             return self.space.num_classes
-        return 1 + max((int(category["id"]) for category in self.categories), default=-1)
+        return 1 + max((category["id"] for category in self.categories), default=-1)
 
     @property
     def thing_ids(self) -> tuple[int, ...] | None:
         """Ids of the categories that are things; `None` where the file does not say."""
         if self.space is not None and self.are_classes:
             return self.space.things
-        if not all("isthing" in category for category in self.categories):
+        if any(category.get("isthing") is None for category in self.categories):
             return None
-        return tuple(sorted(int(c["id"]) for c in self.categories if c["isthing"]))
+        return tuple(sorted(category["id"] for category in self.categories if category["isthing"]))
 
     def semantic(self, key: str) -> Tensor:
         """(H, W) int64 category ids, -1 where void; raises `ReadError`."""
@@ -145,8 +165,9 @@ class CocoPanoptic:
         Raises:
             ReadError: The PNG cannot be read, or holds a segment that the JSON does not.
         """
-        name = str(PurePosixPath(self._annotations[key]["file_name"]).with_suffix(""))
-        path = path_of_key(self.png_folder, name, ".png")
+        name = self._annotations[key]["file_name"]
+        named = path_of_key(self.png_folder, name, "").with_suffix(".png")
+        path = self._files.find(named) or named
         ids = read_segment_ids(path)
         present, position = np.unique(ids, return_inverse=True)
         pairs = self._pairs(key)
@@ -159,8 +180,7 @@ class CocoPanoptic:
 
     def _pairs(self, key: str) -> dict[int, tuple[int, int]]:
         things, classes = self.thing_ids, self._class_of_category
-        pairs = {0: (VOID, 0)}
-        number = 0
+        pairs, number = {}, 0
         entries = sorted(self._annotations[key]["segments_info"], key=lambda entry: entry["id"])
         numbered = all(e["id"] >> INSTANCE_BITS == e["category_id"] + 1 for e in entries)
         for entry in entries:
@@ -173,17 +193,26 @@ class CocoPanoptic:
             else:
                 number += 1
                 pairs[segment] = (category, number)
-        return pairs
+        return pairs | {0: (VOID, 0)}
 
 
 def _key(file_name: str) -> str:
-    """The key of an image by the name of its PNG."""
-    name = PurePosixPath(file_name)
-    key = str(name.with_suffix("")) if name.suffix else file_name
+    """The key of an image by the name of its PNG; raises `ValueError` where it is none."""
+    path = path_of_key(Path(), file_name, "")
+    key = path.with_suffix("").as_posix()
     for ending in _ENDINGS:
         key = key.removesuffix(ending)
     city = _CITYSCAPES_STEM.fullmatch(key)
     return f"{city[1]}/{key}" if city else key
+
+
+def _whole(value: str | float, limit: int = 2**16) -> int:
+    """A whole number in [0, limit), which others also write as text or with a point."""
+    number = int(value)
+    if number != float(value) or not 0 <= number < limit:
+        msg = f"expected a whole number below {limit}, got {value}"
+        raise ValueError(msg)
+    return number
 
 
 def _refused(path: Path, problem: str) -> UsageError:

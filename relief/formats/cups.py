@@ -100,7 +100,7 @@ class CupsLabels:
             UsageError: A `.pt` file cannot be read, or they disagree in length.
         """
         total: dict[str, Tensor] = {}
-        for path in sorted(self.root.glob("*.pt")):
+        for path in sorted(self.root.glob("[!.]*.pt")):
             for name, counts in _read_statistics(path).items():
                 if name in total and total[name].shape != counts.shape:
                     msg = f"statistics differ in length: {path}. Delete them or make them again."
@@ -109,8 +109,7 @@ class CupsLabels:
         return total or None
 
     def _stems(self, suffix: str) -> set[str]:
-        paths = self.root.glob(f"*{suffix}")
-        return {p.name.removesuffix(suffix) for p in paths if not p.name.startswith(".")}
+        return {path.name.removesuffix(suffix) for path in self.root.glob(f"[!.]*{suffix}")}
 
     def _path(self, key: str, suffix: str) -> Path:
         return self.root / f"{self._names[key]}{suffix}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from relief.formats.depth_record import read_depth_record
 from relief.formats.depth_values import are, filled, stored_values
+from relief.formats.folders import AlikeFiles
 from relief.schema.errors import ReadError, UsageError
 from relief.schema.geometry import same_aspect
 
@@ -58,7 +58,7 @@ class FolderDepth:
         self.invalid_value = invalid_value
         self.stem_suffixes = tuple(stem_suffixes)
         self.supervision = supervision
-        self._names: dict[Path, dict[str, Path]] = {}
+        self._files = AlikeFiles()
 
     @property
     def description(self) -> dict[str, object]:
@@ -125,16 +125,8 @@ class FolderDepth:
         for path in wanted:
             if os.path.isfile(path):  # noqa: PTH113  # `is_file` raises on long names
                 return str(path)
-        alike = next(filter(None, map(self._alike, wanted)), None)
+        alike = next(filter(None, map(self._files.find, wanted)), None)
         return None if alike is None else str(alike)
-
-    def _alike(self, wanted: Path) -> Path | None:
-        """A file whose name differs in capitals of its ending or in how accents are composed."""
-        folder = wanted.parent
-        if folder not in self._names:
-            listed = sorted(folder.iterdir()) if folder.is_dir() else []
-            self._names[folder] = {_plain(path.name): path for path in listed}
-        return self._names[folder].get(_plain(wanted.name))
 
     def read(self, path: str) -> Tensor:
         """Reads one map.
@@ -182,11 +174,6 @@ class FolderDepth:
             return values.clip(0.0, 1.0)
         stretched = (values - low) / (high - low)
         return 1.0 - stretched if self.inverse else stretched
-
-
-def _plain(name: str) -> str:
-    stem, dot, suffix = unicodedata.normalize("NFC", name).rpartition(".")
-    return f"{stem}{dot}{suffix.lower()}"
 
 
 class CityscapesDisparity(FolderDepth):

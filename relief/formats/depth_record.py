@@ -42,7 +42,7 @@ def read_depth_record(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(path.read_bytes())  # in any Unicode encoding
     except (OSError, ValueError) as error:
         raise _damaged(path) from error
     if not isinstance(record, dict) or "part" not in record:

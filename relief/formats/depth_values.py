@@ -25,6 +25,8 @@ def stored_values(path: str) -> tuple[NDArray[Any], float]:
     """
     values, one = _picture(path) if path.lower().endswith(".png") else (_array(path), 1.0)
     squeezed = values.reshape(values.shape[-2:]) if _is_stack_of_one(values) else values
+    if squeezed.ndim == 3 and squeezed.shape[-1] == 1:
+        squeezed = squeezed[..., 0]
     if squeezed.ndim != 2 or squeezed.size == 0:
         shape = "x".join(map(str, values.shape))
         msg = f"depth must be one height x width map: {path} (is {shape}). Make the file again."
@@ -85,7 +87,7 @@ def _array(path: str) -> NDArray[Any]:
 def _picture(path: str) -> tuple[NDArray[Any], float]:
     try:
         with Image.open(path) as picture:
-            is_packed = picture.mode == "P" and has_gray_palette(picture)
+            is_packed = picture.mode == "1" or (picture.mode == "P" and has_gray_palette(picture))
             shown = picture.convert("L") if is_packed else picture
             values, mode = np.asarray(shown), shown.mode
     except MemoryError:

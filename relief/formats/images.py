@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, PngImagePlugin
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from relief.formats.folders import walk_files
@@ -22,8 +22,6 @@ log = logging.getLogger("relief")
 SUFFIXES = (".png", ".jpg", ".jpeg")
 MAX_ASPECT = 10.0  # the longer side of an image by its shorter one
 _OF_A_RUN = (SEMANTIC, PANOPTIC, CONFIDENCE, "overlays")
-PngImagePlugin.MAX_TEXT_CHUNK = 2**26  # long texts beside the pixels harm nobody
-PngImagePlugin.MAX_TEXT_MEMORY = 2**28
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
 

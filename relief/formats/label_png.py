@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from relief.formats.atomic import write_bytes
@@ -22,7 +22,9 @@ IGNORE_16_BIT = 65535
 _END = b"IEND\xaeB`\x82"
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _BIT_DEPTH, _COLOR_TYPE = 24, 25  # offsets in every PNG file
-_PALETTE = 3
+_PALETTE, _RGBA = 3, 6
+PngImagePlugin.MAX_TEXT_CHUNK = 2**26  # long texts beside the pixels harm nobody
+PngImagePlugin.MAX_TEXT_MEMORY = 2**28
 # Run lengths suit label maps: as small as level 6 of the default strategy, and faster.
 _ENCODING = [cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 
@@ -37,28 +39,33 @@ def read_png(path: Path) -> NDArray[Any]:
     Raises:
         ReadError: The file is missing, cut, damaged, or neither 8- nor 16-bit.
     """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from error
-    if not data.startswith(_SIGNATURE) or len(data) <= _COLOR_TYPE:
-        raise _unreadable(path, "not a PNG file")
-    end = data.rfind(_END)  # what others append behind it is not looked at
-    if end < 0:
-        raise _unreadable(path, "file is truncated")
-    data = data[: end + len(_END)]
-    if data[_COLOR_TYPE] == _PALETTE:
-        return _read_indices(path, data)
-    if data[_BIT_DEPTH] < 8:
-        raise _unreadable(path, f"{data[_BIT_DEPTH]} bits a pixel, expected 8 or 16")
-    array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if array is None:
-        raise _unreadable(path, "damaged")
-    if array.ndim == 2:
+    return _decoded(path, _content(path))
+
+
+def read_rgb(path: Path) -> NDArray[np.uint8]:
+    """Decodes a label PNG whose colours are numbers, however an optimiser or editor packed them.
+
+    A palette is looked up, an opaque alpha channel is dropped, a gray file of zeros is black.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        ReadError: As `read_png`, or the file is gray or transparent.
+    """
+    data = _content(path)
+    kind = data[_COLOR_TYPE]
+    if kind == _PALETTE or (kind == _RGBA and data[_BIT_DEPTH] == 8):
+        rgba = np.array(_opened(path, data).convert("RGBA"))
+        if rgba[..., 3].min() < 255:
+            raise _unreadable(path, "is transparent, expected RGB")
+        return rgba[..., :3]
+    array = _decoded(path, data)
+    if array.ndim == 3:
         return array
-    if array.shape[2] != 3 or array.dtype != np.uint8:
-        raise _unreadable(path, "has colours, expected ids")
-    return np.ascontiguousarray(array[..., ::-1])
+    if array.any():
+        raise _unreadable(path, "gray, expected RGB")
+    return np.zeros((*array.shape, 3), np.uint8)
 
 
 def write_png(path: Path, array: NDArray[Any]) -> None:
@@ -132,12 +139,46 @@ def write_instance_png(path: Path, instance: Tensor) -> None:
     write_png(path, ids.astype(np.uint8 if largest <= IGNORE_8_BIT else np.uint16))
 
 
-def _read_indices(path: Path, data: bytes) -> NDArray[Any]:
+def _content(path: Path) -> bytes:
+    """A PNG file from its beginning to its end; what others append behind it is not looked at."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            return np.array(image.convert("L") if has_gray_palette(image) else image)
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    if not data.startswith(_SIGNATURE) or len(data) <= _COLOR_TYPE:
+        raise _unreadable(path, "not a PNG file")
+    end = data.rfind(_END)
+    if end <= _COLOR_TYPE:
+        raise _unreadable(path, "file is truncated")
+    return data[: end + len(_END)]
+
+
+def _decoded(path: Path, data: bytes) -> NDArray[Any]:
+    if data[_COLOR_TYPE] == _PALETTE:
+        image = _opened(path, data)
+        return np.array(image.convert("L") if has_gray_palette(image) else image)
+    try:
+        array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:  # sizes that no picture has
+        raise _unreadable(path, "damaged") from error
+    if array is None:
+        raise _unreadable(path, "damaged")
+    if data[_BIT_DEPTH] < 8 and array.any():  # of zeros alone an optimiser leaves one bit
+        raise _unreadable(path, f"{data[_BIT_DEPTH]} bits a pixel, expected 8 or 16")
+    if array.ndim == 2:
+        return array
+    if array.shape[2] != 3 or array.dtype != np.uint8:
+        raise _unreadable(path, "has colours, expected ids")
+    return np.ascontiguousarray(array[..., ::-1])
+
+
+def _opened(path: Path, data: bytes) -> Image.Image:
+    try:
+        image = Image.open(io.BytesIO(data))
+        image.load()
     except Exception as error:
         raise _unreadable(path, "damaged") from error
+    return image
 
 
 def has_gray_palette(image: Image.Image) -> bool:

@@ -125,7 +125,7 @@ def read_manifest(out: Path) -> Manifest:
     """
     path = Path(out) / MANIFEST
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         msg = f"no label store: {out} has no {MANIFEST}. Give the --out folder of a label.py run."
         raise UsageError(msg) from error
@@ -195,9 +195,9 @@ def write_confidence(out: Path, key: str, confidence: Tensor) -> None:
 def readable(out: Path, key: str, *, has_confidence: bool = False) -> bool:
     """Whether the label files of an image decode whole and agree in size."""
     try:
-        panoptic = read_png(panoptic_path(out, key))
+        panoptic = read_segment_ids(panoptic_path(out, key))
         semantic = read_png(semantic_path(out, key))
         sure = read_png(confidence_path(out, key)) if has_confidence else semantic
     except ReadError:
         return False
-    return panoptic.ndim == 3 and panoptic.shape[:2] == semantic.shape == sure.shape
+    return panoptic.shape == semantic.shape == sure.shape

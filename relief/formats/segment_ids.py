@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from relief.formats.label_png import read_png, write_png
-from relief.schema.errors import ReadError, UsageError
+from relief.formats.label_png import read_rgb, write_png
+from relief.schema.errors import UsageError
 from relief.schema.label_spaces import VOID
 
 INSTANCE_BITS = 15
@@ -61,14 +61,10 @@ def write_segment_ids(path: Path, ids: NDArray[np.uint32]) -> None:
 
 
 def read_segment_ids(path: Path) -> NDArray[np.uint32]:
-    """Reads what `write_segment_ids` wrote, (H, W) uint32.
+    """Reads what `write_segment_ids` wrote, or anyone else, (H, W) uint32.
 
     Raises:
-        ReadError: The file cannot be read or is not RGB.
+        ReadError: As `read_rgb`.
     """
-    rgb = read_png(path)
-    if rgb.ndim != 3:
-        msg = f"cannot read label: {path} (gray, expected RGB). Make it again or remove it."
-        raise ReadError(msg)
-    wide = rgb.astype(np.uint32)
+    wide = read_rgb(path).astype(np.uint32)
     return np.asarray(wide[..., 0] | wide[..., 1] << 8 | wide[..., 2] << 16, dtype=np.uint32)

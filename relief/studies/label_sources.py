@@ -93,7 +93,7 @@ def read_assignment(path: Path, name: str) -> list[int]:
         UsageError: It cannot be read, or holds none of that name.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(path.read_bytes())  # in any Unicode encoding
         return [int(class_id) for class_id in content[name]["panoptic"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         msg = f"cannot read assignment: {path} ({name}). evaluate.py labels writes one."

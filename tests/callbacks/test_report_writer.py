@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from callbacks.report_writer import Lookup, or_nothing
+from callbacks.report_writer import Lookup, ReportWriter, or_nothing
 from relief.schema.errors import ReadError, UsageError
 
 
@@ -24,7 +24,21 @@ def test_what_cannot_be_looked_up_is_left_out_and_noted_once():
 
 def test_an_image_that_went_away_is_told_with_its_reason():
     sample = {"failure": {"key": "a", "reason": "cannot read image: a.png (no such file)."}}
-    lookup = Lookup(SimpleNamespace(sample=lambda key: sample), None)
+    lookup = Lookup(SimpleNamespace(sample=lambda key: sample), None, {})
     for look_up in (lookup.image, lookup.depth):
         with pytest.raises(ReadError, match=r"a\.png \(no such file\)"):
             look_up("a")
+
+
+def test_truth_of_another_shape_is_not_stretched_over_the_labels():
+    truth = SimpleNamespace(
+        has_target=lambda key: True, target=lambda key, space: torch.zeros(4, 8, 2).long()
+    )
+    data = SimpleNamespace(label_space=None)
+    for size, fits in (((2, 4), True), ((8, 4), False)):
+        store = SimpleNamespace(semantic=lambda key, size=size: torch.zeros(size))
+        look_up = or_nothing(
+            lambda key, store=store: ReportWriter()._target(truth, store, key, data), failures := []
+        )
+        assert (look_up("a") is not None) == fits
+        assert len(failures) == (not fits)

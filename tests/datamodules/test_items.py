@@ -123,6 +123,10 @@ def test_depth_beside_the_photographs_is_no_photograph(tmp_path):
     items = ImageFolder(str(tmp_path), depth=FolderDepth(tmp_path)).items("")
     paths = [(item.key, item.depth_path) for item in items]
     assert paths == [("a.jpg", str(tmp_path / "a.png")), ("b", None)]
+    (tmp_path / "linked").symlink_to(tmp_path)
+    depth = FolderDepth(tmp_path / "linked")  # the same folder under another name
+    items = ImageFolder(str(tmp_path), depth=depth).items("")
+    assert [item.depth_path for item in items] == [str(tmp_path / "linked" / "a.png"), None]
 
 
 def test_ground_truth_of_another_shape_is_a_failure(tmp_path):

@@ -1,11 +1,14 @@
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
 import torch
 
-from datamodules.training_samples import BareImages, TrainingImage, middle
+from datamodules.training_samples import BareImages, LabelledImages, TrainingImage, middle
 from relief.formats.reader import refuse_other_shape
 from relief.schema.errors import ReadError
+from relief.schema.training import DetectorClasses
 
 
 def test_labels_of_another_resolution_are_fine_of_another_shape_not():
@@ -40,3 +43,21 @@ def test_images_without_labels_have_one_size_and_are_not_stretched(tmp_path):
     assert images[0] is sample
     assert images[1]["failure"]["key"] == "b"
     assert images[1]["failure"]["reason"].startswith("cannot read image: ")
+
+
+def test_confidence_of_another_shape_is_not_stretched_over_its_image(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((20, 40, 3), np.uint8))
+    for size, fits in (((10, 20), True), ((40, 20), False)):
+        labels = SimpleNamespace(
+            panoptic=lambda key: torch.zeros(20, 40, 2).long(),
+            confidence=lambda key, size=size: torch.ones(size),
+        )
+        images = LabelledImages(
+            [TrainingImage("a", tmp_path / "a.png")],
+            labels,
+            DetectorClasses((), (0,)),
+            (20, 40),
+            ignore_unknown_things=False,
+        )
+        assert ("confidence" in images[0]) == fits
+        assert ("failure" in images[0]) != fits

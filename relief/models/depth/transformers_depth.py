@@ -71,7 +71,7 @@ class TransformersDepth(nn.Module):
         if self.inverse is None:
             self.inverse = self._known_direction()
         files = [path for name in CONFIG_FILES if (path := folder / name).is_file()]
-        files += sorted(folder.glob("*.safetensors"))
+        files += sorted(folder.glob("[!.]*.safetensors"))
         self._hashes = {file.name: recorded_sha256(file) for file in files}
 
     @property

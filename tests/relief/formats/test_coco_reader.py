@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -101,9 +102,48 @@ def test_what_is_a_thing_may_be_unsaid_and_categories_unlisted(tmp_path: Path) -
         ({"categories": [{"id": 7, "name": "a"}]}, "category 26 is used and not listed"),
         ({"categories": [{"id": None}]}, "categories without a whole number"),
         ({"categories": 3}, "no annotations and categories"),
+        ({"categories": [{"id": 2**40}]}, "categories without a whole number"),
+        ({"categories": [{"id": float("inf")}]}, "categories without a whole number"),
         ({"images": [{"id": 1}]}, "images without id and file_name"),
+        ({"annotations": [{"file_name": "../a.png", "segments_info": []}]}, "below one folder"),
+        ({"annotations": [{"file_name": "", "segments_info": []}]}, "below one folder"),
+        ({"annotations": [{"file_name": "a.png", "segments_info": []}] * 2}, "two annotations of"),
+        (
+            {"annotations": [{"file_name": "a.png", "segments_info": [{"id": 1.5}]}]},
+            "segments without whole numbers",
+        ),
     ],
 )
 def test_what_is_missing_in_a_file_of_others_is_told(tmp_path: Path, changes, problem) -> None:
     with pytest.raises(UsageError, match=rf"panoptic\.json \(.*{problem}.*\)\. Give a panoptic"):
         _ = CocoPanoptic(write(tmp_path, "a", **changes)).keys
+
+
+@pytest.mark.parametrize("kind", [str, float])
+def test_ids_of_others_may_be_text_or_have_a_point(tmp_path: Path, kind: type) -> None:
+    segments = [{"id": kind(number), "category_id": kind(number)} for number in (7, 26)]
+    changes = {
+        "annotations": [{"image_id": "1", "file_name": "a.png", "segments_info": segments}],
+        "categories": [{"id": kind(7), "isthing": "0"}, {"id": kind(26), "isthing": "1"}],
+        "images": None,
+    }
+    read = CocoPanoptic(write(tmp_path, "a", **changes))
+    assert (read.num_categories, read.thing_ids) == (27, (26,))
+    assert read.panoptic("a").tolist() == [[[7, 0], [26, 1]]]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_any_unicode_encoding_is_read(tmp_path: Path, encoding: str) -> None:
+    path = write(tmp_path, "a")
+    path.write_text(path.read_text(encoding="utf-8-sig"), encoding=encoding)
+    assert CocoPanoptic(path).keys == ["a"]
+
+
+def test_segments_of_void_and_files_in_another_unicode_form(tmp_path: Path) -> None:
+    segments = [{"id": 0, "category_id": 7}, {"id": 7, "category_id": 7}]
+    composed, apart = (unicodedata.normalize(form, "Köln") for form in ("NFC", "NFD"))
+    entry = {"file_name": f"{composed}/a.png", "segments_info": segments}
+    path = write(tmp_path, "b", annotations=[entry])
+    write_segment_ids(tmp_path / f"panoptic/{apart}/a.PNG", np.array([[0, 7]], dtype=np.uint32))
+    read = CocoPanoptic(path)
+    assert read.panoptic(f"{composed}/a").tolist() == [[[-1, 0], [7, 0]]]

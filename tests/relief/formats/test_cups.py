@@ -87,6 +87,7 @@ def test_statistics_are_counted_from_the_files(tmp_path: Path) -> None:
     assert {name: counts.tolist() for name, counts in on_disk.items()} == expected
     assert all(counts.dtype == torch.int64 for counts in on_disk.values())
     torch.save({ALL_PIXELS: torch.ones(4)}, tmp_path / "b.pt")  # as others write, one per image
+    (tmp_path / "._pseudo_classes_split_0.pt").write_bytes(b"left by a file manager")
     assert CupsLabels(tmp_path).statistics()[ALL_PIXELS].tolist() == [2, 6, 2, 1]
 
 

@@ -259,3 +259,16 @@ def test_depth_of_photographs_that_share_a_stem_is_found_by_the_stem(tmp_path):
     np.save(tmp_path / "v1.npy", np.zeros((2, 3)))
     assert FolderDepth(tmp_path).find("", "a.jpg") == str(tmp_path / "a.npy")
     assert FolderDepth(tmp_path).find("", "v1.2") is None
+
+
+def test_pictures_of_one_bit_and_arrays_with_a_channel_at_their_end(tmp_path):
+    reader = FolderDepth(tmp_path)
+    Image.fromarray(np.array([[True, False]])).save(tmp_path / "a.png")
+    assert reader.read(str(tmp_path / "a.png")).tolist() == [[[1.0, 0.0]]]
+    assert reader.read(save(tmp_path / "a.npy", RAMP[..., None])).tolist() == [RAMP.tolist()]
+
+
+def test_folders_in_another_unicode_form_are_found(tmp_path):
+    composed, apart = (unicodedata.normalize(form, "Köln") for form in ("NFC", "NFD"))
+    path = save(tmp_path / "val" / apart / "a.npy", RAMP)
+    assert FolderDepth(tmp_path).find("val", f"{composed}/a") == path

@@ -1,6 +1,7 @@
 import os
+import unicodedata
 
-from relief.formats.folders import walk_files
+from relief.formats.folders import AlikeFiles, walk_files
 
 
 def lay(root, *names):
@@ -20,8 +21,17 @@ def test_links_are_followed_once_and_circles_end(tmp_path):
     assert found(tmp_path / "tree") == ["a/1.png", "b/2.png"]
 
 
+def test_a_link_beside_what_it_leads_to_changes_no_path(tmp_path):
+    lay(tmp_path, "z/deep/1.png", "m/2.png")
+    (tmp_path / "a").symlink_to(tmp_path / "z" / "deep")
+    (tmp_path / "z" / "b").symlink_to(tmp_path / "m")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    assert found(tmp_path) == ["gone", "m/2.png", "z/deep/1.png"]
+
+
 def test_what_other_systems_leave_is_passed_over(tmp_path):
     lay(tmp_path, "a.png", "._a.png", ".hidden/b.png", "c/.DS_Store", "c/d.png")
+    lay(tmp_path, "@eaDir/a.png/thumbnail.png", "c/$RECYCLE.BIN/e.png")
     assert found(tmp_path) == ["a.png", "c/d.png"]
     assert found(tmp_path, enters=lambda folder, name: name != "c") == ["a.png"]
 
@@ -40,3 +50,13 @@ def test_folders_that_cannot_be_listed_are_noted(tmp_path, monkeypatch):
     assert found(tmp_path, unlisted=unlisted) == ["a.png"]
     assert [error.filename for error in unlisted] == [str(tmp_path / "b")]
     assert found(tmp_path / "gone") == []
+
+
+def test_files_are_found_under_names_that_other_systems_write_alike(tmp_path):
+    composed, apart = (unicodedata.normalize(form, "Köln") for form in ("NFC", "NFD"))
+    lay(tmp_path, f"{apart}/{apart}.NPY", "b.png")
+    files = AlikeFiles()
+    assert files.find(tmp_path / composed / f"{composed}.npy") == tmp_path / apart / f"{apart}.NPY"
+    assert files.find(tmp_path / "b.png") == tmp_path / "b.png"
+    assert files.find(tmp_path / "B.png") is None
+    assert files.find(tmp_path / "none" / "b.png") is None

@@ -11,6 +11,7 @@ from PIL import Image
 from relief.formats.label_png import (
     read_ids,
     read_png,
+    read_rgb,
     read_semantic,
     write_instance_png,
     write_png,
@@ -65,7 +66,7 @@ def test_what_is_no_label_file(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((2, 2, 4), np.uint8), "RGBA").save(path)
     with pytest.raises(ReadError, match="has colours"):
         read_png(path)
-    Image.fromarray(np.zeros((2, 2), bool)).save(path)
+    Image.fromarray(np.ones((2, 2), bool)).save(path)
     with pytest.raises(ReadError, match="1 bits a pixel"):
         read_png(path)
     path.write_bytes(cv2.imencode(".png", np.zeros((2, 2, 3), np.uint16))[1].tobytes())
@@ -95,3 +96,37 @@ def test_a_file_of_begin_and_end_only_is_no_png(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\nIEND\xaeB`\x82")
     with pytest.raises(ReadError, match="not a PNG file"):
         read_ids(tmp_path / "a.png")
+
+
+def test_one_bit_is_what_an_optimiser_leaves_of_zeros(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((2, 3), bool)).save(tmp_path / "a.png")
+    assert read_ids(tmp_path / "a.png").tolist() == [[0, 0, 0], [0, 0, 0]]
+
+
+def test_colours_that_are_numbers_are_read_however_they_are_packed(tmp_path: Path) -> None:
+    rgb = np.array([[[7, 0, 0], [1, 0, 4]], [[0, 0, 0], [7, 0, 0]]], np.uint8)
+    picture, path = Image.fromarray(rgb), tmp_path / "a.png"
+    for packed in (picture, picture.convert("RGBA"), picture.quantize(256)):
+        packed.save(path)
+        assert np.array_equal(read_rgb(path), rgb)
+    for mode in ("1", "L"):
+        Image.new(mode, (3, 2)).save(path)
+        assert np.array_equal(read_rgb(path), np.zeros((2, 3, 3)))
+    Image.fromarray(np.full((2, 2), 7, np.uint8)).save(path)
+    with pytest.raises(ReadError, match="gray, expected RGB"):
+        read_rgb(path)
+    Image.fromarray(np.zeros((2, 2, 4), np.uint8)).save(path)
+    with pytest.raises(ReadError, match="is transparent"):
+        read_rgb(path)
+
+
+def test_sizes_that_no_picture_has_and_heads_alone_are_refused(tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", np.zeros((2, 2), np.uint8))
+    data = bytearray((tmp_path / "a.png").read_bytes())
+    data[16:20] = b"\x7f\xff\xff\xff"
+    (tmp_path / "a.png").write_bytes(data)
+    with pytest.raises(ReadError, match="damaged"):
+        read_png(tmp_path / "a.png")
+    (tmp_path / "a.png").write_bytes(data[:8] + data[-8:] + bytes(30))
+    with pytest.raises(ReadError, match="truncated"):
+        read_png(tmp_path / "a.png")

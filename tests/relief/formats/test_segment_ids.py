@@ -48,6 +48,6 @@ def test_files_hold_every_id(tmp_path: Path) -> None:
 
 
 def test_a_gray_file_holds_no_segments(tmp_path: Path) -> None:
-    write_png(tmp_path / "a.png", np.zeros((2, 2), np.uint8))
+    write_png(tmp_path / "a.png", np.ones((2, 2), np.uint8))
     with pytest.raises(ReadError, match="gray, expected RGB"):
         read_segment_ids(tmp_path / "a.png")
