@@ -19,7 +19,7 @@ class PanopticSegmenter(SegmenterTraining):
     """Trains a network that is built once the labels have said which classes there are.
 
     Args:
-        network: Makes the network for (number of thing classes, number of stuff classes).
+        network: Makes the network for (number of thing classes, number of regions).
         augmentations: Applied to every training batch on its device, in this order.
         predictor: How outputs become a panoptic map.
         learning_rate: Of AdamW.

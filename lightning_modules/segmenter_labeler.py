@@ -20,7 +20,7 @@ class SegmenterLabeler(Labeler):
     """Labels with a network that `train.py` trained; categories are those of its labels.
 
     Args:
-        network: Makes the network for (number of thing classes, number of stuff classes); the
+        network: Makes the network for (number of thing classes, number of regions); the
             same as in training.
         checkpoint: What training wrote, such as `OUT/checkpoints/last.ckpt`, or an exported
             network.

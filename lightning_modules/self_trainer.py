@@ -45,7 +45,7 @@ class SelfTrainer(SegmenterTraining):
     the one that is worth using; the student's is `val/student_pq`.
 
     Args:
-        network: Makes the network for (number of thing classes, number of stuff classes); the
+        network: Makes the network for (number of thing classes, number of regions); the
             same as in the training that made the checkpoint.
         checkpoint: `last.ckpt` of a Stage 2 or Stage 3, or an exported network; not read where a
             training is resumed.

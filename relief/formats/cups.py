@@ -62,11 +62,6 @@ class CupsLabels:
         return sorted(self._names)
 
     @cached_property
-    def unpaired(self) -> list[str]:
-        """Sorted keys that have only one of the two files."""
-        return sorted(key_of_name(name) for name in self._stems(SEMANTIC) ^ self._stems(INSTANCE))
-
-    @cached_property
     def num_categories(self) -> int:
         """The length of the statistics; without, one more than the largest id of all files."""
         statistics = self.statistics()

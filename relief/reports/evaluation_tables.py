@@ -115,16 +115,6 @@ def first_few(lines: Sequence[str], most: int = 5) -> list[str]:
     return [*lines[:most], *([f"and {more} more like these"] if more > 0 else [])]
 
 
-def plain_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A table of text; the first column is left-aligned."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i == 0 else "right")
-    for row in rows:
-        table.add_row(*row)
-    return table
-
-
 def _doubt(figures: Mapping[str, Any]) -> str:
     """The standard deviation of PQ over runs, or its 95 % interval over images."""
     if "spread" in figures:

@@ -12,12 +12,9 @@ _DIGEST_CHARACTERS = 12
 
 
 def run_facts(manifest: Manifest) -> list[tuple[str, str]]:
-    """Ids, things, parts with their plain arguments, seeds and weights of a run."""
+    """Ids, things, parts with their plain arguments and weights of a run."""
     facts = [("Ids", _ids(manifest))]
     facts += [(title.capitalize(), words) for title, words in _parts(manifest.parts)]
-    for title, values in (("Numbers", manifest.numbers), ("Seeds", manifest.seeds)):
-        if values:
-            facts.append((title, _arguments(values)))
     if manifest.weights:
         shortened = {role: f"{d[:_DIGEST_CHARACTERS]}…" for role, d in manifest.weights.items()}
         facts.append(("Weights", f"sha256 of {_arguments(shortened)}"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -85,16 +85,3 @@ def evenly_spaced(keys: Sequence[str], count: int) -> list[str]:
     if count == 1:
         return [keys[0]]
     return [keys[round(i * (len(keys) - 1) / (count - 1))] for i in range(count)]
-
-
-def figures_of(
-    keys: Sequence[str],
-    panoptic: Callable[[str], Tensor],
-    target: Callable[[str], Tensor | None],
-    is_thing: Tensor,
-) -> StoreFigures:
-    """Counts over some images of labels."""
-    figures = StoreFigures(len(is_thing), is_thing)
-    for key in keys:
-        figures.add(panoptic(key), target(key))
-    return figures

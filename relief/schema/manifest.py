@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,7 +17,6 @@ from relief.schema.errors import UsageError
 from relief.schema.label_spaces import label_space, thing_mask
 
 FORMAT_VERSION = 1
-NO_SUPERVISION = "none: no ground truth was read to make these labels"
 DEPTH_DIGESTS = "parts.depth_files.content."
 NAMES_BY_HAND = "names given by hand"
 
@@ -52,8 +51,6 @@ class Manifest:
         classes: The classes that `oracle_classes` are of, such as `cityscapes19`; else `None`.
         parts: `class_path` and `init_args` of the parts, by role (backbone, depth, splitter, ...);
             under `depth_files` what precomputed depth was made with, where its files tell.
-        numbers: Plain settings, such as `short_side_px` or `max_samples`.
-        seeds: Random seeds by what they drive.
         weights: SHA-256 of weight files by role.
         thing_ids: Ids that are things; `None` until they are known.
         groups: Group of each id, -1 for stuff; `None` until they are known.
@@ -71,8 +68,6 @@ class Manifest:
     label_space: Literal["clusters", "oracle_classes"] = "clusters"
     classes: str | None = None
     parts: Mapping[str, Any] = field(default_factory=dict)
-    numbers: Mapping[str, Any] = field(default_factory=dict)
-    seeds: Mapping[str, int] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
     thing_ids: tuple[int, ...] | None = None
     groups: tuple[int, ...] | None = None
@@ -106,17 +101,6 @@ class Manifest:
         """Sorted keys of the images, of those with one status where it is given."""
         return sorted(key for key, own in self.images.items() if status in (None, own))
 
-    def with_codebook(
-        self, k: int, thing_ids: Iterable[int], groups: Iterable[int], **changes: Any
-    ) -> Manifest:
-        """A copy that knows what the codebook decided; `changes` as `dataclasses.replace`."""
-        things, group_ids = tuple(sorted(thing_ids)), tuple(groups)
-        return dataclasses.replace(self, k=k, thing_ids=things, groups=group_ids, **changes)
-
-    def with_statuses(self, statuses: Mapping[str, ImageStatus]) -> Manifest:
-        """A copy with some statuses changed."""
-        return dataclasses.replace(self, images={**self.images, **statuses})
-
     def to_json(self) -> str:
         """Sorted JSON with a newline at the end; equal manifests give equal bytes.
 
@@ -146,8 +130,10 @@ class Manifest:
             for name in ("thing_ids", "groups", "supervision", "notes"):
                 if values[name] is not None:
                     values[name] = tuple(values[name])
-            for name in ("parts", "numbers", "seeds", "weights", "images", "inputs", "failures"):
+            for name in ("parts", "weights", "images", "inputs", "failures"):
                 values[name] = dict(values.get(name, {}).items())
+            for name in ("numbers", "seeds"):  # empty in manifests of earlier versions
+                values.pop(name, None)
             manifest = cls(**values)
             manifest.is_thing, manifest.group_of_id, manifest.keys()
             return manifest

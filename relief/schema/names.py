@@ -7,16 +7,13 @@ sky: 4
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
-from torch import Tensor
 
-from relief.schema.categories import Category, cluster_color
 from relief.schema.errors import UsageError
 
 
@@ -33,24 +30,6 @@ class NamedClusters:
     name: str
     clusters: tuple[int, ...]
     thing: bool | None = None
-
-
-@dataclass(frozen=True)
-class MergedCategories:
-    """What is left after merging: named categories and the clusters without a name.
-
-    Attributes:
-        categories: With ids 0..M-1, in the order of their first clusters.
-        category_of_cluster: (k,) int64.
-    """
-
-    categories: list[Category]
-    category_of_cluster: Tensor
-
-    @property
-    def thing_ids(self) -> tuple[int, ...]:
-        """Category ids that are things."""
-        return tuple(entry["id"] for entry in self.categories if entry["isthing"])
 
 
 @dataclass(frozen=True)
@@ -91,51 +70,6 @@ class ClusterNames:
     def by_cluster(self) -> dict[int, str]:
         """Name of each cluster that has one."""
         return {cluster: entry.name for entry in self.entries for cluster in entry.clusters}
-
-    def merge(self, num_clusters: int, thing_ids: Iterable[int]) -> MergedCategories:
-        """Applies the names to the clusters of a store.
-
-        Args:
-            num_clusters: How many clusters there are.
-            thing_ids: Those that are things without the names.
-
-        Raises:
-            UsageError: A cluster does not exist, or a name joins things and stuff and does not
-                say which it is.
-        """
-        entry_of = {cluster: entry for entry in self.entries for cluster in entry.clusters}
-        unknown = [cluster for cluster in entry_of if cluster >= num_clusters]
-        if unknown:
-            raise _refused("names", f"there is no cluster {unknown[0]}, only 0-{num_clusters - 1}")
-        things, categories = set(thing_ids), list[Category]()
-        category_of_cluster = torch.full((num_clusters,), -1, dtype=torch.int64)
-        for cluster in range(num_clusters):
-            if category_of_cluster[cluster] >= 0:
-                continue
-            entry = entry_of.get(cluster, NamedClusters(f"cluster {cluster}", (cluster,)))
-            category_of_cluster[list(entry.clusters)] = len(categories)
-            is_thing = _is_thing(entry, things)
-            categories.append(
-                Category(
-                    id=len(categories),
-                    name=entry.name,
-                    supercategory="thing" if is_thing else "stuff",
-                    isthing=int(is_thing),
-                    color=list(cluster_color(cluster)),
-                )
-            )
-        return MergedCategories(categories, category_of_cluster)
-
-
-def _is_thing(entry: NamedClusters, things: set[int]) -> bool:
-    if entry.thing is not None:
-        return entry.thing
-    kinds = {cluster in things for cluster in entry.clusters}
-    if len(kinds) > 1:
-        raise _refused(
-            "names", f"{entry.name!r} joins things and stuff; say `thing: true` or false"
-        )
-    return kinds.pop()
 
 
 def _entry(name: str, value: Any, where: str) -> NamedClusters:

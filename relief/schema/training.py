@@ -157,7 +157,7 @@ class Detections(TypedDict):
 class SegmenterPrediction(TypedDict):
     """What the detector says about a batch."""
 
-    semantic_logits: Tensor  # (B, 1 + number of stuff classes, H, W) float32
+    semantic_logits: Tensor  # (B, 1 + regions, H, W) float32
     detections: list[Detections]
 
 
@@ -212,7 +212,7 @@ class ViewSegmenter(Segmenter, Protocol):
         ...
 
     def semantic_logits(self, features: Any) -> Tensor:
-        """(B, 1 + number of stuff classes, H, W) float32 at the size of the images."""
+        """(B, 1 + regions, H, W) float32 at the size of the images."""
         ...
 
 

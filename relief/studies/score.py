@@ -76,18 +76,6 @@ class Scores:
     failures: list[Failure]
 
 
-def score_store(
-    store: LabelReader,
-    tree: GroundTruth,
-    space: LabelSpace,
-    protocols: Sequence[str] = PROTOCOL_NAMES,
-    assignments: Sequence[str] = ASSIGNMENT_NAMES,
-    fit: CategoryCounts | None = None,
-) -> dict[str, dict[str, Any]]:
-    """`score_labels`, its figures only: what `metrics.json` holds."""
-    return score_labels(store, tree, space, protocols, assignments, fit).metrics
-
-
 def score_labels(
     labels: LabelReader,
     truth: GroundTruth,

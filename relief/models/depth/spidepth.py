@@ -62,19 +62,6 @@ class SPIdepth(nn.Module):
         self.decoder: QueryDepthDecoder | None = None
 
     @classmethod
-    def from_files(
-        cls, encoder: str | Path, decoder: str | Path, input_size: tuple[int, int] = (320, 1024)
-    ) -> Self:
-        """A network set up from the two published files, or from their conversions.
-
-        Raises:
-            WeightsError: See `load_state_dict`.
-        """
-        model = cls(encoder, decoder, input_size)
-        model.setup()
-        return model
-
-    @classmethod
     def from_state_dicts(
         cls,
         encoder: Mapping[str, Tensor],

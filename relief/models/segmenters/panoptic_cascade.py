@@ -168,7 +168,7 @@ class PanopticCascade(nn.Module):
 
     @torch.no_grad()
     def semantic_logits(self, features: CascadeFeatures) -> Tensor:
-        """(B, 1 + number of stuff classes, H, W) float32, without what was padded."""
+        """(B, 1 + regions, H, W) float32, without what was padded."""
         with evaluating(self):
             logits, _ = self.detector.sem_seg_head(features.levels, None)
         height, width = features.images.image_sizes[0]

@@ -15,12 +15,10 @@ from hypothesis.extra import numpy as hnp
 from relief.formats.coco_panoptic import segments_info, write_coco_panoptic, write_panoptic_json
 from relief.formats.coco_reader import CocoPanoptic
 from relief.formats.label_store import LabelStore, write_manifest, write_panoptic, write_semantic
-from relief.formats.named_labels import NamedLabels
 from relief.schema.categories import class_categories, cluster_categories
 from relief.schema.errors import ReadError, UsageError
 from relief.schema.label_spaces import CITYSCAPES_19, thing_mask
-from relief.schema.manifest import NAMES_BY_HAND, Manifest
-from relief.schema.names import ClusterNames
+from relief.schema.manifest import Manifest
 
 THINGS = (1, 3)
 K = 4
@@ -159,15 +157,6 @@ def test_what_is_exported_reads_back_equal(tmp_path: Path) -> None:
         panoptic[without] = torch.tensor([-1, 0])  # COCO has no thing pixel without a segment
         assert torch.equal(read.panoptic(key), panoptic)
         assert torch.equal(read.semantic(key), panoptic[..., 0])
-
-
-def test_names_given_by_hand_are_said(tmp_path: Path) -> None:
-    store = write_store(tmp_path / "store", ["a"])
-    named = NamedLabels(store, ClusterNames.from_content({"car": [1, 3]}))
-    write_coco_panoptic(tmp_path, named, named.categories, (NAMES_BY_HAND,))
-    content = json.loads((tmp_path / "panoptic.json").read_text())
-    assert content["info"] == {"supervision": ["names given by hand"]}
-    assert [entry["name"] for entry in content["categories"]] == ["cluster 0", "car", "cluster 2"]
 
 
 def test_panopticapi_accepts_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

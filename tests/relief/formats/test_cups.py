@@ -58,7 +58,6 @@ def test_what_is_written_reads_back_equal(
     read = CupsLabels(tmp_path)
     assert read.keys == sorted(KEYS)
     assert (read.num_categories, read.thing_ids) == (num_categories, None)
-    assert read.unpaired == []
     for key in KEYS:
         assert torch.equal(read.panoptic(key), maps[key])
         assert torch.equal(read.semantic(key), maps[key][..., 0])
@@ -105,7 +104,6 @@ def test_a_missing_file_shifts_nothing(tmp_path: Path) -> None:
     (tmp_path / "b_leftImg8bit_instance.png").unlink()
     read = CupsLabels(tmp_path)
     assert read.keys == ["a", "c"]
-    assert read.unpaired == ["b"]
     assert torch.equal(read.panoptic("c"), maps["c"])
 
 

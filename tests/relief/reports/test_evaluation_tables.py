@@ -5,7 +5,6 @@ from rich.console import Console
 from relief.reports.evaluation_tables import (
     absorption_table,
     diagnosis_table,
-    plain_table,
     score_table,
 )
 from relief.studies.diagnose import MissedClass
@@ -53,11 +52,3 @@ def test_missed_classes_are_a_row_each_as_published():
     fence = MissedClass("fence", [("wall", 70.2), ("building", 13.0)], 7_520_000)
     row = printed(absorption_table([fence])).splitlines()[-2]
     assert " ".join(row.split()) == "fence wall (70 %) + building (13 %) 7.5 M"
-
-
-def test_plain_table_has_its_cells():
-    text = printed(plain_table("Title", ["a", "b"], [["x", "1"], ["y", "2"]]))
-    assert [line.split() for line in text.splitlines() if line.strip()][-2:] == [
-        ["x", "1"],
-        ["y", "2"],
-    ]

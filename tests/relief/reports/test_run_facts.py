@@ -25,16 +25,19 @@ PARTS = {
 
 def test_facts_of_a_run() -> None:
     manifest = Manifest(
-        k=4, parts=PARTS, seeds={"codebook": 0}, weights={"backbone": "0123456789abcdef"}
+        k=4,
+        parts=PARTS,
+        weights={"backbone": "0123456789abcdef"},
+        thing_ids=(1, 2),
+        groups=(-1, 0, 0, -1),
     )
-    assert run_facts(manifest.with_codebook(4, (1, 2), (-1, 0, 0, -1))) == [
+    assert run_facts(manifest) == [
         ("Ids", "4 clusters; 2 are things, split in 1 group"),
         ("Labeller", "PseudoLabeler: split short side px 512"),
         ("Backbone", "CauseTR: weights x.safetensors"),
         ("Splitter", "DepthGradientSplitter: gradient threshold 0.2, min area px 400, flip yes"),
         ("Thingness", "ThingFinder"),
         ("Rule", "ThingRule"),
-        ("Seeds", "codebook 0"),
         ("Weights", "sha256 of backbone 0123456789ab…"),
     ]
 

@@ -12,8 +12,10 @@ def own_log(monkeypatch):
     log = logging.getLogger("relief")
     monkeypatch.setattr(log, "handlers", [])
     monkeypatch.setattr(log, "propagate", False)
-    monkeypatch.setattr(log, "level", logging.INFO)
-    return log
+    before = log.level
+    log.setLevel(logging.INFO)  # forgets what it answered at another level
+    yield log
+    log.setLevel(before)
 
 
 def test_lines_are_printed_as_they_are_however_long(own_log):

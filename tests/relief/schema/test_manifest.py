@@ -12,15 +12,13 @@ from relief.schema.manifest import Manifest, differences
 MANIFEST = Manifest(
     k=80,
     parts={"splitter": {"class_path": "a.B", "init_args": {"min_area_px": 100}}},
-    numbers={"short_side_px": 322},
-    seeds={"codebook": 0},
     weights={"backbone": "ab12"},
     images={"b": "pending", "a": "labelled"},
 )
 
 
 def test_json_reads_back_equal_and_is_stable() -> None:
-    whole = MANIFEST.with_codebook(80, [5, 3], [-1] * 80)
+    whole = dataclasses.replace(MANIFEST, thing_ids=(3, 5), groups=(-1,) * 80)
     text = whole.to_json()
     assert Manifest.from_json(text) == whole
     assert text.endswith("}\n")
@@ -61,10 +59,10 @@ def test_differences_are_lines_for_people() -> None:
 
 
 def test_images_and_what_is_not_known_yet_make_no_difference() -> None:
-    later = MANIFEST.with_codebook(80, [1], [-1] * 80).with_statuses({"b": "labelled"})
-    assert later.images == {"a": "labelled", "b": "labelled"}
+    images = {"a": "labelled", "b": "labelled"}
+    later = dataclasses.replace(MANIFEST, thing_ids=(1,), groups=(-1,) * 80, images=images)
     assert differences(MANIFEST, later) == []
-    assert differences(later, later.with_codebook(80, [2], [-1] * 80)) == [
+    assert differences(later, dataclasses.replace(later, thing_ids=(2,))) == [
         "thing_ids=[1], this run has thing_ids=[2]"
     ]
 
@@ -81,7 +79,7 @@ def test_what_is_no_number_is_the_same_again_and_stays_json() -> None:
 
 
 def test_long_values_are_cut() -> None:
-    one, two = (dataclasses.replace(MANIFEST, numbers={"n": letter * 500}) for letter in "xy")
+    one, two = (dataclasses.replace(MANIFEST, parts={"n": letter * 500}) for letter in "xy")
     (line,) = differences(one, two)
     assert len(line) < 200
 

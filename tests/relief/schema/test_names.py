@@ -33,17 +33,6 @@ def test_names_are_read(tmp_path: Path) -> None:
     }
 
 
-def test_merging_keeps_clusters_without_a_name() -> None:
-    names = ClusterNames.from_content({"car": {"clusters": "1-2", "thing": True}, "road": [0, 5]})
-    merged = names.merge(7, thing_ids=(2, 6))
-    assert [entry["name"] for entry in merged.categories] == [
-        "road", "car", "cluster 3", "cluster 4", "cluster 6",
-    ]  # fmt: skip
-    assert merged.category_of_cluster.tolist() == [0, 1, 1, 2, 3, 0, 4]
-    assert [entry["id"] for entry in merged.categories] == [0, 1, 2, 3, 4]
-    assert merged.thing_ids == (1, 4)
-
-
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -64,13 +53,6 @@ def test_mistakes_are_one_line(content: object, reason: str) -> None:
         ClusterNames.from_content(content)
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def test_mistakes_that_need_the_clusters() -> None:
-    with pytest.raises(UsageError, match="there is no cluster 9, only 0-4"):
-        ClusterNames.from_content({"car": 9}).merge(5, ())
-    with pytest.raises(UsageError, match="'car' joins things and stuff"):
-        ClusterNames.from_content({"car": [1, 2]}).merge(5, (1,))
 
 
 def test_an_unreadable_file_is_one_line(tmp_path: Path) -> None:

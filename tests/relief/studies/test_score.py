@@ -12,7 +12,6 @@ from relief.schema.label_spaces import CITYSCAPES_19, CITYSCAPES_27
 from relief.studies.score import (
     pixel_counts,
     score_labels,
-    score_store,
     to_json,
     write_scores,
 )
@@ -36,7 +35,7 @@ def drawn(tmp_path_factory):
 @pytest.mark.parametrize("assignment", ["majority", "hungarian", "cups"])
 def test_score_is_the_metric(drawn, protocol, assignment):
     store, tree = drawn
-    figures = score_store(store, tree, CITYSCAPES_19, [protocol], [assignment])
+    figures = score_labels(store, tree, CITYSCAPES_19, [protocol], [assignment]).metrics
     metric = MatchedPanopticQuality(
         7, CITYSCAPES_19.things, CITYSCAPES_19.stuffs, THING_CLUSTERS, assignment, protocol
     )
@@ -88,7 +87,7 @@ def test_an_assignment_may_come_from_other_images(drawn, tmp_path):
 
 
 def test_27_classes(drawn):
-    figures = score_store(*drawn, CITYSCAPES_27, ["panopticapi"], ["majority"])
+    figures = score_labels(*drawn, CITYSCAPES_27, ["panopticapi"], ["majority"]).metrics
     names = figures["panopticapi/majority"]["per_class"]
     assert len(names) == 27
     assert names["road"]["pq"] > 50
@@ -117,7 +116,7 @@ def test_seed_is_compared_at_a_short_side_of_512(tmp_path):
     tree = CityscapesTree(draw_tree(tmp_path), "val")
     store = LabelStore(draw_store(tmp_path / "labels", KEYS[:1]))
     large = [Enlarged(store, 16), Enlarged(tree, 16)]
-    found = score_store(*large, CITYSCAPES_19, ["seed"], ["majority"])["seed/majority"]
+    found = score_labels(*large, CITYSCAPES_19, ["seed"], ["majority"]).metrics["seed/majority"]
     metric = MatchedPanopticQuality(
         7, CITYSCAPES_19.things, CITYSCAPES_19.stuffs, THING_CLUSTERS, "majority", "seed"
     )
@@ -127,7 +126,7 @@ def test_seed_is_compared_at_a_short_side_of_512(tmp_path):
     metric.update(pred[rows][:, columns][None], target[rows][:, columns][None])
     expected = metric.compute()
     assert found["pq"] == pytest.approx(100 * expected["pq"].item(), abs=1e-12)
-    full = score_store(*large, CITYSCAPES_19, ["panopticapi"], ["majority"])
+    full = score_labels(*large, CITYSCAPES_19, ["panopticapi"], ["majority"]).metrics
     assert full["panopticapi/majority"]["pq"] != found["pq"]
 
 
@@ -143,7 +142,7 @@ def test_labels_of_another_size_are_brought_to_the_ground_truth(drawn):
         def semantic(self, key):
             return store.semantic(key)[1::2, 1::2]
 
-    found = score_store(Half(), tree, CITYSCAPES_19, ["panopticapi"], ["majority"])
+    found = score_labels(Half(), tree, CITYSCAPES_19, ["panopticapi"], ["majority"]).metrics
     metric = MatchedPanopticQuality(7, CITYSCAPES_19.things, CITYSCAPES_19.stuffs, THING_CLUSTERS)
     for key in KEYS:
         small = store.panoptic(key)[1::2, 1::2]
@@ -160,8 +159,8 @@ def test_a_format_that_does_not_name_its_things(drawn):
         keys, num_categories, thing_ids = store.keys, store.num_categories, None
         panoptic, semantic = store.panoptic, store.semantic
 
-    expected = score_store(store, tree, CITYSCAPES_19, ["panopticapi"], ["majority"])
-    found = score_store(Silent(), tree, CITYSCAPES_19, ["panopticapi"], ["majority"])
+    expected = score_labels(store, tree, CITYSCAPES_19, ["panopticapi"], ["majority"]).metrics
+    found = score_labels(Silent(), tree, CITYSCAPES_19, ["panopticapi"], ["majority"]).metrics
     assert to_json(found) == to_json(expected)
 
 
@@ -177,7 +176,7 @@ def test_an_unreadable_image_is_listed_and_the_others_are_scored(tmp_path):
 
 def test_no_ground_truth_is_told(drawn, tmp_path):
     with pytest.raises(UsageError, match="no labelled image has ground truth"):
-        score_store(drawn[0], CityscapesTree(tmp_path, "val"), CITYSCAPES_19)
+        score_labels(drawn[0], CityscapesTree(tmp_path, "val"), CITYSCAPES_19)
 
 
 def test_class_ids_score_as_themselves(drawn):
@@ -192,7 +191,7 @@ def test_class_ids_score_as_themselves(drawn):
         def semantic(self, key):
             return tree.target(key, CITYSCAPES_19)[..., 0]
 
-    found = score_store(Truth(), tree, CITYSCAPES_19, ["panopticapi"], ["identity"])
+    found = score_labels(Truth(), tree, CITYSCAPES_19, ["panopticapi"], ["identity"]).metrics
     figures = found["panopticapi/identity"]
     assert figures["pq"] == figures["miou"] == figures["ap50"] == figures["recall"] == 100
     metric = PanopticQuality(CITYSCAPES_19.things, CITYSCAPES_19.stuffs)
