@@ -138,10 +138,15 @@ def test_a_format_of_ours_is_scored(parts, tmp_path):
     assert images.semantic.pixels[0, 0] == images.semantic.pixels[13, 13] == 4
 
 
-@pytest.mark.parametrize("page", ["reproduce.md", "parts.md", "benchmarks.md"])
+@pytest.mark.parametrize("page", ["reproduce.md", "parts.md", "benchmarks.md", "house.md"])
 def test_pages_name_files_that_exist(page):
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    named = set(re.findall(r"\b(?:configs|relief|tests|benchmarks)/[\w/]+\.(?:yaml|md|py)", text))
+    named = set(
+        re.findall(
+            r"\b(?:configs|relief|tests|benchmarks|callbacks|datamodules|lightning_modules)/[\w/]+\.(?:yaml|md|py)",
+            text,
+        )
+    )
     assert {name for name in named if not (ROOT / name).is_file()} == set()
     studies = re.findall(r"evaluate\.py study (\w+)", text)
     assert {
