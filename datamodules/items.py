@@ -133,7 +133,7 @@ def collate(samples: Sequence[Sample]) -> ImageBatch:
     """Stacks the samples that could be read; names the others in `failures`.
 
     Raises:
-        UsageError: The images differ in size.
+        UsageError: The images, their depth or their ground truth differ in size.
     """
     readable = [sample for sample in samples if "image" in sample]
     failures = [sample["failure"] for sample in samples if "failure" in sample]
@@ -144,20 +144,18 @@ def collate(samples: Sequence[Sample]) -> ImageBatch:
     }
     if not readable:
         return batch
-    if len({sample["image"].shape for sample in readable}) > 1:
-        msg = (
-            f"images differ in size: {', '.join(batch['key'])}. Set --data.init_args.batch_size 1."
-        )
-        raise UsageError(msg)
-    batch["image"] = torch.stack([sample["image"] for sample in readable])
-    if len({sample["depth"].shape for sample in readable if "depth" in sample}) > 1:
-        msg = (
-            f"depth maps differ in size: {', '.join(batch['key'])}. "
-            "Set --data.init_args.batch_size 1."
-        )
-        raise UsageError(msg)
+    keys = batch["key"]
+    batch["image"] = _joined([sample["image"] for sample in readable], "images", keys)
     if "depth" in readable[0]:
-        batch["depth"] = torch.stack([sample["depth"] for sample in readable])
+        batch["depth"] = _joined([sample["depth"] for sample in readable], "depth maps", keys)
     if "target" in readable[0]:
-        batch["target"] = torch.stack([sample["target"] for sample in readable])
+        truth = [sample["target"] for sample in readable]
+        batch["target"] = _joined(truth, "ground truth maps", keys)
     return batch
+
+
+def _joined(maps: Sequence[Tensor], what: str, keys: Sequence[str]) -> Tensor:
+    if len({one.shape for one in maps}) > 1:
+        msg = f"{what} differ in size: {', '.join(keys)}. Set --data.init_args.batch_size 1."
+        raise UsageError(msg)
+    return torch.stack(list(maps))

@@ -15,6 +15,7 @@ from relief.models.codebook import Codebook
 from relief.models.observer import Observer
 from relief.models.refined_segmentation import RefinedSegmentation
 from relief.models.thing_rule import Decision
+from relief.ops.resize import resize_nearest
 from relief.ops.thingness import ClusterStatistics, cluster_statistics
 from relief.schema.batch import ImageBatch
 from relief.schema.errors import ReadError, reason_of
@@ -114,7 +115,8 @@ class ThingFinder(pl.LightningModule):
         return semantic, counts
 
     def _vote(self, semantic: Tensor, target: Tensor) -> None:
-        """Adds the pixels of one image: semantic (H, W) clusters, target (H, W) class ids."""
+        """Adds the pixels of one image: semantic (H, W) clusters, target (h, w) class ids."""
+        semantic = resize_nearest(semantic, (target.shape[0], target.shape[1]))
         classes = label_space(cast(str, self.oracle_classes)).num_classes
         k = len(self.codebook.centroids)
         known = (semantic >= 0) & (target >= 0)

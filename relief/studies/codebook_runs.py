@@ -31,6 +31,7 @@ from relief.ops.matching import AssignmentRule
 from relief.ops.panoptic import compact_pairs, joint_counts, segment_table_of_ids
 from relief.ops.resize import resize_nearest
 from relief.ops.thingness import cluster_statistics
+from relief.schema.errors import ReadError
 from relief.schema.label_spaces import VOID, LabelSpace
 from relief.schema.parts import DepthReader, KMeansFitter, Splitter
 from relief.studies.feature_windows import SeenImage, TrueImage
@@ -96,12 +97,18 @@ def measure_labels(
 
     Returns:
         Figures by name of the splitter, in percent, named as in `metrics.json`.
+
+    Raises:
+        ReadError: An image and its ground truth differ in size, or its depth cannot be read.
     """
     classes = Classes.of(measure.space.things, measure.space.stuffs)
     k = codebook.num_categories
     semantic_rows: list[Ids] = []
     rows: dict[str, list[Ids]] = {name: [] for name in splitters}
     for image, true in zip(images, truth, strict=True):
+        if true.ids.shape != image.size:
+            msg = f"image and ground truth differ in size: {image.key}. Replace one of them."
+            raise ReadError(msg)
         semantic = label_pixels(image.windows, codebook, image.size)
         at_size = image.depth(depth)
         semantic_rows.append(_semantic_rows(semantic, true, k))

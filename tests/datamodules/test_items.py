@@ -114,6 +114,12 @@ def test_depth_of_two_resolutions_in_one_batch_is_told():
     ]
     with pytest.raises(UsageError, match=r"depth maps differ in size: a, b\. Set .* 1\."):
         collate(samples)
+    samples = [
+        {"key": key, "image": image, "target": torch.zeros(*size, 2, dtype=torch.int64)}
+        for key, size in (("a", (4, 8)), ("b", (2, 4)))
+    ]
+    with pytest.raises(UsageError, match=r"ground truth maps differ in size: a, b\. Set .* 1\."):
+        collate(samples)
 
 
 def test_depth_beside_the_photographs_is_no_photograph(tmp_path):

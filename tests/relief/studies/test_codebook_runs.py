@@ -1,5 +1,7 @@
 """Labels made in memory against a label store of them, scored by the judge of stores."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -14,6 +16,7 @@ from relief.models.feature_samples import key_generator, sample_features
 from relief.models.panoptic_labels import panoptic_labels
 from relief.models.thing_rule import PublishedThingRule
 from relief.ops.matching import assignment_rule
+from relief.schema.errors import ReadError
 from relief.schema.geometry import WindowGeometry
 from relief.schema.label_spaces import CITYSCAPES_19
 from relief.schema.manifest import Manifest
@@ -62,6 +65,15 @@ def test_figures_are_those_of_a_store_of_the_same_labels(seen, tmp_path):
         for figure in ("pq", "pq_things", "pq_stuff", "sq", "rq", "miou", "matched_things"):
             assert found[name][figure] == expected[figure], (name, figure)
     assert found["edges"]["miou"] == found["components"]["miou"] > 0
+
+
+def test_turned_truth_is_refused_though_it_has_as_many_pixels(seen):
+    tree, depth, images, codebook = seen
+    truth = read_truth(tree, tree.keys, CITYSCAPES_19)
+    turned = [*truth[:-1], dataclasses.replace(truth[-1], ids=truth[-1].ids.T)]
+    measure = Measure(CITYSCAPES_19, panoptic_protocol("cups"), assignment_rule("hungarian"))
+    with pytest.raises(ReadError, match=f"differ in size: {tree.keys[-1]}"):
+        measure_labels(codebook, images, turned, depth, SPLITTERS, measure)
 
 
 def write_store(out, seen, splitter):
