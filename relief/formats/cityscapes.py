@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from relief.formats.folders import walk_files
+from relief.formats.folders import AlikeFiles, walk_files
 from relief.formats.label_png import read_ids, write_instance_png
 from relief.formats.reader import LabelReader, path_of_key, with_progress
 from relief.schema.errors import UsageError
@@ -57,7 +57,7 @@ class CityscapesTree:
 
     def has_target(self, key: str) -> bool:
         """Whether this image has an `instanceIds` file."""
-        return self.ground_truth.instance_path(key).is_file()
+        return self.ground_truth.has_instances(key)
 
     def image_path(self, key: str) -> Path:
         """The photograph of a key."""
@@ -77,6 +77,7 @@ class CityscapesIds:
 
     def __init__(self, root: Path, split: str) -> None:
         self.folder = Path(root) / "gtFine" / split
+        self._files = AlikeFiles()
 
     @cached_property
     def keys(self) -> list[str]:
@@ -93,11 +94,19 @@ class CityscapesIds:
 
     def label_ids(self, key: str) -> Tensor:
         """(H, W) int64 label ids; raises `ReadError`."""
-        return read_ids(self.label_path(key))
+        return self._read(self.label_path(key))
 
     def instance_ids(self, key: str) -> Tensor:
         """(H, W) int64: a label id, or label id * 1000 + number; raises `ReadError`."""
-        return read_ids(self.instance_path(key))
+        return self._read(self.instance_path(key))
+
+    def has_instances(self, key: str) -> bool:
+        """Whether there is an `instanceIds` file of a key."""
+        path = self._files.find(self.instance_path(key))
+        return path is not None and path.is_file()
+
+    def _read(self, path: Path) -> Tensor:
+        return read_ids(self._files.find(path) or path)
 
 
 class CityscapesLabels:

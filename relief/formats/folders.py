@@ -66,9 +66,15 @@ class AlikeFiles:
         if folder is None:
             return None
         if folder not in self._names:
-            listed = sorted(folder.iterdir()) if folder.is_dir() else []
-            self._names[folder] = {_plain(path.name): path for path in listed}
+            self._names[folder] = {_plain(name): folder / name for name in _listed(folder)}
         return self._names[folder].get(_plain(path.name))
+
+
+def _listed(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))  # noqa: PTH208
+    except OSError:  # no folder, or one that may not be listed: nothing alike is known in it
+        return []
 
 
 def _plain(name: str) -> str:

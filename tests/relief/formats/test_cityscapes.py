@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import sys
+import unicodedata
 from pathlib import Path
 from types import ModuleType
 
@@ -185,3 +186,13 @@ def test_cities_may_be_links(tmp_path: Path) -> None:
     assert tree.keys == tree.ground_truth.keys == [KEY]
     assert tree.has_ground_truth
     assert CityscapesLabels(tmp_path / "tree", "val", CITYSCAPES_19).keys == [KEY]
+
+
+def test_ground_truth_in_another_unicode_form_is_that_of_its_image(tmp_path: Path) -> None:
+    composed, apart = (unicodedata.normalize(form, "köln/köln_0") for form in ("NFC", "NFD"))
+    draw_tree(tmp_path, composed, ground_truth=False)
+    write_ids(tmp_path / f"gtFine/val/{apart}_gtFine_instanceIds.PNG", [[7, 26004]], np.uint16)
+    tree = CityscapesTree(tmp_path, "val")
+    assert tree.has_target(composed)
+    assert not tree.has_target("aachen/0")
+    assert tree.target(composed, CITYSCAPES_19).tolist() == [[[0, 0], [13, 5]]]

@@ -39,6 +39,10 @@ def test_centroids_beside_the_labels(tmp_path: Path) -> None:
     labels = MonocularUpsLabels(tmp_path, "val")
     with pytest.raises(UsageError, match=r"cannot read centroids: .*kmeans_centroids.npz"):
         labels.centroids()
+    for cut in (b"", b"PK\x03\x04, cut"):
+        (tmp_path / "pseudo_semantic_raw_k80/kmeans_centroids.npz").write_bytes(cut)
+        with pytest.raises(UsageError, match=r"cannot read centroids: .*kmeans_centroids.npz"):
+            labels.centroids()
     np.savez(
         tmp_path / "pseudo_semantic_raw_k80/kmeans_centroids.npz",
         centroids=np.eye(3),
