@@ -57,7 +57,7 @@ class CityscapesTree:
 
     def has_target(self, key: str) -> bool:
         """Whether this image has an `instanceIds` file."""
-        return self.ground_truth.has_instances(key)
+        return self.ground_truth.instance_file(key) is not None
 
     def image_path(self, key: str) -> Path:
         """The photograph of a key."""
@@ -100,10 +100,10 @@ class CityscapesIds:
         """(H, W) int64: a label id, or label id * 1000 + number; raises `ReadError`."""
         return self._read(self.instance_path(key))
 
-    def has_instances(self, key: str) -> bool:
-        """Whether there is an `instanceIds` file of a key."""
+    def instance_file(self, key: str) -> Path | None:
+        """The `instanceIds` file of a key as it lies on the disk, or `None`."""
         path = self._files.find(self.instance_path(key))
-        return path is not None and path.is_file()
+        return path if path is not None and path.is_file() else None
 
     def _read(self, path: Path) -> Tensor:
         return read_ids(self._files.find(path) or path)

@@ -106,7 +106,7 @@ def measure_labels(
     semantic_rows: list[Ids] = []
     rows: dict[str, list[Ids]] = {name: [] for name in splitters}
     for image, true in zip(images, truth, strict=True):
-        if true.ids.shape != image.size:
+        if tuple(true.ids.shape) != image.size:
             msg = f"image and ground truth differ in size: {image.key}. Replace one of them."
             raise ReadError(msg)
         semantic = label_pixels(image.windows, codebook, image.size)

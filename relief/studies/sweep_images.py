@@ -194,8 +194,8 @@ def _inputs(work: SweepWork, image: SweepImage) -> str:
 
     What a label store holds follows from its manifest, which is in the fingerprint.
     """
-    files = [work.shared.truth.ground_truth.instance_path(image.key), *image.depth_paths]
-    stats = [(path.stat().st_size, path.stat().st_mtime_ns) for path in files if path.is_file()]
+    files = [work.shared.truth.ground_truth.instance_file(image.key), *image.depth_paths]
+    stats = [(path.stat().st_size, path.stat().st_mtime_ns) for path in files if path]
     labels = b""
     if not isinstance(work.labels, LabelStore):
         labels = work.labels.semantic(image.key).numpy().tobytes()
