@@ -16,18 +16,18 @@ from relief.reports import evaluation_tables as tables
 from relief.reports.class_figure import write_class_figure
 from relief.reports.study_report import study_table, write_study
 from relief.reports.sweep_report import SweepPage, write_sweep_report
-from relief.studies.diagnose import DiagnoseRequest, diagnose_labels, write_diagnosis
 from relief.studies.export import ExportRequest, export_labels
 from relief.studies.make_labels import make_labels
 from relief.studies.requests import parse_request
-from relief.studies.score import write_scores
-from relief.studies.score_runs import ScoreRequest, score_runs
-from relief.studies.selection import rank_settings
+from relief.studies.scoring.diagnose import DiagnoseRequest, diagnose_labels, write_diagnosis
+from relief.studies.scoring.score import write_scores
+from relief.studies.scoring.score_runs import ScoreRequest, score_runs
 from relief.studies.study import StudyRequest
-from relief.studies.sweep import labels_to_make, run_sweep
-from relief.studies.sweep_csv import write_sweep_csv
-from relief.studies.sweep_findings import findings
-from relief.studies.sweep_plan import SweepRequest
+from relief.studies.sweeps.selection import rank_settings
+from relief.studies.sweeps.sweep import labels_to_make, run_sweep
+from relief.studies.sweeps.sweep_csv import write_sweep_csv
+from relief.studies.sweeps.sweep_findings import findings
+from relief.studies.sweeps.sweep_plan import SweepRequest
 
 
 def labels(request: ScoreRequest) -> int:

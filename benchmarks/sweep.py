@@ -31,10 +31,10 @@ from relief.metrics.panoptic_figures import panoptic_figures
 from relief.metrics.protocols import SEED
 from relief.samples.draw import draw_sample
 from relief.schema.label_spaces import CITYSCAPES_19
-from relief.studies.sweep import prepare, run_sweep, shared_reading
-from relief.studies.sweep_images import image_tables
-from relief.studies.sweep_plan import SweepRequest, SweepSource, settings
-from relief.studies.sweep_scores import joined_rows
+from relief.studies.sweeps.sweep import prepare, run_sweep, shared_reading
+from relief.studies.sweeps.sweep_images import image_tables
+from relief.studies.sweeps.sweep_plan import SweepRequest, SweepSource, settings
+from relief.studies.sweeps.sweep_scores import joined_rows
 
 KS = (50, 60, 80)
 THINGS = CITYSCAPES_19.things

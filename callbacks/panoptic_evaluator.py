@@ -12,8 +12,8 @@ import pytorch_lightning as pl
 from relief.formats.label_store import LabelStore
 from relief.schema.batch import Failure, first_reasons
 from relief.schema.errors import ReadError, UsageError
-from relief.studies.label_sources import STORE, are_class_ids
-from relief.studies.score import WRITTEN, score_labels, write_scores
+from relief.studies.scoring.label_sources import STORE, are_class_ids
+from relief.studies.scoring.score import WRITTEN, score_labels, write_scores
 
 log = logging.getLogger("relief")
 

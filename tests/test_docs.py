@@ -19,7 +19,7 @@ from relief.formats.reader import LabelReader
 from relief.schema.label_spaces import CITYSCAPES_19
 from relief.schema.observation import Observation
 from relief.schema.parts import Backbone, DepthModel, DepthReader, KMeansFitter
-from relief.studies.scored_images import read_scored_images
+from relief.studies.scoring.scored_images import read_scored_images
 from tests.contracts.augmentation import MOMENT, drawn_batch
 from tests.label_runs import run_label
 from tests.test_configs import TrainRecipe, parse_evaluate

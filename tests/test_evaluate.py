@@ -9,8 +9,8 @@ import evaluate
 from relief.formats.cityscapes import CityscapesLabels, CityscapesTree
 from relief.formats.label_store import LabelStore, semantic_path, write_semantic
 from relief.schema.label_spaces import CITYSCAPES_19
-from relief.studies.published_study import read_sweep
-from relief.studies.score import score_labels, to_json
+from relief.studies.published.published_study import read_sweep
+from relief.studies.scoring.score import score_labels, to_json
 from tests.relief.studies.tiny import KEYS, SIZE, draw_store, draw_tree
 
 

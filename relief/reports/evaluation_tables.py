@@ -69,7 +69,7 @@ def selection_table(ranked: Sequence[Mapping[str, Any]]) -> Table:
 
 
 class _Missed(Protocol):
-    """Fits `relief.studies.diagnose.MissedClass`."""
+    """Fits `relief.studies.scoring.diagnose.MissedClass`."""
 
     @property
     def name(self) -> str: ...

@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 
 
 class SweepSection(Protocol):
-    """One source of a sweep, such as `relief.studies.sweep_findings.SourceFindings`."""
+    """One source of a sweep, such as `relief.studies.sweeps.sweep_findings.SourceFindings`."""
 
     @property
     def name(self) -> str:

@@ -15,9 +15,9 @@ from relief.formats.reader import LabelReader
 from relief.schema.categories import class_categories, cluster_categories
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import label_space
-from relief.studies.assigned_labels import AssignedLabels
-from relief.studies.label_sources import STORE, open_labels, read_assignment
-from relief.studies.score_runs import SpaceName
+from relief.studies.scoring.assigned_labels import AssignedLabels
+from relief.studies.scoring.label_sources import STORE, open_labels, read_assignment
+from relief.studies.scoring.score_runs import SpaceName
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from relief.models.weights.files import load_state_dict
 from relief.schema.categories import cluster_categories
 from relief.schema.errors import ReliefError
 from relief.schema.names import ClusterNames
-from relief.studies.label_sources import read_assignment
+from relief.studies.scoring.label_sources import read_assignment
 from tests.relief.studies.tiny import KEYS, draw_store
 
 CASES = 2000

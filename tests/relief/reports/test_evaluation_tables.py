@@ -7,7 +7,7 @@ from relief.reports.evaluation_tables import (
     diagnosis_table,
     score_table,
 )
-from relief.studies.diagnose import MissedClass
+from relief.studies.scoring.diagnose import MissedClass
 
 FIGURES = {
     "pq": 53.12, "pq_things": 41.2, "pq_stuff": math.nan, "sq": 70.1, "rq": 60.5, "miou": 55.5,

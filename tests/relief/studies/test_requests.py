@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from relief.schema.errors import UsageError
-from relief.studies.feature_study import FeatureStudy
+from relief.studies.features.feature_study import FeatureStudy
 from relief.studies.requests import parse_request, study_names
 from relief.studies.study import StudyRequest
 

@@ -1,0 +1,173 @@
+"""Codebook, labels and figures of one k and seed, from images that were already seen.
+
+The steps are those of a labelling run, through the same functions, without its files: the figures
+are equal to the last digit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from relief.metrics.panoptic_figures import Classes, fit_assignment, panoptic_figures
+from relief.metrics.panoptic_statistics import Ids
+from relief.metrics.protocols import PanopticProtocol
+from relief.metrics.semantic_iou import (
+    CategoryCounts,
+    category_counts,
+    confusion_matrix,
+    semantic_averages,
+)
+from relief.models.cluster_segmentation import label_pixels
+from relief.models.codebook import Codebook
+from relief.models.panoptic_labels import panoptic_labels
+from relief.models.thing_rule import ThingRule
+from relief.ops.matching import AssignmentRule
+from relief.ops.panoptic import compact_pairs, joint_counts, segment_table_of_ids
+from relief.ops.resize import resize_nearest
+from relief.ops.thingness import cluster_statistics
+from relief.schema.errors import ReadError
+from relief.schema.label_spaces import VOID, LabelSpace
+from relief.schema.parts import DepthReader, KMeansFitter, Splitter
+from relief.studies.features.feature_windows import SeenImage, TrueImage
+
+PERCENT = 100.0
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How labels are compared with ground truth."""
+
+    space: LabelSpace
+    protocol: PanopticProtocol
+    rule: AssignmentRule
+
+
+def fit_codebook(
+    kmeans: KMeansFitter,
+    samples: Tensor,
+    observed: Sequence[SeenImage],
+    depth: DepthReader,
+    rule: ThingRule,
+) -> Codebook:
+    """Centroids from samples; things and groups from images, without ground truth.
+
+    Args:
+        kmeans: The clustering.
+        samples: (N, C) L2-normalised features, by key.
+        observed: Images in which the regions of clusters are counted, by key.
+        depth: Reads their depth.
+        rule: Decides.
+    """
+    codebook = Codebook(kmeans.k)
+    codebook.set_centroids(kmeans.fit(samples))
+    k = len(codebook.centroids)
+    counts = []
+    for image in observed:
+        semantic = label_pixels(image.windows, codebook, image.size)
+        small = resize_nearest(semantic[None], image.split_size)[0]
+        counts.append(cluster_statistics(small, image.depth(depth)[0], k))
+    things, groups, record = rule.decide(counts, codebook.centroids)
+    codebook.fill(codebook.centroids, things, groups, metadata={"things": record})
+    return codebook
+
+
+def measure_labels(
+    codebook: Codebook,
+    images: Sequence[SeenImage],
+    truth: Sequence[TrueImage],
+    depth: DepthReader,
+    splitters: Mapping[str, Splitter],
+    measure: Measure,
+) -> dict[str, dict[str, Any]]:
+    """Labels images under every splitter and scores the labels.
+
+    Args:
+        codebook: Filled.
+        images: What is labelled.
+        truth: Ground truth of each.
+        depth: Reads their depth.
+        splitters: By name.
+        measure: How to compare.
+
+    Returns:
+        Figures by name of the splitter, in percent, named as in `metrics.json`.
+
+    Raises:
+        ReadError: An image and its ground truth differ in size, or its depth cannot be read.
+    """
+    classes = Classes.of(measure.space.things, measure.space.stuffs)
+    k = codebook.num_categories
+    semantic_rows: list[Ids] = []
+    rows: dict[str, list[Ids]] = {name: [] for name in splitters}
+    for image, true in zip(images, truth, strict=True):
+        if tuple(true.ids.shape) != image.size:
+            msg = f"image and ground truth differ in size: {image.key}. Replace one of them."
+            raise ReadError(msg)
+        semantic = label_pixels(image.windows, codebook, image.size)
+        at_size = image.depth(depth)
+        semantic_rows.append(_semantic_rows(semantic, true, k))
+        for name, splitter in splitters.items():
+            panoptic = panoptic_labels(semantic, at_size, codebook, splitter, image.split_size)
+            panoptic = _as_stored(panoptic, semantic, codebook.thing_ids)
+            ids, pairs = compact_pairs(panoptic)
+            table = segment_table_of_ids(ids, true.ids, pairs, true.pairs)
+            rows[name].append(table.numpy())
+    semantic_counts = _counts(np.concatenate(semantic_rows), k, classes)
+    return {
+        name: _figures(tables, semantic_counts, codebook, classes, measure)
+        for name, tables in rows.items()
+    }
+
+
+def _figures(
+    tables: Sequence[Ids],
+    semantic: CategoryCounts,
+    codebook: Codebook,
+    classes: Classes,
+    measure: Measure,
+) -> dict[str, Any]:
+    table = np.concatenate(tables)
+    image = np.repeat(np.arange(len(tables)), [len(one) for one in tables])
+    splits = codebook.thing_ids.numpy()
+    counts = _counts(table, len(splits), classes)
+    things = np.flatnonzero(splits).tolist()
+    panoptic, of_pixels = fit_assignment(measure.rule, counts.pixels, things, classes)
+    predicted = classes.clusters(panoptic, splits)
+    figures = panoptic_figures(image, table, len(tables), predicted, classes, measure.protocol)
+    averages = dict(figures.averages)
+    instances = {name: averages.pop(name) for name in list(averages) if "instances" in name}
+    confusion = confusion_matrix(semantic, classes.rows(of_pixels))
+    averages |= semantic_averages(confusion, forgives_void=measure.protocol.forgives_predicted_void)
+    return {
+        **{name: PERCENT * value for name, value in averages.items()},
+        **instances,
+        "matched_things": int(figures.totals["tp"][classes.is_thing].sum()),
+        "thing_clusters": len(things),
+        "images": len(tables),
+    }
+
+
+def _counts(table: Ids, k: int, classes: Classes) -> CategoryCounts:
+    return category_counts(table, k, classes.categories(), len(classes.ids))
+
+
+def _semantic_rows(semantic: Tensor, true: TrueImage, k: int) -> Ids:
+    """Joint rows of a semantic map (H, W): (cluster, 0, class, instance, pixels)."""
+    counts = joint_counts(semantic, true.ids, k, len(true.pairs))
+    cluster, pair = counts.nonzero(as_tuple=True)
+    columns = (cluster, torch.zeros_like(cluster), *true.pairs[pair].T, counts[cluster, pair])
+    return torch.stack(columns, dim=1).numpy()
+
+
+def _as_stored(panoptic: Tensor, semantic: Tensor, is_thing: Tensor) -> Tensor:
+    """The map as a label store gives it back: things without an instance as before splitting."""
+    category, instance = panoptic.unbind(-1)
+    without = is_thing[category] & (instance == 0)
+    restored = torch.where(is_thing[semantic], semantic, VOID)
+    return torch.stack((torch.where(without, restored, category), instance), dim=-1)

@@ -1,0 +1,183 @@
+"""Why a class is missing: clusters that never win, and the classes that absorb its pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from relief.formats.atomic import write_text
+from relief.formats.cityscapes import CityscapesTree
+from relief.metrics.panoptic_figures import Classes, fit_assignment
+from relief.metrics.semantic_iou import confusion_matrix, iou_per_class
+from relief.ops.matching import assignment_rule
+from relief.schema.batch import Failure
+from relief.schema.label_spaces import label_space
+from relief.studies.scoring.label_sources import STORE, are_class_ids, open_labels
+from relief.studies.scoring.score import thing_categories, to_json
+from relief.studies.scoring.score_runs import IDENTITY, SAMPLE_ROOT, SpaceName
+from relief.studies.scoring.scored_images import read_scored_images
+
+VOID_NAME = "void"
+PERCENT = 100.0
+_MISSED_BELOW = 0.05
+_ABSORBERS = 2
+
+
+@dataclass(frozen=True)
+class DiagnoseRequest:
+    """Says which classes are missed, what absorbs them, and which clusters are dead.
+
+    Args:
+        labels: Folder of the labels.
+        root: Cityscapes folder with gtFine.
+        split: Split that is looked at.
+        format: store, coco_panoptic, cityscapes, cups or monocular_ups.
+        assignment: How clusters meet classes. By default hungarian, which shows what a fixed probe
+            loses, and identity where ids are classes already.
+        label_space: 19 or 27 classes.
+        out: Folder for diagnosis.json; outputs/diagnose/NAME by default.
+    """
+
+    labels: str
+    root: str = SAMPLE_ROOT
+    split: str = "val"
+    format: str = STORE
+    assignment: Literal["majority", "hungarian", "cups", "identity"] | None = None
+    label_space: SpaceName = "cityscapes19"
+    out: str | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where the result goes."""
+        return Path(self.out or f"outputs/diagnose/{Path(self.labels).name}")
+
+
+@dataclass(frozen=True)
+class MissedClass:
+    """A class with ground truth and an IoU under 0.05 %, which tables show as 0.0.
+
+    Attributes:
+        name: Of the class.
+        absorbed_by: What most of its pixels were predicted as, and the percent of them: the two
+            largest, those under 1 % left out.
+        ground_truth_px: Its pixels.
+    """
+
+    name: str
+    absorbed_by: list[tuple[str, float]]
+    ground_truth_px: int
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is wrong with some labels.
+
+    Attributes:
+        missed: Classes that the labels do not have, in the order of the classes.
+        assignment: How clusters met classes.
+        ids: What the ids of the labels are.
+        num_clusters: Ids there may be.
+        dead_clusters: Ids that no pixel has, also where the ground truth is void.
+        classes_without_cluster: Names of classes that no cluster was assigned to, or a dead one.
+        iou: Percent by class name, nan for a class that never occurs.
+        ground_truth_px: Pixels by class name.
+        absorption: For each class, where its pixels went: percent by class name, largest first,
+            those under 1 % left out.
+        failures: Images that could not be read.
+    """
+
+    missed: list[MissedClass]
+    assignment: str
+    ids: Literal["clusters", "classes"]
+    num_clusters: int
+    dead_clusters: list[int]
+    classes_without_cluster: list[str]
+    iou: dict[str, float]
+    ground_truth_px: dict[str, int]
+    absorption: dict[str, dict[str, float]]
+    failures: list[Failure]
+
+    @property
+    def sentences(self) -> list[str]:
+        """What the tables do not say, line by line, for people."""
+        without = ", ".join(self.classes_without_cluster) or "none"
+        missed = [] if self.missed else ["missed classes: none"]
+        if self.ids == "classes":
+            return [*missed, f"classes that no pixel has: {without}"]
+        named = ", ".join(map(str, self.dead_clusters))
+        dead = f"dead clusters: {len(self.dead_clusters)} of {self.num_clusters}"
+        return [
+            *missed,
+            f"{dead} ({named})" if named else dead,
+            f"classes without a living cluster under {self.assignment}: {without}",
+        ]
+
+
+def diagnose_labels(request: DiagnoseRequest) -> Diagnosis:
+    """Looks at the maps before splitting.
+
+    Raises:
+        UsageError: There are no labels, or none with ground truth.
+    """
+    space = label_space(request.label_space)
+    labels = open_labels(Path(request.labels), request.format, request.split, space)
+    are_classes = are_class_ids(labels, request.format, space)
+    assignment = request.assignment or (IDENTITY if are_classes else "hungarian")
+    images = read_scored_images(labels, CityscapesTree(Path(request.root), request.split), space)
+    classes = Classes.of(space.things, space.stuffs)
+    things = thing_categories(labels, images)
+    rule = assignment_rule(assignment)
+    _, semantic = fit_assignment(rule, images.counts.pixels, things, classes)
+    confusion = confusion_matrix(images.semantic, classes.rows(semantic))
+    living = set(semantic[images.category_px > 0].tolist())
+    iou = dict(zip(space.names, (PERCENT * iou_per_class(confusion)).tolist(), strict=True))
+    ground_truth_px = dict(zip(space.names, confusion.sum(axis=1).tolist(), strict=True))
+    names = [*space.names, VOID_NAME]
+    absorption = {
+        name: _shares(row, names) for name, row in zip(space.names, confusion, strict=True)
+    }
+    return Diagnosis(
+        missed=_missed(iou, absorption, ground_truth_px),
+        assignment=assignment,
+        ids="classes" if are_classes else "clusters",
+        num_clusters=labels.num_categories,
+        dead_clusters=np.flatnonzero(images.category_px == 0).tolist(),
+        classes_without_cluster=[
+            name for class_id, name in enumerate(space.names) if class_id not in living
+        ],
+        iou=iou,
+        ground_truth_px=ground_truth_px,
+        absorption=absorption,
+        failures=images.failures,
+    )
+
+
+def write_diagnosis(out: Path, diagnosis: Diagnosis) -> None:
+    """Writes OUT/diagnosis.json; raises `WriteError`."""
+    write_text(out / "diagnosis.json", to_json(asdict(diagnosis)))
+
+
+def _missed(
+    iou: Mapping[str, float],
+    absorption: Mapping[str, Mapping[str, float]],
+    ground_truth_px: Mapping[str, int],
+) -> list[MissedClass]:
+    found = []
+    for name, shares in absorption.items():
+        if ground_truth_px[name] and iou[name] < _MISSED_BELOW:
+            others = [(other, share) for other, share in shares.items() if other != name]
+            found.append(MissedClass(name, others[:_ABSORBERS], ground_truth_px[name]))
+    return found
+
+
+def _shares(pixels: np.ndarray, names: Sequence[str]) -> dict[str, float]:
+    total = pixels.sum()
+    if total == 0:
+        return {}
+    shares = PERCENT * pixels / total
+    order = np.argsort(-shares, kind="stable")
+    return {names[i]: float(shares[i]) for i in order if shares[i] >= 1.0}

@@ -1,0 +1,213 @@
+"""Many splitter settings scored in one pass over the images.
+
+Each image is decoded once; there is one gradient for each depth and sigma, one labelling for each
+cut, and every area filter is answered from the same tables (`split_tables`). Tables are kept in
+OUT/tables, so that a sweep that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from relief.formats.cityscapes import CityscapesTree
+from relief.formats.depth_files import FolderDepth
+from relief.formats.label_store import LabelStore
+from relief.formats.monocular_ups import CENTROIDS, MonocularUpsLabels
+from relief.formats.reader import LabelReader
+from relief.metrics.panoptic_figures import Classes, fit_assignment
+from relief.metrics.panoptic_statistics import Ids
+from relief.metrics.protocols import PanopticProtocol, panoptic_protocol
+from relief.ops.matching import assignment_rule
+from relief.processes.pools import process_pool
+from relief.schema.errors import ReadError, UsageError
+from relief.schema.label_spaces import LabelSpace, label_space, thing_mask
+from relief.studies.scoring.label_sources import open_labels
+from relief.studies.scoring.score import pixel_counts
+from relief.studies.sweeps.sweep_images import (
+    ImageTables,
+    SharedReading,
+    SweepWork,
+    determinants,
+    fingerprint,
+    image_tables,
+)
+from relief.studies.sweeps.sweep_plan import SweepRequest, SweepSource, settings
+from relief.studies.sweeps.sweep_scores import ScoredSource, score_setting
+
+TABLES = "tables"
+_IMAGES_A_PROCESS = 60  # a process imports for as long as it needs for so many images
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What a sweep found.
+
+    Attributes:
+        rows: The rows of `sweep.csv`, figures in percent.
+        failures: Images that could not be read, one line each.
+        images: How many have ground truth.
+        seconds: How long it took.
+    """
+
+    rows: list[dict[str, Any]]
+    failures: list[str]
+    images: int
+    seconds: float
+
+
+def run_sweep(request: SweepRequest) -> SweepResult:
+    """Scores all settings of all sources.
+
+    Raises:
+        UsageError: There are no labels or no ground truth, or the labels cannot be split so.
+        ReadError: No image can be read.
+    """
+    start = time.perf_counter()
+    protocols = [panoptic_protocol(name) for name in request.protocols]
+    rules = [assignment_rule(name) for name in request.assignments]
+    shared = shared_reading(request, protocols)
+    sources = [one for one in request.sources if request.path(one.labels).exists()]
+    missing = [one for one in request.sources if one not in sources]
+    failures = [f"left out {one.name}: no labels in {request.path(one.labels)}" for one in missing]
+    if not sources:
+        msg = f"no labels found: {request.path(missing[0].labels)}. Check --root and the sources."
+        raise UsageError(msg)
+    prepared = [prepare(source, request, shared) for source in sources]
+    works = [work for work, _ in prepared]
+    known = sorted({key for work in works for key in work.labels.keys})
+    keys = [key for key in known if shared.truth.has_target(key)]
+    if not keys:
+        msg = f"no labelled image has ground truth: {request.root}. Check root and split."
+        raise UsageError(msg)
+    found = _tables(works, keys, request.processes)
+    rows: list[dict[str, Any]] = []
+    for index, (source, (_, scored)) in enumerate(zip(sources, prepared, strict=True)):
+        own = [image[index] for image in found]
+        failures += [one for one in own if isinstance(one, str)]
+        tables = [one for one in own if isinstance(one, ImageTables)]
+        for setting in settings(source, request) if tables else ():
+            rows += score_setting(scored, setting, tables, protocols, rules)
+    failures = list(dict.fromkeys(failures))
+    if not rows:
+        raise ReadError(f"nothing to sweep: {'; '.join(failures[:3])}")
+    return SweepResult(rows, failures, len(keys), time.perf_counter() - start)
+
+
+def labels_to_make(request: SweepRequest) -> list[SweepSource]:
+    """Lists the sources that label.py makes, or finds to be made as they are asked for."""
+    return [source for source in request.sources if source.label_args]
+
+
+def prepare(
+    source: SweepSource, request: SweepRequest, shared: SharedReading
+) -> tuple[SweepWork, ScoredSource]:
+    """What is done to the images of a source, and how its tables are read.
+
+    Raises:
+        UsageError: There are no labels, or they do not say what is a thing.
+    """
+    space = shared.space
+    labels = open_labels(request.path(source.labels), source.format, request.split, space)
+    classes = Classes.of(space.things, space.stuffs)
+    if source.split_by == "classes":
+        category = _published_classes(labels, shared.truth, space, classes)
+        things, num_categories = space.things, space.num_classes
+        region = np.where(thing_mask(things, num_categories + 1).numpy()[category], category + 1, 0)
+    else:
+        category = np.arange(labels.num_categories)
+        things, num_categories = tuple(labels.thing_ids or ()), labels.num_categories
+        region = _groups(labels, source) + 1
+    cuts = tuple(dict.fromkeys((s.depth, s.cut) for s in settings(source, request)))
+    work = SweepWork(
+        labels=labels,
+        region_of_cluster=region.astype(np.int64),
+        category_of_cluster=category.astype(np.int64),
+        cuts=cuts,
+        shared=shared,
+        cache=request.folder / TABLES / _folder_name(source.name),
+        fingerprint="",
+    )
+    marked = fingerprint(labels=_identity(labels, source), **determinants(work))
+    scored = ScoredSource(
+        name=source.name,
+        k=labels.num_categories,
+        num_categories=num_categories,
+        things=things,
+        classes=classes,
+        has_classes=source.split_by == "classes",
+    )
+    return replace(work, fingerprint=marked), scored
+
+
+def _published_classes(
+    labels: LabelReader, truth: CityscapesTree, space: LabelSpace, classes: Classes
+) -> Ids:
+    """Class of each cluster by a majority vote of ground truth, as the labels bring it or ours."""
+    brings_classes = (
+        isinstance(labels, MonocularUpsLabels) and (labels.folder / CENTROIDS).is_file()
+    )
+    if isinstance(labels, MonocularUpsLabels) and brings_classes and space.num_classes == 19:
+        return np.asarray(labels.class_of_cluster().numpy())
+    counts = pixel_counts(labels, truth, space).pixels
+    majority, _ = fit_assignment(assignment_rule("majority"), counts, (), classes)
+    return majority
+
+
+def _groups(labels: LabelReader, source: SweepSource) -> Ids:
+    if isinstance(labels, LabelStore):
+        return np.asarray(labels.manifest.group_of_id.numpy())
+    if not labels.thing_ids:
+        msg = f"the labels do not say what is a thing: {source.labels}. Set split_by: classes."
+        raise UsageError(msg)
+    groups = np.full(labels.num_categories, -1, np.int64)
+    groups[list(labels.thing_ids)] = np.arange(len(labels.thing_ids))
+    return groups
+
+
+def _identity(labels: LabelReader, source: SweepSource) -> str:
+    """What tells other labels from these; a manifest holds all that determines them."""
+    if isinstance(labels, LabelStore):
+        return fingerprint(manifest=labels.manifest.to_json())
+    return f"{source.format} {Path(source.labels).resolve()}"
+
+
+def _folder_name(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in name)
+
+
+def shared_reading(request: SweepRequest, protocols: Sequence[PanopticProtocol]) -> SharedReading:
+    """What all sources read alike."""
+    return SharedReading(
+        truth=CityscapesTree(Path(request.root), request.split),
+        space=label_space(request.label_space),
+        depths={
+            depth.name: FolderDepth(request.path(depth.root), depth.normalise, depth.inverse)
+            for depth in request.depths
+        },
+        split_short_side_px=request.split_short_side_px,
+        short_sides_px=tuple(sorted({0, *(protocol.short_side_px for protocol in protocols)})),
+    )
+
+
+def _tables(
+    works: Sequence[SweepWork], keys: Sequence[str], processes: int | None
+) -> list[list[ImageTables | str | None]]:
+    """For each image, the tables of each source."""
+    worth_starting = max(len(keys) // _IMAGES_A_PROCESS, 1)
+    count = processes or min(os.cpu_count() or 1, worth_starting)
+    with process_pool(count) if count > 1 else nullcontext() as pool:
+        work = partial(image_tables, works)
+        done = map(work, keys) if pool is None else pool.map(work, keys, chunksize=4)
+        console = Console(stderr=True)
+        return list(track(done, "splitting", total=len(keys), console=console, transient=True))

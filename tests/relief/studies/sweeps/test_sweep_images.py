@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+import torch
+
+from relief.formats.cityscapes import CityscapesTree
+from relief.formats.depth_files import FolderDepth
+from relief.formats.label_store import LabelStore
+from relief.ops.panoptic import segment_table
+from relief.schema.errors import ReadError
+from relief.schema.label_spaces import CITYSCAPES_19
+from relief.studies.sweeps.split_tables import CONNECTED, Cut, panoptic_rows
+from relief.studies.sweeps.sweep_images import (
+    SharedReading,
+    SweepImage,
+    SweepWork,
+    fingerprint,
+    image_tables,
+)
+from tests.relief.studies.tiny import KEYS, SIZE, draw_store, draw_tree
+
+CUTS = (("", CONNECTED), ("drawn", Cut(0.1, 1.0, 3)))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = draw_tree(tmp_path_factory.mktemp("images"))
+    draw_store(root / "labels")
+    return root
+
+
+def work(root, cache, sides=(0, 512), mark="a"):
+    store = LabelStore(root / "labels")
+    shared = SharedReading(
+        CityscapesTree(root, "val"), CITYSCAPES_19, {"drawn": FolderDepth(root / "depth")},
+        SIZE[0], sides,
+    )  # fmt: skip
+    region = store.manifest.group_of_id.numpy() + 1
+    return SweepWork(store, region, np.arange(7), CUTS, shared, cache, mark)
+
+
+def test_tables_hold_every_pixel_and_come_back_from_the_cache(root, tmp_path):
+    made = image_tables([work(root, tmp_path)], KEYS[0])[0]
+    read = image_tables([work(root, tmp_path)], KEYS[0])[0]
+    for tables in (made, read):
+        assert tables.comparisons[0][0] is tables.comparisons[512][0]
+        for name in CUTS:
+            pairs, stuff = tables.comparisons[0]
+            things = panoptic_rows(tables.cuts[0, name], pairs, 5, 7)
+            assert things[:, 4].sum() + stuff[:, 3].sum() == SIZE[0] * SIZE[1]
+    for key, table in made.cuts.items():
+        assert np.array_equal(table.rows, read.cuts[key].rows)
+        for name in ("core_area_px", "area_px", "edge_px"):
+            assert np.array_equal(getattr(table, name), getattr(read.cuts[key], name))
+
+
+def test_the_maps_before_splitting_are_in_the_tables(root):
+    one = work(root, None)
+    tables = image_tables([one], KEYS[1])[0]
+    pairs, stuff = tables.comparisons[0]
+    cut = tables.cuts[0, CUTS[1]].rows
+    found = {}
+    for cluster, *true, pixels in [*np.column_stack((pairs[cut[:, 2]], cut[:, 3])), *stuff]:
+        key = (int(cluster), 0, *map(int, true))
+        found[key] = found.get(key, 0) + int(pixels)
+    semantic = one.labels.semantic(KEYS[1])
+    map_ = torch.stack((semantic, torch.zeros_like(semantic)), -1)
+    target = one.shared.truth.target(KEYS[1], CITYSCAPES_19)
+    assert found == {tuple(r[:4]): r[4] for r in segment_table(map_, target).tolist()}
+
+
+def test_other_configurations_do_not_share_tables(root, tmp_path):
+    image_tables([work(root, tmp_path)], KEYS[0])
+    other = work(root, tmp_path, mark="b")
+    before = (tmp_path / f"{KEYS[0]}.npz").read_bytes()
+    image_tables([other], KEYS[0])
+    assert (tmp_path / f"{KEYS[0]}.npz").read_bytes() != before
+    assert fingerprint(a=1) != fingerprint(a=2)
+
+
+def test_an_image_is_read_once_for_all_sources(root, monkeypatch):
+    calls = []
+    original = FolderDepth.read
+
+    def counted(self, path):
+        calls.append(path)
+        return original(self, path)
+
+    monkeypatch.setattr(FolderDepth, "read", counted)
+    first, second = image_tables([work(root, None), work(root, None)], KEYS[2])
+    assert len(calls) == 1
+    assert np.array_equal(first.cuts[0, CUTS[1]].rows, second.cuts[0, CUTS[1]].rows)
+    assert image_tables([work(root, None)], "bonn/none") == [None]
+
+
+def test_missing_depth_is_told(root):
+    shared = work(root, None).shared
+    with pytest.raises(ReadError, match="no depth for"):
+        SweepImage(shared, "bonn/none").gradient("drawn", 1.0, SIZE)
