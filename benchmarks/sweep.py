@@ -27,7 +27,6 @@ from scipy import ndimage
 
 from relief.formats.cityscapes import CityscapesTree
 from relief.formats.label_png import write_png
-from relief.metrics.panoptic_figures import panoptic_figures
 from relief.metrics.protocols import SEED
 from relief.samples.draw import draw_sample
 from relief.schema.label_spaces import CITYSCAPES_19
@@ -166,9 +165,10 @@ def ours(request: SweepRequest, key: str) -> dict[tuple[int, float | None, int],
     found = {}
     for source, (_, scored), own in zip(request.sources, prepared, tables, strict=True):
         for setting in settings(source, request):
-            image, rows = joined_rows(scored, setting, [own], SEED.short_side_px)
-            categories = scored.classes.categories()
-            figures = panoptic_figures(image, rows, 1, categories, scored.classes, SEED)
+            rows = joined_rows(scored, setting, [own], SEED.short_side_px)
+            identity, scorer = scored.scorer.identity(), scored.scorer
+            confusion = scorer.confusion(scorer.counts(rows.table), identity)
+            figures = scorer.figures(rows, confusion, identity, SEED)
             setting_key = (scored.k, setting.cut.gradient_threshold, setting.min_area_px)
             found[setting_key] = figures.totals
     return found

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
 from relief.metrics.panoptic_quality import MatchedPanopticQuality
+from relief.metrics.scoring import PERCENT
 from relief.models.segmenters.checkpoint import supervision_of
 from relief.models.segmenters.panoptic_predictor import PanopticPredictor
 from relief.models.weights.files import check_fits
@@ -225,7 +226,7 @@ class SegmenterTraining(pl.LightningModule):
         prefixes = [f"{group}/"] if name == names[0] else []
         prefixes += [f"{group}/{name}_"] if len(names) > 1 else []
         for prefix in prefixes:
-            self.log_dict({f"{prefix}{kind}": 100 * figures[kind].float() for kind in LOGGED})
+            self.log_dict({f"{prefix}{kind}": PERCENT * figures[kind].float() for kind in LOGGED})
 
     def test_step(self, batch: ImageBatch, batch_idx: int) -> dict[str, list[Tensor]]:
         """As `validation_step`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
 from torchmetrics.utilities.distributed import gather_all_tensors
 
-from relief.metrics.panoptic_figures import Classes, fit_assignment, panoptic_figures
-from relief.metrics.panoptic_statistics import Categories, Ids
+from relief.metrics.classes import Classes
 from relief.metrics.protocols import panoptic_protocol
+from relief.metrics.scoring import Assignment, JointRows, Scorer
 from relief.metrics.segment_rows import (
     empty_rows,
     images_once,
@@ -23,15 +24,9 @@ from relief.metrics.segment_rows import (
     save_rows,
     segment_rows,
 )
-from relief.metrics.semantic_iou import (
-    CategoryCounts,
-    category_counts,
-    confusion_matrix,
-    semantic_averages,
-)
+from relief.metrics.semantic_iou import CategoryCounts
 from relief.ops.matching import assignment_rule
 from relief.ops.panoptic import segment_table
-from relief.schema.label_spaces import thing_mask
 
 
 class PanopticQuality(Metric):
@@ -71,7 +66,7 @@ class PanopticQuality(Metric):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.classes = Classes.of(things, stuffs)
+        self.scorer = Scorer.of_classes(Classes.of(things, stuffs))
         self.protocol = panoptic_protocol(protocol)
         self.updates = 0
         self.add_state("rows", default=[], dist_reduce_fx="cat")
@@ -104,28 +99,22 @@ class PanopticQuality(Metric):
             `pq`, `sq`, `rq`, each also with `_things` and `_stuff`: scalars in [0, 1], nan where
             no class occurs; `per_class` (C, 3) PQ, SQ, RQ by ascending class id, nan for a class
             that never occurs; `iou_sum`, `tp`, `fp`, `fn` (C,); `miou` and `pixel_accuracy` of the
-            categories; `instances_per_image` and `true_instances_per_image`. All float64, but
-            `assignment` (K,) int64, the class id of each predicted category.
+            categories; `instances_per_image`, `true_instances_per_image`, `matched_things` and
+            `images`. All float64, but `assignment` (K,) int64, the class id of each predicted
+            category.
         """
-        image, table, num_images = images_once(self._all_rows())
-        counts = self._counts(table)
-        panoptic, semantic = self._assignments(counts)
-        figures = panoptic_figures(
-            image, table, num_images, self._categories(panoptic), self.classes, self.protocol
-        )
-        confusion = confusion_matrix(counts, self.classes.rows(semantic))
-        forgives_void = self.protocol.forgives_predicted_void
-        values = {
-            **figures.averages,
-            **figures.totals,
-            **semantic_averages(confusion, forgives_void=forgives_void),
-            "per_class": figures.per_class,
-        }
+        rows = JointRows(*images_once(self._all_rows()))
+        counts = self.scorer.counts(rows.table)
+        assignment = self._assignment(counts)
+        confusion = self.scorer.confusion(counts, assignment)
+        figures = self.scorer.figures(rows, confusion, assignment, self.protocol)
+        values = {**asdict(figures.row), **figures.totals, "per_class": figures.per_class}
         tensors = {
             name: torch.as_tensor(value, dtype=torch.float64, device=self.device)
             for name, value in values.items()
         }
-        return {**tensors, "assignment": torch.as_tensor(panoptic, device=self.device)}
+        assigned = torch.as_tensor(assignment.panoptic, device=self.device)
+        return {**tensors, "assignment": assigned}
 
     def save(self, path: Path) -> None:
         """Writes the state to a file that `load` adds to another metric."""
@@ -137,22 +126,9 @@ class PanopticQuality(Metric):
         self._update_count += 1
         self._computed = None
 
-    def _num_categories(self) -> int:
-        return int(self.classes.ids[-1]) + 1
-
-    def _counts(self, table: Ids) -> CategoryCounts:
-        return category_counts(
-            table, self._num_categories(), self.classes.categories(), len(self.classes.ids)
-        )
-
-    def _assignments(self, counts: CategoryCounts) -> tuple[Ids, Ids]:
-        """(K,) the class id of each predicted category, for segments and for pixels."""
-        identity = np.arange(len(counts.pixels))
-        return identity, identity
-
-    def _categories(self, assignment: Ids) -> Categories:  # noqa: ARG002
-        """What predicted categories are worth in segments."""
-        return self.classes.categories()
+    def _assignment(self, counts: CategoryCounts) -> Assignment:  # noqa: ARG002
+        """The class ids of the predicted categories."""
+        return self.scorer.identity()
 
     def _all_rows(self) -> Tensor:
         rows = self.rows if isinstance(self.rows, list) else [self.rows]  # one tensor when synced
@@ -209,23 +185,13 @@ class MatchedPanopticQuality(PanopticQuality):
         **kwargs: Any,
     ) -> None:
         super().__init__(things, stuffs, protocol, **kwargs)
-        self.num_clusters = num_clusters
-        self.thing_clusters = sorted(thing_clusters)
+        self.scorer = Scorer(self.scorer.classes, num_clusters, sorted(thing_clusters))
         self.rule = assignment_rule(assignment) if isinstance(assignment, str) else None
-        given = [] if isinstance(assignment, str) else assignment
-        self.given = np.array(given, dtype=np.int64)
-        if self.rule is None and len(self.given) != num_clusters:
-            msg = f"Expected {num_clusters} classes in `assignment`, got {len(self.given)}"
+        given = np.array([] if isinstance(assignment, str) else assignment, dtype=np.int64)
+        self.given = Assignment(given, given)
+        if self.rule is None and len(given) != num_clusters:
+            msg = f"Expected {num_clusters} classes in `assignment`, got {len(given)}"
             raise ValueError(msg)
 
-    def _num_categories(self) -> int:
-        return self.num_clusters
-
-    def _assignments(self, counts: CategoryCounts) -> tuple[Ids, Ids]:
-        if self.rule is None:
-            return self.given, self.given
-        return fit_assignment(self.rule, counts.pixels, self.thing_clusters, self.classes)
-
-    def _categories(self, assignment: Ids) -> Categories:
-        splits = thing_mask(self.thing_clusters, self.num_clusters).numpy()
-        return self.classes.clusters(assignment, splits)
+    def _assignment(self, counts: CategoryCounts) -> Assignment:
+        return self.given if self.rule is None else self.scorer.fit(self.rule, counts)

@@ -62,3 +62,10 @@ def scaled_size(size: tuple[int, int], short_side_px: int) -> tuple[int, int]:
         max(1, round(size[0] * short_side_px / short)),
         max(1, round(size[1] * short_side_px / short)),
     )
+
+
+def shrunk_size(size: tuple[int, int], short_side_px: int) -> tuple[int, int]:
+    """As `scaled_size`, but never larger than it is; 0 changes nothing."""
+    if short_side_px <= 0 or min(size) <= short_side_px:
+        return size
+    return scaled_size(size, short_side_px)

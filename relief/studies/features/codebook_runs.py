@@ -8,21 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from relief.metrics.panoptic_figures import Classes, fit_assignment, panoptic_figures
 from relief.metrics.panoptic_statistics import Ids
 from relief.metrics.protocols import PanopticProtocol
-from relief.metrics.semantic_iou import (
-    CategoryCounts,
-    category_counts,
-    confusion_matrix,
-    semantic_averages,
-)
+from relief.metrics.scoring import JointRows, Scorer
+from relief.metrics.semantic_iou import CategoryCounts
 from relief.models.cluster_segmentation import label_pixels
 from relief.models.codebook import Codebook
 from relief.models.panoptic_labels import panoptic_labels
@@ -35,8 +29,6 @@ from relief.schema.errors import ReadError
 from relief.schema.label_spaces import VOID, LabelSpace
 from relief.schema.parts import DepthReader, KMeansFitter, Splitter
 from relief.studies.features.feature_windows import SeenImage, TrueImage
-
-PERCENT = 100.0
 
 
 @dataclass(frozen=True)
@@ -84,7 +76,7 @@ def measure_labels(
     depth: DepthReader,
     splitters: Mapping[str, Splitter],
     measure: Measure,
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, dict[str, float]]:
     """Labels images under every splitter and scores the labels.
 
     Args:
@@ -101,8 +93,9 @@ def measure_labels(
     Raises:
         ReadError: An image and its ground truth differ in size, or its depth cannot be read.
     """
-    classes = Classes.of(measure.space.things, measure.space.stuffs)
     k = codebook.num_categories
+    things = np.flatnonzero(codebook.thing_ids.numpy()).tolist()
+    scorer = Scorer.of(measure.space, k, things)
     semantic_rows: list[Ids] = []
     rows: dict[str, list[Ids]] = {name: [] for name in splitters}
     for image, true in zip(images, truth, strict=True):
@@ -118,43 +111,20 @@ def measure_labels(
             ids, pairs = compact_pairs(panoptic)
             table = segment_table_of_ids(ids, true.ids, pairs, true.pairs)
             rows[name].append(table.numpy())
-    semantic_counts = _counts(np.concatenate(semantic_rows), k, classes)
+    before = scorer.counts(np.concatenate(semantic_rows))
     return {
-        name: _figures(tables, semantic_counts, codebook, classes, measure)
+        name: _figures(JointRows.of(tables), before, scorer, measure)
         for name, tables in rows.items()
     }
 
 
 def _figures(
-    tables: Sequence[Ids],
-    semantic: CategoryCounts,
-    codebook: Codebook,
-    classes: Classes,
-    measure: Measure,
-) -> dict[str, Any]:
-    table = np.concatenate(tables)
-    image = np.repeat(np.arange(len(tables)), [len(one) for one in tables])
-    splits = codebook.thing_ids.numpy()
-    counts = _counts(table, len(splits), classes)
-    things = np.flatnonzero(splits).tolist()
-    panoptic, of_pixels = fit_assignment(measure.rule, counts.pixels, things, classes)
-    predicted = classes.clusters(panoptic, splits)
-    figures = panoptic_figures(image, table, len(tables), predicted, classes, measure.protocol)
-    averages = dict(figures.averages)
-    instances = {name: averages.pop(name) for name in list(averages) if "instances" in name}
-    confusion = confusion_matrix(semantic, classes.rows(of_pixels))
-    averages |= semantic_averages(confusion, forgives_void=measure.protocol.forgives_predicted_void)
-    return {
-        **{name: PERCENT * value for name, value in averages.items()},
-        **instances,
-        "matched_things": int(figures.totals["tp"][classes.is_thing].sum()),
-        "thing_clusters": len(things),
-        "images": len(tables),
-    }
-
-
-def _counts(table: Ids, k: int, classes: Classes) -> CategoryCounts:
-    return category_counts(table, k, classes.categories(), len(classes.ids))
+    rows: JointRows, before: CategoryCounts, scorer: Scorer, measure: Measure
+) -> dict[str, float]:
+    assignment = scorer.fit(measure.rule, scorer.counts(rows.table))
+    confusion = scorer.confusion(before, assignment)
+    row = scorer.figures(rows, confusion, assignment, measure.protocol).row
+    return {**row.percent(), "thing_clusters": len(scorer.things)}
 
 
 def _semantic_rows(semantic: Tensor, true: TrueImage, k: int) -> Ids:

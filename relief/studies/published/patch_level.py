@@ -20,8 +20,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from relief.formats.cityscapes import CityscapesTree
-from relief.metrics.panoptic_figures import Classes, fit_assignment
-from relief.metrics.semantic_iou import CategoryCounts, confusion_matrix, iou_per_class
+from relief.metrics.scoring import PERCENT, Scorer
+from relief.metrics.semantic_iou import CategoryCounts, iou_per_class
 from relief.models.class_votes import nearest_centroid
 from relief.ops.matching import assignment_rule
 from relief.schema.geometry import WindowGeometry
@@ -39,7 +39,6 @@ from relief.studies.published.seen_patches import see_patches
 from relief.studies.study import Study, StudyData, StudyResult, StudyTable
 
 MEAN = "mIoU"
-PERCENT = 100.0
 
 
 @dataclass(frozen=True)
@@ -186,6 +185,6 @@ def patch_iou(clusters: Tensor, classes: Tensor, k: int, assignment: str) -> Any
     counts = CategoryCounts(
         votes.view(k, num_classes).numpy(), np.zeros(num_classes, dtype=np.int64)
     )
-    scored = Classes.of(CITYSCAPES_19.things, CITYSCAPES_19.stuffs)
-    _, class_of_cluster = fit_assignment(assignment_rule(assignment), counts.pixels, [], scored)
-    return PERCENT * iou_per_class(confusion_matrix(counts, scored.rows(class_of_cluster)))
+    scorer = Scorer.of(CITYSCAPES_19, k)
+    fitted = scorer.fit(assignment_rule(assignment), counts)
+    return PERCENT * iou_per_class(scorer.confusion(counts, fitted))

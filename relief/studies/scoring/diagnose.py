@@ -11,8 +11,8 @@ import numpy as np
 
 from relief.formats.atomic import write_text
 from relief.formats.cityscapes import CityscapesTree
-from relief.metrics.panoptic_figures import Classes, fit_assignment
-from relief.metrics.semantic_iou import confusion_matrix, iou_per_class
+from relief.metrics.scoring import PERCENT, Scorer
+from relief.metrics.semantic_iou import iou_per_class
 from relief.ops.matching import assignment_rule
 from relief.schema.batch import Failure
 from relief.schema.label_spaces import label_space
@@ -22,7 +22,6 @@ from relief.studies.scoring.score_runs import IDENTITY, SAMPLE_ROOT, SpaceName
 from relief.studies.scoring.scored_images import read_scored_images
 
 VOID_NAME = "void"
-PERCENT = 100.0
 _MISSED_BELOW = 0.05
 _ABSORBERS = 2
 
@@ -128,12 +127,10 @@ def diagnose_labels(request: DiagnoseRequest) -> Diagnosis:
     are_classes = are_class_ids(labels, request.format, space)
     assignment = request.assignment or (IDENTITY if are_classes else "hungarian")
     images = read_scored_images(labels, CityscapesTree(Path(request.root), request.split), space)
-    classes = Classes.of(space.things, space.stuffs)
-    things = thing_categories(labels, images)
-    rule = assignment_rule(assignment)
-    _, semantic = fit_assignment(rule, images.counts.pixels, things, classes)
-    confusion = confusion_matrix(images.semantic, classes.rows(semantic))
-    living = set(semantic[images.category_px > 0].tolist())
+    scorer = Scorer.of(space, labels.num_categories, thing_categories(labels, images))
+    fitted = scorer.fit(assignment_rule(assignment), images.counts)
+    confusion = scorer.confusion(images.semantic, fitted)
+    living = set(fitted.semantic[images.category_px > 0].tolist())
     iou = dict(zip(space.names, (PERCENT * iou_per_class(confusion)).tolist(), strict=True))
     ground_truth_px = dict(zip(space.names, confusion.sum(axis=1).tolist(), strict=True))
     names = [*space.names, VOID_NAME]

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from relief.metrics.panoptic_quality import PanopticQuality
 from relief.metrics.protocols import PROTOCOLS
+from relief.metrics.scoring import PERCENT
 
 ROAD, CAR, VOID = 0, 1, -1
 SIZE = (40, 80)
-PERCENT = 100.0
 Map = NDArray[np.int64]
 
 

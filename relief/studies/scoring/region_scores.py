@@ -4,27 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from relief.formats.cityscapes import CityscapesTree
 from relief.formats.reader import LabelReader, refuse_other_shape, with_progress
-from relief.metrics.panoptic_figures import Classes, fit_assignment
-from relief.metrics.panoptic_quality import PanopticQuality
-from relief.metrics.semantic_iou import confusion_matrix, semantic_averages
+from relief.metrics.protocols import panoptic_protocol
+from relief.metrics.scoring import JointRows, Scorer
 from relief.ops.matching import assignment_rule
+from relief.ops.panoptic import segment_table
 from relief.ops.resize import resize_nearest
 from relief.schema.geometry import scaled_size
 from relief.schema.label_spaces import CITYSCAPES_19, VOID, thing_mask
 from relief.schema.observation import Observation
 from relief.splitters.connected import ConnectedSplitter
 from relief.studies.scoring.label_sources import STORE, are_class_ids, open_labels
-from relief.studies.scoring.scored_images import ScoredImages, read_scored_images
-
-PERCENT = 100.0
+from relief.studies.scoring.scored_images import read_scored_images
 
 
 @dataclass(frozen=True)
@@ -75,15 +72,20 @@ class RegionScorer:
         images = read_scored_images(labels, self.truth, space)
         failures = [failure["reason"] for failure in images.failures]
         rule = "identity" if are_class_ids(labels, STORE, space) else assignment
-        class_of_cluster, semantic = _semantic_figures(images, rule)
-        metric = PanopticQuality(space.things, space.stuffs, self.protocol)
-        for key in with_progress(images.keys, name, len(images.keys)):
-            predicted, target = self.maps(labels, key, class_of_cluster)
-            metric.update(predicted[None], target[None], [key])
-        found: dict[str, Any] = {**metric.compute(), **semantic}
-        averages = ("pq", "pq_stuff", "pq_things", "sq", "rq", *semantic)
-        figures = {name: PERCENT * float(found[name]) for name in averages}
-        return RegionScores(figures, images.keys, failures)
+        clusters = Scorer.of(space, labels.num_categories)
+        assignment = clusters.fit(assignment_rule(rule), images.semantic)
+        class_of_cluster = torch.from_numpy(assignment.semantic)
+        rows = JointRows.of(
+            [
+                segment_table(*self.maps(labels, key, class_of_cluster)).numpy()
+                for key in with_progress(images.keys, name, len(images.keys))
+            ]
+        )
+        classes = Scorer.of_classes(clusters.classes)
+        confusion = clusters.confusion(images.semantic, assignment)
+        protocol = panoptic_protocol(self.protocol)
+        figures = classes.figures(rows, confusion, classes.identity(), protocol)
+        return RegionScores(figures.row.percent(), images.keys, failures)
 
     def maps(
         self, labels: LabelReader, key: str, class_of_cluster: Tensor
@@ -111,12 +113,3 @@ class RegionScorer:
         observation = Observation(semantic=classes[None], things=is_thing)
         split = ConnectedSplitter(self.min_area_px).split(observation)
         return torch.stack((classes, split.instance[0]), dim=-1), target
-
-
-def _semantic_figures(images: ScoredImages, assignment: str) -> tuple[Tensor, dict[str, float]]:
-    """Class of each cluster, fitted on the maps themselves, and their mIoU and accuracy."""
-    classes = Classes.of(CITYSCAPES_19.things, CITYSCAPES_19.stuffs)
-    rule = assignment_rule(assignment)
-    _, class_of_cluster = fit_assignment(rule, images.semantic.pixels, [], classes)
-    confusion = confusion_matrix(images.semantic, classes.rows(class_of_cluster))
-    return torch.from_numpy(np.asarray(class_of_cluster)), semantic_averages(confusion)

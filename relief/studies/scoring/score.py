@@ -24,36 +24,20 @@ from relief.metrics.instance_precision import (
     instance_overlaps,
     per_image_instance_precision,
 )
-from relief.metrics.panoptic_figures import Classes, fit_assignment, panoptic_figures
-from relief.metrics.panoptic_statistics import Ids
 from relief.metrics.protocols import PanopticProtocol, panoptic_protocol
-from relief.metrics.semantic_iou import (
-    CategoryCounts,
-    confusion_matrix,
-    iou_per_class,
-    semantic_averages,
-)
+from relief.metrics.scoring import PERCENT, Assignment, Scorer
+from relief.metrics.semantic_iou import CategoryCounts
 from relief.ops.matching import assignment_rule
 from relief.schema.batch import Failure
-from relief.schema.label_spaces import LabelSpace, thing_mask
+from relief.schema.label_spaces import LabelSpace
 from relief.studies.scoring.scored_images import GroundTruth, ScoredImages, read_scored_images
 
 PROTOCOL_NAMES = ("panopticapi", "cups", "seed")
 ASSIGNMENT_NAMES = ("majority", "hungarian", "cups")
 WRITTEN = ("metrics.json", "assignment.json")
-PERCENT = 100.0
 Metrics = Mapping[str, Mapping[str, Any]]
-_COUNTS = ("instances_per_image", "true_instances_per_image", "images")
 
 log = logging.getLogger("relief")
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """Clusters met classes: (K,) class ids, -1 = void, for segments and for pixels."""
-
-    panoptic: Ids
-    semantic: Ids
 
 
 @dataclass(frozen=True)
@@ -115,19 +99,12 @@ def score_labels(
         )
     ways = [panoptic_protocol(name) for name in protocols]
     images = read_scored_images(labels, truth, space, {way.short_side_px for way in ways})
-    classes = Classes.of(space.things, space.stuffs)
-    things = thing_categories(labels, images)
-    counts = (images.counts if fit is None else fit).pixels
-    fitted = {
-        name: Assignment(*fit_assignment(rule, counts, things, classes))
-        for name, rule in rules.items()
-    }
-    instances = _instance_figures(images, things, classes)
+    scorer = Scorer.of(space, labels.num_categories, thing_categories(labels, images))
+    counts = images.counts if fit is None else fit
+    fitted = {name: scorer.fit(rule, counts) for name, rule in rules.items()}
+    instances = _instance_figures(images, scorer)
     metrics = {
-        f"{way.name}/{name}": {
-            **_figures(images, way, assignment, things, classes, space),
-            **instances,
-        }
+        f"{way.name}/{name}": {**_figures(images, scorer, assignment, way, space), **instances}
         for way in ways
         for name, assignment in fitted.items()
     }
@@ -143,7 +120,7 @@ def thing_categories(labels: LabelReader, images: ScoredImages) -> tuple[int, ..
     """The ids that come in instances; where the format is silent, those that mostly do."""
     if labels.thing_ids is not None:
         return tuple(labels.thing_ids)
-    _, table = images.joined()
+    table = images.joined().table
     known = table[table[:, 0] >= 0]
     size = labels.num_categories
     all_px = np.bincount(known[:, 0], weights=known[:, 4], minlength=size)
@@ -183,32 +160,21 @@ def to_json(values: Mapping[str, Any]) -> str:
 
 def _figures(
     images: ScoredImages,
-    protocol: PanopticProtocol,
+    scorer: Scorer,
     assignment: Assignment,
-    things: Sequence[int],
-    classes: Classes,
+    protocol: PanopticProtocol,
     space: LabelSpace,
 ) -> dict[str, Any]:
-    image, table = images.joined(protocol.short_side_px)
-    splits = thing_mask(things, len(assignment.panoptic)).numpy()
-    predicted = classes.clusters(assignment.panoptic, splits)
-    figures = panoptic_figures(image, table, len(images.keys), predicted, classes, protocol)
-    confusion = confusion_matrix(images.semantic, classes.rows(assignment.semantic))
-    forgives_void = protocol.forgives_predicted_void
-    semantic = semantic_averages(confusion, forgives_void=forgives_void)
-    intervals = bootstrap_intervals(figures.statistics, classes.is_thing, protocol)
-    iou = iou_per_class(confusion, forgives_void=forgives_void)
-    values = {**figures.averages, **semantic}
-    percent = {n: v if n in _COUNTS else PERCENT * v for n, v in values.items()}
+    confusion = scorer.confusion(images.semantic, assignment)
+    rows = images.joined(protocol.short_side_px)
+    figures = scorer.figures(rows, confusion, assignment, protocol)
+    intervals = bootstrap_intervals(figures.statistics, scorer.classes.is_thing, protocol)
+    by_class = PERCENT * np.column_stack((figures.per_class, figures.iou))
     return {
-        **percent,
-        "images": len(images.keys),
-        "matched_things": int(figures.totals["tp"][classes.is_thing].sum()),
+        **figures.row.percent(),
         "per_class": {
-            name: dict(zip(("pq", "sq", "rq", "iou"), (PERCENT * row).tolist(), strict=True))
-            for name, row in zip(
-                space.names, np.column_stack((figures.per_class, iou)), strict=True
-            )
+            name: dict(zip(("pq", "sq", "rq", "iou"), row.tolist(), strict=True))
+            for name, row in zip(space.names, by_class, strict=True)
         },
         "interval": {
             name: [PERCENT * low, PERCENT * high] for name, (low, high) in intervals.items()
@@ -216,17 +182,15 @@ def _figures(
     }
 
 
-def _instance_figures(
-    images: ScoredImages, things: Sequence[int], classes: Classes
-) -> dict[str, float]:
-    thing_classes = classes.ids[classes.is_thing].tolist()
-    overlaps = [instance_overlaps(table, things, thing_classes) for table in images.tables[0]]
+def _instance_figures(images: ScoredImages, scorer: Scorer) -> dict[str, float]:
+    thing_classes = scorer.classes.ids[scorer.classes.is_thing].tolist()
+    overlaps = [
+        instance_overlaps(table, scorer.things, thing_classes) for table in images.tables[0]
+    ]
     coco = coco_instance_precision(overlaps)
     single = per_image_instance_precision(overlaps)
-    return {
-        **{name: PERCENT * value for name, value in coco.items()},
-        **{f"{name}_per_image": PERCENT * value for name, value in single.items()},
-    }
+    values = {**coco, **{f"{name}_per_image": value for name, value in single.items()}}
+    return {name: PERCENT * value for name, value in values.items()}
 
 
 def _without_nan(value: Any) -> Any:

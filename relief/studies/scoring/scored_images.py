@@ -15,13 +15,14 @@ from rich.progress import track
 from torch import Tensor
 
 from relief.formats.reader import LabelReader, refuse_other_shape
-from relief.metrics.panoptic_figures import Classes
 from relief.metrics.panoptic_statistics import Ids
-from relief.metrics.semantic_iou import CategoryCounts, category_counts
+from relief.metrics.scoring import JointRows, Scorer
+from relief.metrics.semantic_iou import CategoryCounts
 from relief.ops.panoptic import segment_table
 from relief.ops.resize import resize_nearest
 from relief.schema.batch import Failure, first_reasons
 from relief.schema.errors import ReadError, UsageError, reason_of
+from relief.schema.geometry import shrunk_size
 from relief.schema.label_spaces import LabelSpace
 
 _FEW = 20  # images that are read too fast for a progress bar
@@ -60,12 +61,9 @@ class ScoredImages:
     category_px: Ids
     failures: list[Failure]
 
-    def joined(self, short_side_px: int = 0) -> tuple[Ids, Ids]:
-        """(N,) image index of each row and (N, 5) the rows of all images."""
-        tables = self.tables[short_side_px]
-        lengths = [len(table) for table in tables]
-        image = np.repeat(np.arange(len(tables)), lengths)
-        return image, np.concatenate([np.zeros((0, 5), np.int64), *tables])
+    def joined(self, short_side_px: int = 0) -> JointRows:
+        """The rows of all images at that size of comparison."""
+        return JointRows.of(self.tables[short_side_px])
 
 
 @dataclass(frozen=True)
@@ -101,13 +99,12 @@ def read_scored_images(
             "Check --root and --split."
         )
         raise UsageError(msg)
-    classes = Classes.of(space.things, space.stuffs)
+    scorer = Scorer.of(space, labels.num_categories)
     sizes = sorted({0, *short_sides_px})
-    num_categories = labels.num_categories
 
     def read(key: str) -> _Image | Failure:
         try:
-            return _read(labels, truth, key, space, classes, sizes, num_categories)
+            return _read(labels, truth, key, space, scorer, sizes)
         except Exception as error:
             return Failure(key=key, reason=reason_of(error, key))
 
@@ -117,15 +114,13 @@ def read_scored_images(
     if not images:
         msg = f"none of {len(keys)} images can be scored: {first_reasons(failures)}"
         raise ReadError(msg)
-    nothing = _no_counts(num_categories, space.num_classes)
+    nothing = scorer.counts(np.zeros((0, 5), np.int64))
     return ScoredImages(
         keys=list(images),
         tables={size: [image.tables[size] for image in images.values()] for size in sizes},
         counts=sum((image.counts for image in images.values()), nothing),
         semantic=sum((image.semantic for image in images.values()), nothing),
-        category_px=sum(
-            (image.category_px for image in images.values()), np.zeros(num_categories, np.int64)
-        ),
+        category_px=np.sum([image.category_px for image in images.values()], axis=0),
         failures=failures,
     )
 
@@ -135,9 +130,8 @@ def _read(
     truth: GroundTruth,
     key: str,
     space: LabelSpace,
-    classes: Classes,
+    scorer: Scorer,
     short_sides_px: Sequence[int],
-    num_categories: int,
 ) -> _Image:
     target = truth.target(key, space)
     own_size = (target.shape[0], target.shape[1])
@@ -147,7 +141,7 @@ def _read(
     semantic = resize_nearest(labels.semantic(key), own_size)
     tables: dict[int, Ids] = {}
     for side in short_sides_px:
-        size = _shrunk(own_size, side)
+        size = shrunk_size(own_size, side)
         if size == own_size and tables:
             tables[side] = tables[0]
             continue
@@ -157,12 +151,11 @@ def _read(
         torch.stack((semantic, torch.zeros_like(semantic)), dim=-1),
         torch.stack((target[..., 0], torch.zeros_like(target[..., 0])), dim=-1),
     ).numpy()
-    true, size_of = classes.categories(), (num_categories, space.num_classes)
     return _Image(
         tables,
-        category_counts(tables[0], size_of[0], true, size_of[1]),
-        category_counts(pixels, size_of[0], true, size_of[1]),
-        _category_px(pixels, num_categories),
+        scorer.counts(tables[0]),
+        scorer.counts(pixels),
+        _category_px(pixels, scorer.num_categories),
     )
 
 
@@ -172,25 +165,10 @@ def _category_px(table: Ids, num_categories: int) -> Ids:
     return counts.astype(np.int64)
 
 
-def _shrunk(size: tuple[int, int], short_side_px: int) -> tuple[int, int]:
-    """The size with that short side, aspect kept; never larger, and 0 changes nothing."""
-    height, width = size
-    short = min(height, width)
-    if short_side_px <= 0 or short <= short_side_px:
-        return height, width
-    return round(height * short_side_px / short), round(width * short_side_px / short)
-
-
 def _pairs_at(pairs: Tensor, size: tuple[int, int]) -> Tensor:
     if tuple(pairs.shape[:2]) == size:
         return pairs
     return resize_nearest(pairs.movedim(-1, 0), size).movedim(0, -1)
-
-
-def _no_counts(num_categories: int, num_classes: int) -> CategoryCounts:
-    return CategoryCounts(
-        np.zeros((num_categories, num_classes), np.int64), np.zeros(num_classes, np.int64)
-    )
 
 
 def _in_threads(

@@ -25,9 +25,9 @@ from relief.formats.depth_files import FolderDepth
 from relief.formats.label_store import LabelStore
 from relief.formats.monocular_ups import CENTROIDS, MonocularUpsLabels
 from relief.formats.reader import LabelReader
-from relief.metrics.panoptic_figures import Classes, fit_assignment
 from relief.metrics.panoptic_statistics import Ids
 from relief.metrics.protocols import PanopticProtocol, panoptic_protocol
+from relief.metrics.scoring import Scorer
 from relief.ops.matching import assignment_rule
 from relief.processes.pools import process_pool
 from relief.schema.errors import ReadError, UsageError
@@ -119,9 +119,8 @@ def prepare(
     """
     space = shared.space
     labels = open_labels(request.path(source.labels), source.format, request.split, space)
-    classes = Classes.of(space.things, space.stuffs)
     if source.split_by == "classes":
-        category = _published_classes(labels, shared.truth, space, classes)
+        category = _published_classes(labels, shared.truth, space)
         things, num_categories = space.things, space.num_classes
         region = np.where(thing_mask(things, num_categories + 1).numpy()[category], category + 1, 0)
     else:
@@ -142,26 +141,22 @@ def prepare(
     scored = ScoredSource(
         name=source.name,
         k=labels.num_categories,
-        num_categories=num_categories,
-        things=things,
-        classes=classes,
+        scorer=Scorer.of(space, num_categories, things),
         has_classes=source.split_by == "classes",
     )
     return replace(work, fingerprint=marked), scored
 
 
-def _published_classes(
-    labels: LabelReader, truth: CityscapesTree, space: LabelSpace, classes: Classes
-) -> Ids:
+def _published_classes(labels: LabelReader, truth: CityscapesTree, space: LabelSpace) -> Ids:
     """Class of each cluster by a majority vote of ground truth, as the labels bring it or ours."""
     brings_classes = (
         isinstance(labels, MonocularUpsLabels) and (labels.folder / CENTROIDS).is_file()
     )
     if isinstance(labels, MonocularUpsLabels) and brings_classes and space.num_classes == 19:
         return np.asarray(labels.class_of_cluster().numpy())
-    counts = pixel_counts(labels, truth, space).pixels
-    majority, _ = fit_assignment(assignment_rule("majority"), counts, (), classes)
-    return majority
+    counts = pixel_counts(labels, truth, space)
+    scorer = Scorer.of(space, labels.num_categories)
+    return scorer.fit(assignment_rule("majority"), counts).panoptic
 
 
 def _groups(labels: LabelReader, source: SweepSource) -> Ids:

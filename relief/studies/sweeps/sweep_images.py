@@ -28,7 +28,7 @@ from relief.ops.panoptic import compact_ids
 from relief.ops.panoptic_map import resize_depth
 from relief.ops.resize import resize_nearest
 from relief.schema.errors import ReadError, reason_of
-from relief.schema.geometry import scaled_size
+from relief.schema.geometry import scaled_size, shrunk_size
 from relief.schema.label_spaces import INSTANCE_DIVISOR, VOID, LabelSpace
 from relief.studies.sweeps.split_tables import (
     CONNECTED,
@@ -129,7 +129,7 @@ class SweepImage:
         """The size of comparison by short side; images are not enlarged."""
         ids = self.target[0]
         size = (ids.shape[0], ids.shape[1])
-        return {side: _shrunk(size, side) for side in self.shared.short_sides_px}
+        return {side: shrunk_size(size, side) for side in self.shared.short_sides_px}
 
     def gradient(self, depth: str, sigma: float, size: tuple[int, int]) -> NDArray[np.float64]:
         """Gradient magnitude of a depth source at a size; raises `ReadError`."""
@@ -243,12 +243,6 @@ def _looked_up(table: Ids, beyond: int, ids: Ids) -> Ids:
     values = np.append(table, beyond)
     smallest = np.result_type(np.min_scalar_type(values.max()), np.min_scalar_type(values.min()))
     return np.asarray(values.astype(smallest).take(ids))
-
-
-def _shrunk(size: tuple[int, int], short_side_px: int) -> tuple[int, int]:
-    if short_side_px <= 0 or min(size) <= short_side_px:
-        return size
-    return scaled_size(size, short_side_px)
 
 
 def _nearest(small: tuple[int, int], large: tuple[int, int]) -> Ids:

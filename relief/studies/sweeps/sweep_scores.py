@@ -9,23 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relief.metrics.panoptic_figures import Classes, fit_assignment, panoptic_figures
-from relief.metrics.panoptic_statistics import Categories, Ids
+from relief.metrics.panoptic_statistics import Ids
 from relief.metrics.protocols import PanopticProtocol
-from relief.metrics.semantic_iou import (
-    CategoryCounts,
-    category_counts,
-    confusion_matrix,
-    semantic_averages,
-)
+from relief.metrics.scoring import PERCENT, Assignment, JointRows, Scorer
 from relief.ops.matching import AssignmentRule
-from relief.schema.label_spaces import thing_mask
-from relief.studies.scoring.score import PERCENT
 from relief.studies.sweeps.split_tables import panoptic_rows
 from relief.studies.sweeps.sweep_images import ImageTables
 from relief.studies.sweeps.sweep_plan import Setting
 
-_NOT_PERCENT = ("instances_per_image", "true_instances_per_image")
 _OWN_SIZE = 0
 
 
@@ -36,17 +27,13 @@ class ScoredSource:
     Attributes:
         name: Of the source.
         k: Its clusters.
-        num_categories: Categories of the tables: clusters, or classes.
-        things: Those that come in instances.
-        classes: The classes scored.
+        scorer: Of their categories: clusters, or classes.
         has_classes: Categories are class ids, named by a vote of ground truth.
     """
 
     name: str
     k: int
-    num_categories: int
-    things: tuple[int, ...]
-    classes: Classes
+    scorer: Scorer
     has_classes: bool
 
 
@@ -66,34 +53,25 @@ def score_setting(
         protocols: How to count.
         rules: How clusters meet classes.
     """
+    scorer = source.scorer
     sides = {_OWN_SIZE, *(protocol.short_side_px for protocol in protocols)}
     joined = {side: joined_rows(source, setting, tables, side) for side in sides}
-    counts = _counts(source, joined[_OWN_SIZE][1])
-    before = _counts(source, _before_splitting(setting, tables))
-    splits = thing_mask(source.things, source.num_categories).numpy()
-    coverage = PERCENT * _thing_coverage(source, joined[_OWN_SIZE][1])
-    edges_inside = PERCENT * _edges_inside(setting, tables)
-    for name, panoptic, semantic in _assignments(source, counts.pixels, rules):
-        predicted = Categories(source.classes.rows(panoptic), splits)
-        confusion = confusion_matrix(before, source.classes.rows(semantic))
+    table = joined[_OWN_SIZE].table
+    before = scorer.counts(_before_splitting(setting, tables))
+    label_free = {
+        "thing_coverage": PERCENT * _thing_coverage(source, table),
+        "edges_inside": PERCENT * _edges_inside(setting, tables),
+    }
+    for name, assignment in _assignments(source, table, rules):
+        confusion = scorer.confusion(before, assignment)
         for protocol in protocols:
-            image, table = joined[protocol.short_side_px]
-            figures = panoptic_figures(
-                image, table, len(tables), predicted, source.classes, protocol
-            )
-            averages = {
-                **figures.averages,
-                **semantic_averages(confusion, forgives_void=protocol.forgives_predicted_void),
-            }
+            rows = joined[protocol.short_side_px]
             yield {
                 **_columns(source, setting),
                 "protocol": protocol.name,
                 "assignment": name,
-                **{n: v if n in _NOT_PERCENT else PERCENT * v for n, v in averages.items()},
-                "thing_coverage": coverage,
-                "edges_inside": edges_inside,
-                "matched_things": int(figures.totals["tp"][source.classes.is_thing].sum()),
-                "images": len(tables),
+                **scorer.figures(rows, confusion, assignment, protocol).row.percent(),
+                **label_free,
             }
 
 
@@ -113,39 +91,33 @@ def _columns(source: ScoredSource, setting: Setting) -> dict[str, Any]:
 
 
 def _assignments(
-    source: ScoredSource, counts: Ids, rules: Sequence[AssignmentRule]
-) -> Iterator[tuple[str, Ids, Ids]]:
-    """Names and (K,) class ids; categories that are classes already keep theirs."""
+    source: ScoredSource, table: Ids, rules: Sequence[AssignmentRule]
+) -> Iterator[tuple[str, Assignment]]:
+    """Names and assignments; categories that are classes already keep theirs."""
     if source.has_classes:
-        yield "oracle_majority", source.classes.ids, source.classes.ids
+        yield "oracle_majority", source.scorer.identity()
         return
+    counts = source.scorer.counts(table)
     for rule in rules:
-        yield rule.name, *fit_assignment(rule, counts, source.things, source.classes)
-
-
-def _counts(source: ScoredSource, table: Ids) -> CategoryCounts:
-    classes = source.classes
-    return category_counts(table, source.num_categories, classes.categories(), len(classes.ids))
+        yield rule.name, source.scorer.fit(rule, counts)
 
 
 def joined_rows(
     source: ScoredSource, setting: Setting, tables: Sequence[ImageTables], side: int
-) -> tuple[Ids, Ids]:
-    """Image index and joint rows of all images under a setting."""
+) -> JointRows:
+    """The joint rows of all images under a setting."""
     rows: list[Ids] = []
-    lengths = []
     for one in tables:
         pairs, stuff = one.comparisons[side]
         table = one.cuts[side, (setting.depth, setting.cut)]
-        things = panoptic_rows(table, pairs, setting.min_area_px, source.num_categories)
-        rows += [things, _without_instances(stuff)]
-        lengths.append(len(things) + len(stuff))
-    return np.repeat(np.arange(len(tables)), lengths), np.concatenate(rows)
+        things = panoptic_rows(table, pairs, setting.min_area_px, source.scorer.num_categories)
+        rows.append(np.concatenate((things, _without_instances(stuff))))
+    return JointRows.of(rows)
 
 
 def _thing_coverage(source: ScoredSource, table: Ids) -> float:
     """The share of thing pixels that are in an instance, ground truth or not."""
-    is_thing = np.isin(table[:, 0], source.things)
+    is_thing = np.isin(table[:, 0], source.scorer.things)
     inside = is_thing & (table[:, 1] > 0)
     pixels = table[:, 4]
     return float(pixels[inside].sum() / max(pixels[is_thing].sum(), 1))

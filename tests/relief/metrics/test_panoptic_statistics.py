@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from relief.metrics.panoptic_figures import Classes
+from relief.metrics.classes import Classes
 from relief.metrics.panoptic_statistics import number_combinations, panoptic_statistics
 from relief.metrics.protocols import CUPS, PANOPTICAPI, SEED
 

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import confusion_matrix as sklearn_confusion
 from sklearn.metrics import jaccard_score
 
-from relief.metrics.panoptic_figures import Classes
+from relief.metrics.classes import Classes
 from relief.metrics.semantic_iou import (
     CategoryCounts,
     category_counts,

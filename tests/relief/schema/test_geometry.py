@@ -1,7 +1,7 @@
 import pytest
 
 from relief.schema.errors import UsageError
-from relief.schema.geometry import WindowGeometry, scaled_size
+from relief.schema.geometry import WindowGeometry, scaled_size, shrunk_size
 
 
 def test_the_published_geometry_is_the_default():
@@ -34,3 +34,8 @@ def test_other_numbers_are_refused(sizes, message):
 )
 def test_scaled_size_keeps_the_aspect(size, expected):
     assert scaled_size(size, 512) == expected
+
+
+def test_images_are_shrunk_but_not_enlarged():
+    assert shrunk_size((40, 80), 20) == (20, 40)
+    assert shrunk_size((40, 80), 60) == shrunk_size((40, 80), 0) == (40, 80)

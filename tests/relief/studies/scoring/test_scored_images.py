@@ -27,9 +27,9 @@ def test_tables_are_those_of_the_maps_at_each_size(drawn):
     assert images.tables[512][0] is images.tables[0][0]
     small = segment_table(pred[1::2, 1::2].contiguous(), target[1::2, 1::2].contiguous())
     assert images.tables[24][0].tolist() == small.tolist()
-    image, table = images.joined(24)
-    assert len(image) == len(table) == sum(len(t) for t in images.tables[24])
-    assert image.tolist() == sorted(image.tolist())
+    rows = images.joined(24)
+    assert len(rows.image) == len(rows.table) == sum(len(t) for t in images.tables[24])
+    assert rows.image.tolist() == sorted(rows.image.tolist())
 
 
 def test_counts_leave_void_truth_out_and_keep_thing_pixels_without_instance(drawn):

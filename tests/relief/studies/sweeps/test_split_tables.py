@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from relief.metrics.panoptic_figures import Classes, panoptic_figures
+from relief.metrics.classes import Classes
 from relief.metrics.protocols import SEED
+from relief.metrics.scoring import JointRows, Scorer
 from relief.ops.depth_edges import gradient_magnitude_cpu
 from relief.ops.panoptic import compact_pairs, segment_table
 from relief.ops.panoptic_map import compose_panoptic
@@ -27,7 +28,7 @@ from relief.studies.sweeps.split_tables import (
 
 GOLDEN = Path(__file__).parents[3] / "golden"
 NONE = np.zeros(0, np.int64)
-CLASSES = Classes.of(CITYSCAPES_19.things, CITYSCAPES_19.stuffs)
+SCORER = Scorer.of_classes(Classes.of(CITYSCAPES_19.things, CITYSCAPES_19.stuffs))
 
 
 def setting(name):
@@ -53,20 +54,23 @@ def test_golden_figures_come_out_of_one_pass():
             )
     for name, expected in published.items():
         cut, area = setting(name)
-        rows, image = [], []
-        for index, (comparison, tables) in enumerate(scenes):
-            own = [
-                panoptic_rows(tables[cut], comparison.pairs, area, 19),
-                np.insert(comparison.stuff, 1, 0, axis=1),
+        rows = JointRows.of(
+            [
+                np.concatenate(
+                    [
+                        panoptic_rows(tables[cut], comparison.pairs, area, 19),
+                        np.insert(comparison.stuff, 1, 0, axis=1),
+                    ]
+                )
+                for comparison, tables in scenes
             ]
-            rows += own
-            image += [index] * sum(map(len, own))
-        figures = panoptic_figures(
-            np.array(image), np.concatenate(rows), 6, CLASSES.categories(), CLASSES, SEED
         )
+        identity = SCORER.identity()
+        confusion = SCORER.confusion(SCORER.counts(rows.table), identity)
+        figures = SCORER.figures(rows, confusion, identity, SEED)
         for total in ("tp", "fp", "fn", "iou_sum"):
             np.testing.assert_allclose(figures.totals[total], expected[total], rtol=0, atol=1e-9)
-        assert figures.averages["instances_per_image"] == expected["instances_per_image"]
+        assert figures.row.instances_per_image == expected["instances_per_image"]
 
 
 def random_scene(seed, size=(40, 56)):

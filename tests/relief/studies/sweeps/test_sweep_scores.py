@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from relief.metrics.panoptic_figures import Classes
+from relief.metrics.classes import Classes
 from relief.metrics.protocols import CUPS, PANOPTICAPI
+from relief.metrics.scoring import Scorer
 from relief.ops.matching import assignment_rule
 from relief.studies.sweeps.split_tables import CONNECTED, CutTable
 from relief.studies.sweeps.sweep_images import ImageTables
@@ -23,7 +24,8 @@ TABLES = [
 
 
 def score(area, has_classes=False, protocols=(PANOPTICAPI,)):
-    source = ScoredSource("s", 3, 3 if not has_classes else 2, (1,), CLASSES, has_classes)
+    scorer = Scorer(CLASSES, 2 if has_classes else 3, (1,))
+    source = ScoredSource("s", 3, scorer, has_classes)
     rules = [assignment_rule("majority")]
     return list(score_setting(source, Setting("", CONNECTED, area), TABLES, protocols, rules))
 

@@ -1,0 +1,199 @@
+"""From joint tables to figures: counts, assignment, confusion, figures, percent.
+
+The one way there is: the metric of the trainings, `metrics.json`, sweeps and studies all take it,
+so that they agree to the last digit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+
+from relief.metrics.classes import Classes
+from relief.metrics.panoptic_averages import panoptic_averages, quality_per_class, total_statistics
+from relief.metrics.panoptic_statistics import Ids, PanopticStatistics, Reals, panoptic_statistics
+from relief.metrics.protocols import PanopticProtocol
+from relief.metrics.semantic_iou import (
+    CategoryCounts,
+    category_counts,
+    confusion_matrix,
+    iou_per_class,
+    semantic_averages,
+)
+from relief.ops.matching import AssignmentRule
+from relief.schema.label_spaces import VOID, LabelSpace, thing_mask
+
+PERCENT = 100.0
+
+
+@dataclass(frozen=True)
+class JointRows:
+    """Joint tables of several images.
+
+    Attributes:
+        image: (N,) image index 0..num_images-1 of each row.
+        table: (N, 5) rows of `relief.ops.panoptic.segment_table`; true categories are class ids.
+        num_images: Images in all; some may have no row.
+    """
+
+    image: Ids
+    table: Ids
+    num_images: int
+
+    @classmethod
+    def of(cls, tables: Sequence[Ids]) -> JointRows:
+        """Joins one (N, 5) table per image."""
+        image = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
+        return cls(image, np.concatenate([np.zeros((0, 5), np.int64), *tables]), len(tables))
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Clusters met classes: (K,) class ids, -1 = void, for segments and for pixels."""
+
+    panoptic: Ids
+    semantic: Ids
+
+
+@dataclass(frozen=True)
+class FigureRow:
+    """The figures of some labels under one protocol and assignment; shares are in [0, 1].
+
+    Attributes:
+        pq: Mean over the classes that occur, as `sq` and `rq`; nan where none does.
+        miou: Mean over the classes that occur; nan where none does.
+        pixel_accuracy: Share of the labelled pixels whose class is right.
+        instances_per_image: Predicted thing instances.
+        true_instances_per_image: True objects.
+        matched_things: Predicted instances that match an object, in all.
+        images: Images in all.
+    """
+
+    pq: float
+    sq: float
+    rq: float
+    pq_things: float
+    sq_things: float
+    rq_things: float
+    pq_stuff: float
+    sq_stuff: float
+    rq_stuff: float
+    miou: float
+    pixel_accuracy: float
+    instances_per_image: float
+    true_instances_per_image: float
+    matched_things: int
+    images: int
+
+    def percent(self) -> dict[str, float]:
+        """Returns the figures by name, shares in percent."""
+        return {
+            name: value if name in _COUNTS else PERCENT * value
+            for name, value in asdict(self).items()
+        }
+
+
+_COUNTS = ("instances_per_image", "true_instances_per_image", "matched_things", "images")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All that one protocol says about some labels.
+
+    Attributes:
+        row: The averages and counts.
+        per_class: (C, 3) PQ, SQ, RQ in [0, 1], nan where a class never occurs.
+        iou: (C,) IoU of the pixels in [0, 1], nan for a class neither true nor predicted.
+        totals: `iou_sum`, `tp`, `fp`, `fn`, each (C,).
+        statistics: The counts by image.
+    """
+
+    row: FigureRow
+    per_class: Reals
+    iou: Reals
+    totals: dict[str, Reals]
+    statistics: PanopticStatistics
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores labels whose categories are clusters, or classes.
+
+    Attributes:
+        classes: The classes scored.
+        num_categories: Predicted categories are 0..num_categories-1; any other is void.
+        things: Categories that come in instances.
+    """
+
+    classes: Classes
+    num_categories: int
+    things: Sequence[int] = ()
+
+    @classmethod
+    def of(cls, space: LabelSpace, num_categories: int, things: Sequence[int] = ()) -> Scorer:
+        """A scorer in the classes of a label space."""
+        return cls(Classes.of(space.things, space.stuffs), num_categories, things)
+
+    @classmethod
+    def of_classes(cls, classes: Classes) -> Scorer:
+        """A scorer of labels whose categories are class ids."""
+        things = classes.ids[classes.is_thing].tolist()
+        return cls(classes, int(classes.ids[-1]) + 1, things)
+
+    def counts(self, table: Ids) -> CategoryCounts:
+        """Counts the pixels of joint rows (N, 5) by category and class, whatever the instances."""
+        true = self.classes.categories()
+        return category_counts(table, self.num_categories, true, len(self.classes.ids))
+
+    def fit(self, rule: AssignmentRule, counts: CategoryCounts) -> Assignment:
+        """Lets clusters meet classes by a rule, on the counts of some images."""
+        pixels = torch.from_numpy(counts.pixels)
+        thing_rows = np.flatnonzero(self.classes.is_thing).tolist()
+        ids = np.append(self.classes.ids, VOID)  # row -1 stays -1
+        return Assignment(
+            ids[rule.panoptic(pixels, self.things, thing_rows).numpy()],
+            ids[rule.semantic(pixels, self.things, thing_rows).numpy()],
+        )
+
+    def identity(self) -> Assignment:
+        """The assignment of categories that are class ids."""
+        return Assignment(*(np.arange(self.num_categories),) * 2)
+
+    def confusion(self, counts: CategoryCounts, assignment: Assignment) -> Ids:
+        """(C, C + 1) pixels by true and predicted class, as `confusion_matrix`."""
+        return confusion_matrix(counts, self.classes.rows(assignment.semantic))
+
+    def figures(
+        self, rows: JointRows, confusion: Ids, assignment: Assignment, protocol: PanopticProtocol
+    ) -> Figures:
+        """Scores images.
+
+        Args:
+            rows: Of the panoptic maps.
+            confusion: Of the maps that mIoU and accuracy are of.
+            assignment: The class of each category.
+            protocol: How to count.
+        """
+        is_thing = self.classes.is_thing
+        splits = thing_mask(self.things, self.num_categories).numpy()
+        statistics = panoptic_statistics(
+            *(rows.image, rows.table, rows.num_images),
+            self.classes.clusters(assignment.panoptic, splits),
+            *(self.classes.categories(), is_thing, protocol),
+        )
+        totals = total_statistics(statistics)
+        forgives_void = protocol.forgives_predicted_void
+        images = max(rows.num_images, 1)
+        row = FigureRow(
+            **panoptic_averages(totals, is_thing, protocol),
+            **semantic_averages(confusion, forgives_void=forgives_void),
+            instances_per_image=float(statistics.predicted_things.sum() / images),
+            true_instances_per_image=float(statistics.true_things.sum() / images),
+            matched_things=int(totals["tp"][is_thing].sum()),
+            images=rows.num_images,
+        )
+        iou = iou_per_class(confusion, forgives_void=forgives_void)
+        return Figures(row, quality_per_class(totals), iou, totals, statistics)
