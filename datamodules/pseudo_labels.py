@@ -13,13 +13,14 @@ import torch
 from datamodules.label_classes import decide_classes
 from datamodules.training_data import LOOKED_AT, TrainingDataModule
 from datamodules.training_samples import LabelledImages, TrainingImage, collate_training
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.reader import LabelReader
 from relief.ops.pseudo_targets import InsideShare, ThingStuffRule
 from relief.schema.errors import UsageError
 from relief.schema.ranges import check_at_least
 from relief.schema.selection import evenly_spaced
+from relief.schema.sources import ImageSource
 from relief.schema.training import DetectorClasses, LabelOrigin
+from relief.sources.cityscapes import CityscapesSource
 
 logger = logging.getLogger("relief.training")
 
@@ -47,6 +48,8 @@ class PseudoLabels(TrainingDataModule):
         limit: Train on the first so many by key only.
         keep_in_memory: Read each training image once per process; for small sets.
         images: Name of the folder of images.
+        source: Train on its images instead of those at `root`.
+        validation: Measure on it instead of on the Cityscapes tree at `root`.
     """
 
     join_samples = staticmethod(collate_training)
@@ -69,9 +72,14 @@ class PseudoLabels(TrainingDataModule):
         limit: int | None = None,
         keep_in_memory: bool = False,
         images: str = "leftImg8bit",
+        source: ImageSource | None = None,
+        validation: ImageSource | None = None,
     ) -> None:
-        folder = self.image_root = Path(root)
-        super().__init__(folder, val_split, label_space, batch_size, num_workers, seed, images)
+        super().__init__(
+            *(Path(root), val_split, label_space, batch_size, num_workers, seed, images),
+            validation=validation,
+        )
+        self.source = source or CityscapesSource(root, split, label_space, images)
         self.labels, self.size, self.split = labels, size, split
         self.thing_rule, self.things_apart = thing_rule or InsideShare(), things_apart
         self.ignore_unknown_things, self.keep_empty = ignore_unknown_things, keep_empty
@@ -93,13 +101,13 @@ class PseudoLabels(TrainingDataModule):
         """
         if self._items and self.classes.things:
             return
-        tree = CityscapesTree(self.image_root, self.split, self.images)
+        source_keys = self.source.keys
         labelled = set(self.labels.keys)
-        keys = [key for key in tree.keys if key in labelled]
+        keys = [key for key in source_keys if key in labelled]
         if not keys:
             msg = (
-                f"no image has labels: data.root={self.image_root}, split {self.split} "
-                f"({len(tree.keys)} images, {len(labelled)} labels, e.g. {tree.keys[0]} and "
+                f"no image has labels: data.root={self.root}, split {self.split} "
+                f"({len(source_keys)} images, {len(labelled)} labels, e.g. {source_keys[0]} and "
                 f"{min(labelled, default='nothing')}). Check data.labels and data.split."
             )
             raise UsageError(msg)
@@ -107,10 +115,12 @@ class PseudoLabels(TrainingDataModule):
             keys, self.labels, self.thing_rule, keep_empty=self.keep_empty
         )
         self.classes = dataclasses.replace(classes, apart=self.things_apart)
-        if stage == "fit" and len(keys) < max(len(tree.keys), len(labelled)):
-            told = f"training on {len(keys)} of {len(tree.keys)} images, {len(labelled)} labels"
+        if stage == "fit" and len(keys) < max(len(source_keys), len(labelled)):
+            told = f"training on {len(keys)} of {len(source_keys)} images, {len(labelled)} labels"
             logger.info(told)
-        self._items = [TrainingImage(key, tree.image_path(key)) for key in keys[: self.limit]]
+        self._items = [
+            TrainingImage(key, self.source.image_path(key)) for key in keys[: self.limit]
+        ]
 
     @property
     def items(self) -> list[TrainingImage]:

@@ -15,13 +15,14 @@ from datamodules.items import Item, ItemDataset, Sample, ShardSampler, collate
 from datamodules.step_batches import StepBatchSampler
 from datamodules.training_samples import TrainingImage
 from datamodules.travel import on_device, pins_memory
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.file_digest import file_mark
 from relief.processes.signals import leave_signals_to_the_run
 from relief.schema.errors import ReadError
 from relief.schema.label_spaces import label_space as find_label_space
 from relief.schema.ranges import check_at_least
 from relief.schema.selection import evenly_spaced
+from relief.schema.sources import ImageSource
+from relief.sources.cityscapes import CityscapesSource
 
 LOOKED_AT = 20  # images and labels, evenly spaced, to tell whether others lie there by now
 
@@ -40,6 +41,7 @@ class TrainingDataModule(pl.LightningDataModule):
         num_workers: Reading processes per rank; 0 reads in the main process.
         seed: Of the order of the images.
         images: Name of the folder of the validation images.
+        validation: What is measured on instead of the Cityscapes tree at `root`.
     """
 
     join_samples: Callable[[Sequence[Any]], Any]  # static: reading processes get it alone
@@ -53,12 +55,16 @@ class TrainingDataModule(pl.LightningDataModule):
         num_workers: int,
         seed: int,
         images: str = "leftImg8bit",
+        validation: ImageSource | None = None,
     ) -> None:
         super().__init__()
         check_at_least(1, batch_size=batch_size)
         check_at_least(0, num_workers=num_workers)
-        self.root, self.val_split, self.images = root, val_split, images
-        self.label_space = find_label_space(label_space)
+        self.root = root
+        if validation is None and root is not None:
+            validation = CityscapesSource(str(root), val_split, label_space, images)
+        self.validation = validation
+        self.label_space = validation.label_space if validation else find_label_space(label_space)
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
 
     def training_set(self) -> Dataset[Any]:
@@ -103,18 +109,18 @@ class TrainingDataModule(pl.LightningDataModule):
 
     def val_dataloader(self) -> Any:
         """This rank's share of the validation images, each on one rank, with ground truth."""
-        if self.root is None:
+        source = self.validation
+        if source is None:
             return []
-        tree = CityscapesTree(self.root, self.val_split, self.images)
         items = [
             Item(
                 key=key,
-                image_path=tree.image_path(key),
-                file_name=tree.image_path(key).relative_to(self.root).as_posix(),
-                target=partial(tree.target, key, self.label_space),
+                image_path=source.image_path(key),
+                file_name=source.image_path(key).name,
+                target=partial(source.target, key),
             )
-            for key in tree.keys
-            if tree.has_target(key)
+            for key in source.keys
+            if source.has_target(key)
         ]
         rank, world_size = 0, 1
         if self.trainer is not None:

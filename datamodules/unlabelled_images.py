@@ -8,10 +8,11 @@ from pathlib import Path
 from datamodules.items import collate
 from datamodules.training_data import TrainingDataModule
 from datamodules.training_samples import BareImages, TrainingImage
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.images import find_images
 from relief.schema.errors import UsageError
 from relief.schema.ranges import check_at_least
+from relief.schema.sources import ImageSource
+from relief.sources.cityscapes import CityscapesSource
 
 
 class UnlabelledImages(TrainingDataModule):
@@ -33,6 +34,8 @@ class UnlabelledImages(TrainingDataModule):
         seed: Of the order of the images.
         limit: Train on the first so many by key only.
         keep_in_memory: Read each training image once per process; for small sets.
+        source: Train on its images instead.
+        validation: Measure on it instead of on the Cityscapes tree at `root`.
     """
 
     join_samples = staticmethod(collate)
@@ -51,9 +54,15 @@ class UnlabelledImages(TrainingDataModule):
         seed: int = 0,
         limit: int | None = None,
         keep_in_memory: bool = False,
+        source: ImageSource | None = None,
+        validation: ImageSource | None = None,
     ) -> None:
         measured = Path(root) if root else None
-        super().__init__(measured, val_split, label_space, batch_size, num_workers, seed)
+        super().__init__(
+            *(measured, val_split, label_space, batch_size, num_workers, seed),
+            validation=validation,
+        )
+        self.source = source
         self.folder = Path(folder) if folder else None
         self.size, self.split, self.training_images = size, split, images
         check_at_least(1, limit=limit)
@@ -70,14 +79,16 @@ class UnlabelledImages(TrainingDataModule):
             self._items = self._find()[: self.limit]
 
     def _find(self) -> list[TrainingImage]:
-        if self.folder is not None:
+        source = self.source
+        if source is None and self.folder is not None:
             found = find_images(self.folder, "data.folder")
             return [TrainingImage(key, path) for key, path in found.items()]
-        if self.root is None:
+        if source is None and self.root is None:
             msg = "no images given: data.root is empty. Add --data.init_args.root DIR."
             raise UsageError(msg)
-        tree = CityscapesTree(self.root, self.split, self.training_images)
-        return [TrainingImage(key, tree.image_path(key)) for key in tree.keys]
+        if source is None:
+            source = CityscapesSource(str(self.root), self.split, images=self.training_images)
+        return [TrainingImage(key, source.image_path(key)) for key in source.keys]
 
     @property
     def items(self) -> Sequence[TrainingImage]:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,13 +15,17 @@ from jsonargparse import ArgumentError
 
 import cli
 import label
+from datamodules.pseudo_labels import PseudoLabels
+from datamodules.unlabelled_images import UnlabelledImages
 from relief.formats.label_store import LabelStore
 from relief.formats.reader import LabelReader
 from relief.schema.label_spaces import CITYSCAPES_19
 from relief.schema.observation import Observation
 from relief.schema.parts import Backbone, DepthModel, DepthReader, KMeansFitter
+from relief.sources.cityscapes import CityscapesSource
 from relief.studies.scoring.scored_images import read_scored_images
 from tests.contracts.augmentation import MOMENT, drawn_batch
+from tests.contracts.source import SourceContract
 from tests.label_runs import run_label
 from tests.test_configs import TrainRecipe, parse_evaluate
 
@@ -33,7 +38,7 @@ def parts(tmp_path_factory):
     """All examples of the page as a module that configurations can name."""
     folder = tmp_path_factory.mktemp("parts")
     blocks = re.findall(r"```python\n(.*?)```", PARTS, re.DOTALL)
-    assert len(blocks) == 10
+    assert len(blocks) == 11
     futures = "from __future__ import annotations\n"
     (folder / "my_parts.py").write_text(futures + "\n\n".join(blocks), encoding="utf-8")
     sys.path.insert(0, str(folder))
@@ -252,3 +257,57 @@ def test_a_wrong_command_would_be_found(command, monkeypatch):
     monkeypatch.chdir(ROOT)
     with pytest.raises(ArgumentError):
         parse(command)
+
+
+@pytest.fixture
+def flat_data_set(tmp_path):
+    """Two images of another layout and other ids: a floor (3) with a box (8)."""
+    for folder in ("photos", "truth"):
+        (tmp_path / "flat" / folder).mkdir(parents=True)
+    ids = np.full((32, 64), 3, np.uint16)
+    ids[8:16, 8:24] = 8001
+    for key in ("one", "two"):
+        cv2.imwrite(str(tmp_path / "flat" / "truth" / f"{key}.png"), ids)
+        cv2.imwrite(str(tmp_path / "flat" / "photos" / f"{key}.png"), (ids % 251).astype(np.uint8))
+    return tmp_path / "flat"
+
+
+class TestFlatSource(SourceContract):
+    @pytest.fixture
+    def source(self, parts, flat_data_set):
+        return parts.FlatSource(str(flat_data_set))
+
+
+class TrueLabels:
+    """The ground truth of a source as labels to train on."""
+
+    def __init__(self, source):
+        self.source, self.keys = source, source.keys
+        self.num_categories = source.label_space.num_classes
+        self.thing_ids = source.label_space.things
+
+    def semantic(self, key):
+        return self.source.target(key)[..., 0]
+
+    def panoptic(self, key):
+        return self.source.target(key)
+
+
+def test_a_source_of_ours_is_trained_on_and_cityscapes_measured_on(
+    parts, flat_data_set, tiny_cityscapes
+):
+    ours = parts.FlatSource(str(flat_data_set))
+    cityscapes = CityscapesSource(str(tiny_cityscapes), "val", "cityscapes27")
+    options = {"source": ours, "validation": cityscapes, "size": (32, 64), "num_workers": 0}
+    labelled = PseudoLabels("", TrueLabels(ours), **options)
+    for data in (labelled, UnlabelledImages(**options)):
+        data.setup("fit")
+        assert [item.image_path for item in data.items] == [ours.image_path(k) for k in ours.keys]
+        batch = next(iter(data.val_dataloader()))
+        assert batch["key"] == [cityscapes.keys[0]]
+        assert torch.equal(batch["target"][0].long(), cityscapes.target(cityscapes.keys[0]))
+        assert data.label_space.name == "cityscapes27"
+    assert labelled.training_set()[0]["image"].shape == (3, 32, 64)
+    swapped = UnlabelledImages(str(tiny_cityscapes), validation=ours, num_workers=0)
+    assert swapped.label_space.names == ("floor", "box")
+    assert next(iter(swapped.val_dataloader()))["key"] == ["one"]

@@ -12,6 +12,7 @@ FLOORS: list[set[str]] = [
     {"relief.ops"},
     {"relief.formats", "relief.processes"},
     {"relief.models", "relief.splitters", "relief.metrics"},
+    {"relief.sources"},
     {"relief.samples", "relief.studies", "relief.reports"},
     {"datamodules", "lightning_modules", "callbacks"},
     {"cli"},

@@ -17,8 +17,8 @@ INSTANCE_DIVISOR = 1000
 
 
 @dataclass(frozen=True)
-class CityscapesLabel:
-    """One row of the Cityscapes table: `label_id` is what `labelIds.png` holds."""
+class Label:
+    """One label of a data set: `label_id` (0..255) is what its files hold."""
 
     label_id: int
     name: str
@@ -27,55 +27,55 @@ class CityscapesLabel:
     is_evaluated: bool = False
 
 
-CITYSCAPES_LABELS: tuple[CityscapesLabel, ...] = (
-    CityscapesLabel(0, "unlabeled", (0, 0, 0)),
-    CityscapesLabel(1, "ego vehicle", (0, 0, 0)),
-    CityscapesLabel(2, "rectification border", (0, 0, 0)),
-    CityscapesLabel(3, "out of roi", (0, 0, 0)),
-    CityscapesLabel(4, "static", (0, 0, 0)),
-    CityscapesLabel(5, "dynamic", (111, 74, 0)),
-    CityscapesLabel(6, "ground", (81, 0, 81)),
-    CityscapesLabel(7, "road", (128, 64, 128), is_evaluated=True),
-    CityscapesLabel(8, "sidewalk", (244, 35, 232), is_evaluated=True),
-    CityscapesLabel(9, "parking", (250, 170, 160)),
-    CityscapesLabel(10, "rail track", (230, 150, 140)),
-    CityscapesLabel(11, "building", (70, 70, 70), is_evaluated=True),
-    CityscapesLabel(12, "wall", (102, 102, 156), is_evaluated=True),
-    CityscapesLabel(13, "fence", (190, 153, 153), is_evaluated=True),
-    CityscapesLabel(14, "guard rail", (180, 165, 180)),
-    CityscapesLabel(15, "bridge", (150, 100, 100)),
-    CityscapesLabel(16, "tunnel", (150, 120, 90)),
-    CityscapesLabel(17, "pole", (153, 153, 153), is_evaluated=True),
-    CityscapesLabel(18, "polegroup", (153, 153, 153)),
-    CityscapesLabel(19, "traffic light", (250, 170, 30), is_evaluated=True),
-    CityscapesLabel(20, "traffic sign", (220, 220, 0), is_evaluated=True),
-    CityscapesLabel(21, "vegetation", (107, 142, 35), is_evaluated=True),
-    CityscapesLabel(22, "terrain", (152, 251, 152), is_evaluated=True),
-    CityscapesLabel(23, "sky", (70, 130, 180), is_evaluated=True),
-    CityscapesLabel(24, "person", (220, 20, 60), is_thing=True, is_evaluated=True),
-    CityscapesLabel(25, "rider", (255, 0, 0), is_thing=True, is_evaluated=True),
-    CityscapesLabel(26, "car", (0, 0, 142), is_thing=True, is_evaluated=True),
-    CityscapesLabel(27, "truck", (0, 0, 70), is_thing=True, is_evaluated=True),
-    CityscapesLabel(28, "bus", (0, 60, 100), is_thing=True, is_evaluated=True),
-    CityscapesLabel(29, "caravan", (0, 0, 90), is_thing=True),
-    CityscapesLabel(30, "trailer", (0, 0, 110), is_thing=True),
-    CityscapesLabel(31, "train", (0, 80, 100), is_thing=True, is_evaluated=True),
-    CityscapesLabel(32, "motorcycle", (0, 0, 230), is_thing=True, is_evaluated=True),
-    CityscapesLabel(33, "bicycle", (119, 11, 32), is_thing=True, is_evaluated=True),
+CITYSCAPES_LABELS: tuple[Label, ...] = (
+    Label(0, "unlabeled", (0, 0, 0)),
+    Label(1, "ego vehicle", (0, 0, 0)),
+    Label(2, "rectification border", (0, 0, 0)),
+    Label(3, "out of roi", (0, 0, 0)),
+    Label(4, "static", (0, 0, 0)),
+    Label(5, "dynamic", (111, 74, 0)),
+    Label(6, "ground", (81, 0, 81)),
+    Label(7, "road", (128, 64, 128), is_evaluated=True),
+    Label(8, "sidewalk", (244, 35, 232), is_evaluated=True),
+    Label(9, "parking", (250, 170, 160)),
+    Label(10, "rail track", (230, 150, 140)),
+    Label(11, "building", (70, 70, 70), is_evaluated=True),
+    Label(12, "wall", (102, 102, 156), is_evaluated=True),
+    Label(13, "fence", (190, 153, 153), is_evaluated=True),
+    Label(14, "guard rail", (180, 165, 180)),
+    Label(15, "bridge", (150, 100, 100)),
+    Label(16, "tunnel", (150, 120, 90)),
+    Label(17, "pole", (153, 153, 153), is_evaluated=True),
+    Label(18, "polegroup", (153, 153, 153)),
+    Label(19, "traffic light", (250, 170, 30), is_evaluated=True),
+    Label(20, "traffic sign", (220, 220, 0), is_evaluated=True),
+    Label(21, "vegetation", (107, 142, 35), is_evaluated=True),
+    Label(22, "terrain", (152, 251, 152), is_evaluated=True),
+    Label(23, "sky", (70, 130, 180), is_evaluated=True),
+    Label(24, "person", (220, 20, 60), is_thing=True, is_evaluated=True),
+    Label(25, "rider", (255, 0, 0), is_thing=True, is_evaluated=True),
+    Label(26, "car", (0, 0, 142), is_thing=True, is_evaluated=True),
+    Label(27, "truck", (0, 0, 70), is_thing=True, is_evaluated=True),
+    Label(28, "bus", (0, 60, 100), is_thing=True, is_evaluated=True),
+    Label(29, "caravan", (0, 0, 90), is_thing=True),
+    Label(30, "trailer", (0, 0, 110), is_thing=True),
+    Label(31, "train", (0, 80, 100), is_thing=True, is_evaluated=True),
+    Label(32, "motorcycle", (0, 0, 230), is_thing=True, is_evaluated=True),
+    Label(33, "bicycle", (119, 11, 32), is_thing=True, is_evaluated=True),
 )
 
 
 @dataclass(frozen=True)
 class LabelSpace:
-    """Class ids 0..C-1 over the Cityscapes label ids; everything else is void (-1).
+    """Class ids 0..C-1 over the label ids of a data set; everything else is void (-1).
 
     Attributes:
-        name: `cityscapes19` or `cityscapes27`.
-        labels: The row of the table for each class id.
+        name: Such as `cityscapes19`.
+        labels: The label of each class id.
     """
 
     name: str
-    labels: tuple[CityscapesLabel, ...]
+    labels: tuple[Label, ...]
 
     @property
     def num_classes(self) -> int:
@@ -111,7 +111,7 @@ class LabelSpace:
         return lookup
 
     def label_id(self, class_id: int) -> int:
-        """The Cityscapes label id of a class id."""
+        """The label id of a class id in files."""
         return self.labels[class_id].label_id
 
     def target(self, instance_ids: Tensor) -> Tensor:

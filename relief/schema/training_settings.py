@@ -10,7 +10,9 @@ from relief.schema.errors import UsageError
 
 # Where things lie (what lies there is compared by its content), how fast it is read, and what is
 # only measured: other values, same weights. Modules name what they only measure with.
-FREE = frozenset({"root", "out", "folder", "num_workers", "keep_in_memory", "val_split"})
+FREE = frozenset(
+    {"root", "out", "folder", "num_workers", "keep_in_memory", "val_split", "validation"}
+)
 ROLES = ("model", "data")
 # Of the trainer. How long it trains, how often it measures and what it writes is free. The number
 # of processes is not, however it was asked for: it is compared by itself.
