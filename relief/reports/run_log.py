@@ -12,7 +12,7 @@ from rich.console import Console
 
 
 def open_log(*, speaks: bool) -> None:
-    """Prints what is logged under `relief` as plain lines.
+    """Prints what is logged under `relief` as plain lines; the log of an earlier run is closed.
 
     Args:
         speaks: Whether this process is the one that talks; others print errors only.
@@ -20,6 +20,9 @@ def open_log(*, speaks: bool) -> None:
     log = logging.getLogger("relief")
     log.setLevel(logging.INFO if speaks else logging.ERROR)
     log.propagate = False
+    for file in log_files():
+        log.removeHandler(file)
+        file.close()
     if not any(isinstance(handler, PlainHandler) for handler in log.handlers):
         log.addHandler(PlainHandler(Console()))
 

@@ -54,3 +54,11 @@ def test_steps_are_timed_and_told(own_log):
     assert 0 <= stopwatch.steps[0][1] < 5
     assert time_steps() is not stopwatch
     assert sum(isinstance(handler, Stopwatch) for handler in own_log.handlers) == 1
+
+
+def test_a_run_does_not_write_into_the_log_of_an_earlier_one(own_log, tmp_path):
+    start_log(tmp_path)
+    own_log.info("the first run")
+    open_log(speaks=True)
+    own_log.info("the second run")
+    assert (tmp_path / "log.txt").read_text().endswith("the first run\n")
