@@ -73,8 +73,8 @@ class RegionScorer:
         failures = [failure["reason"] for failure in images.failures]
         rule = "identity" if are_class_ids(labels, STORE, space) else assignment
         clusters = Scorer.of(space, labels.num_categories)
-        assignment = clusters.fit(assignment_rule(rule), images.semantic)
-        class_of_cluster = torch.from_numpy(assignment.semantic)
+        fitted = clusters.fit(assignment_rule(rule), images.semantic)
+        class_of_cluster = torch.from_numpy(fitted.semantic)
         rows = JointRows.of(
             [
                 segment_table(*self.maps(labels, key, class_of_cluster)).numpy()
@@ -82,7 +82,7 @@ class RegionScorer:
             ]
         )
         classes = Scorer.of_classes(clusters.classes)
-        confusion = clusters.confusion(images.semantic, assignment)
+        confusion = clusters.confusion(images.semantic, fitted)
         protocol = panoptic_protocol(self.protocol)
         figures = classes.figures(rows, confusion, classes.identity(), protocol)
         return RegionScores(figures.row.percent(), images.keys, failures)
