@@ -55,8 +55,8 @@ def sweep(request: SweepRequest) -> int:
     write_sweep_csv(request.folder / "sweep.csv", result.rows)
     headline = result.rows[0]["protocol"], result.rows[0]["assignment"]
     sections = findings(result.rows, *headline)
-    notes = tables.first_few(result.failures)
     ranked = [rank for one in sections for rank in rank_settings(one.name, one.rows)]
+    notes = tables.first_few(result.failures)
     page = SweepPage(request.name, *headline, result.images, sections, notes, ranked)
     write_sweep_report(request.folder / "report.html", page)
     Console().print(tables.sweep_table(sections))

@@ -169,7 +169,8 @@ def ours(request: SweepRequest, key: str) -> dict[tuple[int, float | None, int],
             identity, scorer = scored.scorer.identity(), scored.scorer
             confusion = scorer.confusion(scorer.counts(rows.table), identity)
             figures = scorer.figures(rows, confusion, identity, SEED)
-            setting_key = (scored.k, setting.cut.gradient_threshold, setting.min_area_px)
+            tau = setting.arguments.get("gradient_threshold")
+            setting_key = (scored.k, tau, setting.min_area_px)
             found[setting_key] = figures.totals
     return found
 

@@ -1,8 +1,10 @@
+import csv
 import json
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 import cli
 import evaluate
@@ -166,6 +168,92 @@ def test_sweep_leaves_a_table_and_a_page(root, tmp_path, capsys):
     assert lines[1].startswith("7,connected,,5,,seed,majority,")
     assert "<svg" in (tmp_path / "out" / "report.html").read_text()
     assert "k=7" in capsys.readouterr().out
+
+
+OWN_SPLITTERS = """
+import torch
+
+from relief.ops.reclaim import partition
+from relief.schema.observation import Split
+from relief.schema.parts import Splitter
+from relief.splitters.area_filtered import AreaFilteredSplitter
+
+
+class Bright(Splitter):
+    needs = frozenset({"image", "depth"})
+
+    def __init__(self, least: float, words: list[str] | None = None):
+        self.least, self.words = least, words
+
+    def split(self, observation):
+        assert observation.depth.shape[2:] == observation.semantic.shape[1:]
+        bright = observation.image.mean(dim=(1, 2, 3)) > self.least
+        ids = torch.where(observation.semantic >= 0, observation.semantic + 1, 0)
+        return Split(ids * bright[:, None, None])
+
+
+class Rows(AreaFilteredSplitter):
+    def __init__(self, min_area_px: int, height_px: int):
+        self.min_area_px, self.height_px = min_area_px, height_px
+
+    def partition(self, regions, edges, least_area_px=1):
+        cut = regions.copy()
+        cut[:: self.height_px] = 0
+        return partition(cut, least_area_px=least_area_px)
+"""
+
+
+def test_splitters_of_ones_own_are_swept_without_an_edit(root, tmp_path, monkeypatch, capsys):
+    (tmp_path / "own_splitters.py").write_text(OWN_SPLITTERS)
+    monkeypatch.syspath_prepend(tmp_path)
+    parts = [
+        {"class_path": "own_splitters.Bright", "init_args": {"least": 0.0}},
+        {"class_path": "own_splitters.Bright", "init_args": {"least": 1.0, "words": ["a"]}},
+        *(
+            {"class_path": "own_splitters.Rows", "init_args": {"min_area_px": a, "height_px": 9}}
+            for a in (5, 50)
+        ),
+    ]
+    source = {"name": "mine", "labels": str(root / "one"), "splitters": parts}
+    config = {
+        "sources": [source],
+        "depths": [{"name": "drawn", "root": "{root}/depth"}],
+        "root": str(root),
+        "processes": 1,
+        "split_short_side_px": SIZE[0],
+    }
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(config))
+    assert run("sweep", "--config", tmp_path / "own.yaml", "--out", tmp_path / "out") == 0
+    with (tmp_path / "out" / "sweep.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    said = [(row["splitter"], row["min_area_px"], row["depth"], row["purpose"]) for row in rows]
+    assert said == [
+        ("own_splitters.Bright", "", "drawn", "grid"),
+        ("own_splitters.Bright", "", "drawn", "grid"),
+        ("own_splitters.Rows", "5", "", "grid"),
+        ("own_splitters.Rows", "50", "", "grid"),
+        ("connected", "5", "", "area_filter"),
+        ("connected", "50", "", "area_filter"),
+    ]
+    assert json.loads(rows[1]["arguments"]) == {"least": 1.0, "words": ["a"]}
+    bright, dark, *_ = (float(row["instances_per_image"]) for row in rows)
+    assert bright > dark == 0
+    assert "Bright" in capsys.readouterr().out
+    assert "Rows" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_sweep_over_features_is_refused_before_labels_are_made(root, tmp_path, capsys):
+    module = "needs = frozenset({'features'})\n    def split(self, observation): ...\n"
+    text = f"from relief.schema.parts import Splitter\n\n\nclass Far(Splitter):\n    {module}"
+    (tmp_path / "far_splitter.py").write_text(text)
+    source = {"name": "mine", "labels": str(root / "one"), "label_args": ["--out", "x"]}
+    source["splitters"] = [{"class_path": "far_splitter.Far"}]
+    (tmp_path / "far.yaml").write_text(yaml.safe_dump({"sources": [source], "depths": []}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        assert run("sweep", "--config", tmp_path / "far.yaml", "--out", tmp_path / "out") == 2
+    assert "Far needs features; this sweep has image, semantic." in capsys.readouterr().err
+    assert not (tmp_path / "out" / "sweep.csv").exists()
 
 
 @pytest.mark.parametrize("path", sorted(Path("configs/sweep").glob("*.yaml")), ids=str)

@@ -44,6 +44,23 @@ class Partition:
     core_area_px: NDArray[np.int64]
     area_px: NDArray[np.int64]
 
+    @classmethod
+    def of(cls, instance: NDArray[np.int64], category: NDArray[Any]) -> Partition:
+        """Takes instances as they are for components: nothing is reclaimed.
+
+        Args:
+            instance: (H, W), 0 = none, 1..N; every one within one category.
+            category: (H, W) as for `partition`.
+        """
+        area_px = np.bincount(instance.reshape(-1), minlength=1)
+        area_px[0] = 0
+        of_instance = np.zeros(len(area_px), np.int64)
+        of_instance[instance.reshape(-1)] = category.reshape(-1)
+        of_instance[0] = 0
+        none = np.zeros(0, np.int64)
+        owner = instance.astype(np.int32)
+        return cls(owner, none, none.astype(np.int32), of_instance, area_px, area_px)
+
     def instance_ids(self, min_area_px: int) -> NDArray[np.int64]:
         """Instance id by component number under an area filter: (N + 1,), 0 = filtered out."""
         kept = self.core_area_px >= max(min_area_px, 1)

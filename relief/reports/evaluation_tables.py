@@ -43,11 +43,16 @@ def sweep_table(sections: Sequence[Any]) -> Table:
     for section in sections:
         best = section.best
         figures = [_number(best[name]) for name in ("pq", "pq_stuff", "pq_things", "miou")]
-        tau = best["gradient_threshold"]
         gains = [f"{gain:+.2f}" for gain in section.gains]
-        name = "–" if tau is None else f"{tau:g}"
-        table.add_row(section.name, name, str(best["min_area_px"]), *figures, *gains)
+        table.add_row(section.name, *_setting(best), *figures, *gains)
     return table
+
+
+def _setting(row: Mapping[str, Any]) -> tuple[str, str]:
+    """The threshold, or whose setting it is, and the area filter."""
+    tau, area, splitter = row["gradient_threshold"], row["min_area_px"], row["splitter"]
+    name = "–" if splitter == "connected" else splitter.rpartition(".")[2]
+    return name if tau is None else f"{tau:g}", "–" if area is None else str(area)
 
 
 def selection_table(ranked: Sequence[Mapping[str, Any]]) -> Table:
@@ -60,11 +65,9 @@ def selection_table(ranked: Sequence[Mapping[str, Any]]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in ranked:
         chosen = row["chosen"]
-        tau = chosen["gradient_threshold"]
-        said = ("–" if tau is None else f"{tau:g}", str(chosen["min_area_px"]))
         figures = (_number(chosen["pq"]), _number(row["best"]))
         correlation = f"{row['correlation']:+.2f}"
-        table.add_row(row["criterion"], row["source"], correlation, *said, *figures)
+        table.add_row(row["criterion"], row["source"], correlation, *_setting(chosen), *figures)
     return table
 
 

@@ -14,6 +14,7 @@ from relief.reports.heatmap import Heatmap, heatmap
 from relief.reports.line_figure import line_figure
 
 _TEMPLATE = "sweep_report.html"
+_CONNECTED, _DEPTH = "connected", "depth_gradient"
 Row = Mapping[str, Any]
 
 
@@ -102,13 +103,15 @@ def write_sweep_report(path: Path, page: SweepPage) -> None:
 
 def setting_name(row: Row) -> str:
     """A setting in a few characters."""
-    if row["gradient_threshold"] is None:
+    if row["splitter"] == _CONNECTED:
         return f"components, ≥ {row['min_area_px']} px"
-    return f"τ {row['gradient_threshold']:g}, ≥ {row['min_area_px']} px"
+    if row["splitter"] == _DEPTH:
+        return f"τ {row['gradient_threshold']:g}, ≥ {row['min_area_px']} px"
+    return f"{row['splitter'].rpartition('.')[2]} {row['arguments']}"
 
 
 def _heatmaps(section: SweepSection) -> list[Heatmap]:
-    edges = [row for row in section.rows if row["gradient_threshold"] is not None]
+    edges = [row for row in section.rows if row["splitter"] == _DEPTH]
     depths = list(dict.fromkeys(row["depth"] for row in edges))
     areas = sorted({int(row["min_area_px"]) for row in edges})
     maps = []
@@ -136,7 +139,7 @@ def _curves(section: SweepSection) -> list[str]:
     """PQ of things and instances against the area filter, for edges and for components."""
     by_threshold: dict[str, list[Row]] = {}
     for row in section.rows:
-        if row["gradient_threshold"] is not None:
+        if row["splitter"] == _DEPTH:
             by_threshold.setdefault(f"τ {row['gradient_threshold']:g}", []).append(row)
     widest = dict(sorted(by_threshold.items(), key=lambda item: -len(item[1]))[:4])
     lines: dict[str, Sequence[Row]] = {"no edges": section.connected, **widest}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from relief.ops.reclaim import partition
-from relief.schema.observation import Observation, Split
-from relief.schema.parts import Splitter
-from relief.splitters.thing_regions import instances_of, thing_regions
+from typing import Any
+
+from numpy.typing import NDArray
+
+from relief.ops.reclaim import Partition, partition
+from relief.splitters.area_filtered import AreaFilteredSplitter, Edges
 
 
-class ConnectedSplitter(Splitter):
+class ConnectedSplitter(AreaFilteredSplitter):
     """Every 4-connected region of a thing category is an instance, if it is large enough.
 
     Args:
@@ -18,12 +20,11 @@ class ConnectedSplitter(Splitter):
     def __init__(self, min_area_px: int) -> None:
         self.min_area_px = min_area_px
 
-    def split(self, observation: Observation) -> Split:
-        """Splits the regions of the things into instances by falling area."""
-        return instances_of(
-            observation,
-            [
-                partition(regions, least_area_px=self.min_area_px).instances(self.min_area_px)
-                for regions in thing_regions(observation.semantic, observation.things)
-            ],
-        )
+    def partition(
+        self,
+        regions: NDArray[Any],
+        edges: Edges,  # noqa: ARG002
+        least_area_px: int = 1,
+    ) -> Partition:
+        """Parts one image into connected components."""
+        return partition(regions, least_area_px=least_area_px)

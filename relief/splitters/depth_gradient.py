@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any
 
-from torch import Tensor
+from numpy.typing import NDArray
 
-from relief.ops.depth_edges import gradient_magnitude
-from relief.ops.reclaim import partition
-from relief.schema.observation import DEPTH, Observation, Split
-from relief.schema.parts import Splitter
-from relief.splitters.thing_regions import instances_of, thing_regions
+from relief.ops.reclaim import Partition, partition
+from relief.schema.observation import DEPTH
+from relief.splitters.area_filtered import AreaFilteredSplitter, Edges
 
 
-class DepthGradientSplitter(Splitter):
+class DepthGradientSplitter(AreaFilteredSplitter):
     """Cuts thing regions where depth jumps, then lets the parts grow back over the edges.
 
     All numbers mean pixels where splitting runs.
@@ -39,25 +37,7 @@ class DepthGradientSplitter(Splitter):
         self.sigma = sigma
         self.dilation_px = dilation_px
 
-    def split(self, observation: Observation) -> Split:
-        """Splits the regions of the things into instances by falling area.
-
-        Args:
-            observation: Of B images, with depth.
-
-        Raises:
-            ValueError: There is no depth.
-        """
-        observation.require(self.needs, type(self).__name__)
-        gradient = gradient_magnitude(cast(Tensor, observation.depth), self.sigma)
-        edges = (gradient[:, 0] > self.gradient_threshold).cpu().numpy()
-        regions = thing_regions(observation.semantic, observation.things)
-        return instances_of(
-            observation,
-            [
-                partition(region, edge, self.dilation_px, self.min_area_px).instances(
-                    self.min_area_px
-                )
-                for region, edge in zip(regions, edges, strict=True)
-            ],
-        )
+    def partition(self, regions: NDArray[Any], edges: Edges, least_area_px: int = 1) -> Partition:
+        """Parts one image along its depth edges."""
+        at_edge = edges(self.sigma, self.gradient_threshold)
+        return partition(regions, at_edge, self.dilation_px, least_area_px)

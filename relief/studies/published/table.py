@@ -13,10 +13,9 @@ from typing import Any
 import yaml
 
 from relief.schema.errors import UsageError
-from relief.studies.sweeps.sweep_plan import GRID
+from relief.studies.sweeps.settings import BASELINE_AREA_PX, GRID
 
 SweepRows = Sequence[Mapping[str, Any]]
-_BASELINE_AREA_PX = 10
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Select:
 
     source: str
     gradient_threshold: float | None = None
-    min_area_px: int = _BASELINE_AREA_PX
+    min_area_px: int = BASELINE_AREA_PX
     best: bool = False
 
 

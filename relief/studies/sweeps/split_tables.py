@@ -8,7 +8,6 @@ an area filter leaves of it is arithmetic on a few hundred rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,28 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relief.metrics.panoptic_statistics import Ids
-from relief.ops.reclaim import Partition, partition
+from relief.ops.reclaim import Partition
 from relief.schema.label_spaces import VOID
 
 Map = NDArray[np.integer]
-
-
-@dataclass(frozen=True)
-class Cut:
-    """Where thing regions are parted.
-
-    Attributes:
-        gradient_threshold: Depth edges are above this; `None` for connected components.
-        sigma: Smoothing of the depth before its gradient, in pixels; 0 without edges.
-        dilation_px: How far components take pixels back; 0 without edges.
-    """
-
-    gradient_threshold: float | None = None
-    sigma: float = 0.0
-    dilation_px: int = 0
-
-
-CONNECTED = Cut()
 
 
 @dataclass(frozen=True)
@@ -141,31 +122,6 @@ def compare(
         stuff=np.column_stack((_cluster_and_truth(stuff, true_pairs), stuff_px[stuff])),
         is_own_size=nearest is None,
     )
-
-
-def cut_parts(
-    regions: Map, cuts: tuple[Cut, ...], gradients: Mapping[float, NDArray[np.float64]]
-) -> dict[Cut, Partition]:
-    """Parts the regions once for each cut.
-
-    Args:
-        regions: (h, w) 0 = no thing, else what is split together.
-        cuts: The cuts.
-        gradients: (h, w) gradient magnitude by sigma.
-
-    Returns:
-        By cut, the components inside `Box.around(regions)`.
-    """
-    box = Box.around(regions)
-    inside = np.ascontiguousarray(box.of(regions))
-    return {
-        cut: partition(inside)
-        if cut.gradient_threshold is None
-        else partition(
-            inside, box.of(gradients[cut.sigma]) > cut.gradient_threshold, cut.dilation_px
-        )
-        for cut in cuts
-    }
 
 
 def cut_table(parts: Partition, comparison: Comparison, edges: Ids) -> CutTable:

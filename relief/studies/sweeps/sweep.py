@@ -127,7 +127,7 @@ def prepare(
         category = np.arange(labels.num_categories)
         things, num_categories = tuple(labels.thing_ids or ()), labels.num_categories
         region = _groups(labels, source) + 1
-    cuts = tuple(dict.fromkeys((s.depth, s.cut) for s in settings(source, request)))
+    cuts = {setting.cut: setting.splitter for setting in settings(source, request)}
     work = SweepWork(
         labels=labels,
         region_of_cluster=region.astype(np.int64),

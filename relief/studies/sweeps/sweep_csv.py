@@ -40,6 +40,7 @@ COLUMNS = (
     "source",
     "purpose",
     "images",
+    "arguments",
 )
 
 

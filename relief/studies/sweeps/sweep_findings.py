@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relief.studies.sweeps.sweep_plan import GRID
+from relief.studies.sweeps.settings import GRID
 
 Row = Mapping[str, Any]
-CONNECTED, DEPTH = "connected", "depth_gradient"
+CONNECTED = "connected"
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class SourceFindings:
     Attributes:
         name: Of the source.
         k: Its clusters.
-        baseline: Connected components as the grid has them, its smallest area filter.
+        baseline: Connected components as the grid has them, its smallest area filter; the best
+            setting where no components were tried.
         best: The best setting by PQ.
         filtered: Connected components at the best setting's own area filter.
         connected: Connected components at each area filter, smallest first.
@@ -62,13 +63,13 @@ def findings(rows: Sequence[Row], protocol: str, assignment: str) -> list[Source
             (r for r in own if r["splitter"] == CONNECTED), key=lambda r: int(r["min_area_px"])
         )
         grid = sorted((r for r in own if r["purpose"] == GRID), key=lambda r: -float(r["pq"]))
-        depth = [row for row in grid if row["splitter"] == DEPTH]
-        if not connected or not grid:
+        others = [row for row in grid if row["splitter"] != CONNECTED]
+        if not grid:
             continue
         in_grid = [row for row in connected if row["purpose"] == GRID]
-        best = depth[0] if depth else grid[0]
+        best = (others or grid)[0]
         same = [row for row in connected if row["min_area_px"] == best["min_area_px"]]
-        baseline = (in_grid or connected)[0]
+        baseline = (in_grid or connected or [best])[0]
         found.append(
             SourceFindings(
                 name, int(best["k"]), baseline, best, (same or [baseline])[0], connected, grid

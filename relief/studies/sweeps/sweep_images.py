@@ -20,31 +20,34 @@ from torch import Tensor
 from relief.formats.atomic import write_bytes
 from relief.formats.cityscapes import CityscapesTree
 from relief.formats.depth_files import FolderDepth, check_aspect
+from relief.formats.images import read_image
 from relief.formats.label_store import LabelStore
 from relief.formats.reader import LabelReader, path_of_key, refuse_other_shape
 from relief.metrics.panoptic_statistics import Ids
 from relief.ops.depth_edges import gradient_magnitude_cpu
 from relief.ops.panoptic import compact_ids
 from relief.ops.panoptic_map import resize_depth
+from relief.ops.reclaim import Partition
 from relief.ops.resize import resize_nearest
 from relief.schema.errors import ReadError, reason_of
 from relief.schema.geometry import scaled_size, shrunk_size
 from relief.schema.label_spaces import INSTANCE_DIVISOR, VOID, LabelSpace
+from relief.schema.observation import DEPTH, IMAGE, Observation
+from relief.schema.parts import Splitter
+from relief.splitters.area_filtered import AreaFilteredSplitter
+from relief.studies.sweeps.settings import Cut, source_code
 from relief.studies.sweeps.split_tables import (
-    CONNECTED,
     Box,
     Comparison,
-    Cut,
     CutTable,
+    Map,
     compare,
-    cut_parts,
     cut_table,
 )
 
-_FORMAT = 2
+_FORMAT = 3
 INSIDE_EDGE_THRESHOLD = 0.1
 _MAX_INSTANCE_ID = 34 * INSTANCE_DIVISOR
-CutName = tuple[str, Cut]  # depth source (empty for connected components) and cut
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class SweepWork:
         labels: The labels.
         region_of_cluster: (K,) 0 = no thing, else what is split together.
         category_of_cluster: (K,) what the tables call it: the cluster, or its class.
-        cuts: All cuts, with the depth each looks at.
+        cuts: All cuts, each with a splitter that makes it.
         shared: Ground truth and depth.
         cache: Folder for the tables; `None` keeps none.
         fingerprint: Of everything the tables depend on but the image's files.
@@ -83,7 +86,7 @@ class SweepWork:
     labels: LabelReader
     region_of_cluster: Ids
     category_of_cluster: Ids
-    cuts: tuple[CutName, ...]
+    cuts: dict[Cut, Splitter]
     shared: SharedReading
     cache: Path | None
     fingerprint: str
@@ -99,7 +102,7 @@ class ImageTables:
     """
 
     comparisons: dict[int, tuple[Ids, Ids]]
-    cuts: dict[tuple[int, CutName], CutTable]
+    cuts: dict[tuple[int, Cut], CutTable]
 
 
 def fingerprint(**determinants: Any) -> str:
@@ -143,6 +146,28 @@ class SweepImage:
         if not self.shared.depths:
             return np.zeros(size, dtype=np.bool_)
         return self.gradient(next(iter(self.shared.depths)), 1.0, size) > INSIDE_EDGE_THRESHOLD
+
+    def observation(
+        self, regions: Map, num_regions: int, splitter: Splitter, depth: str
+    ) -> Observation:
+        """Makes what a splitter looks at; raises `ReadError`.
+
+        Args:
+            regions: (h, w) 0 = no thing, else what is split together.
+            num_regions: The highest of them.
+            splitter: Says what it needs.
+            depth: Name of the depth source.
+        """
+        size = (regions.shape[0], regions.shape[1])
+        path = self.shared.truth.image_path(self.key)
+        return Observation(
+            semantic=torch.from_numpy(regions.astype(np.int64) - 1)[None],
+            things=torch.ones(num_regions, dtype=torch.bool),
+            image=read_image(path)[None].float() / 255 if IMAGE in splitter.needs else None,
+            depth=torch.from_numpy(self._depth(depth, size))[None, None]
+            if DEPTH in splitter.needs
+            else None,
+        )
 
     @property
     def depth_paths(self) -> list[Path]:
@@ -223,19 +248,47 @@ def make_tables(work: SweepWork, image: SweepImage) -> ImageTables:
         nearest = None if target_size == size else _nearest(size, target_size)
         by_size[target_size] = compare(categories, regions, small_ids, true_pairs, nearest)
     edges = np.flatnonzero(Box.around(regions).of(image.edges(size)))
-    tables: dict[tuple[tuple[int, int], CutName], CutTable] = {}
-    for depth in dict.fromkeys(name for name, _ in work.cuts):
-        own = tuple(cut for name, cut in work.cuts if name == depth)
-        sigmas = {cut.sigma for cut in own if cut != CONNECTED}
-        gradients = {sigma: image.gradient(depth, sigma, size) for sigma in sigmas}
-        for cut, parts in cut_parts(regions, own, gradients).items():
-            for target_size, comparison in by_size.items():
-                tables[target_size, (depth, cut)] = cut_table(parts, comparison, edges)
+    num_regions = int(work.region_of_cluster.max(initial=0))
+    things = _Things(image, regions, num_regions, Box.around(regions))
+    tables: dict[tuple[tuple[int, int], Cut], CutTable] = {}
+    for cut, splitter in work.cuts.items():
+        parts = _parted(splitter, cut.depth, things)
+        for target_size, comparison in by_size.items():
+            tables[target_size, cut] = cut_table(parts, comparison, edges)
     sizes = image.target_sizes
     return ImageTables(
         {side: (by_size[sizes[side]].pairs, by_size[sizes[side]].stuff) for side in sizes},
-        {(side, name): tables[sizes[side], name] for side in sizes for name in work.cuts},
+        {(side, cut): tables[sizes[side], cut] for side in sizes for cut in work.cuts},
     )
+
+
+@dataclass(frozen=True)
+class _Things:
+    """What is parted of an image: its thing regions (h, w), and the box around them."""
+
+    image: SweepImage
+    regions: Map
+    num_regions: int
+    box: Box
+
+    @cached_property
+    def inside(self) -> Map:
+        return np.ascontiguousarray(self.box.of(self.regions))
+
+
+def _parted(splitter: Splitter, depth: str, things: _Things) -> Partition:
+    """The parts inside the box; the one place where a sweep asks a splitter."""
+    image, regions, box = things.image, things.regions, things.box
+    if isinstance(splitter, AreaFilteredSplitter):
+        size = (regions.shape[0], regions.shape[1])
+
+        def edges(sigma: float, threshold: float) -> NDArray[np.bool_]:
+            return np.asarray(box.of(image.gradient(depth, sigma, size)) > threshold)
+
+        return splitter.partition(things.inside, edges)
+    observation = image.observation(regions, things.num_regions, splitter, depth)
+    instance = splitter.split(observation).instance[0].cpu().numpy()
+    return Partition.of(box.of(instance), things.inside)
 
 
 def _looked_up(table: Ids, beyond: int, ids: Ids) -> Ids:
@@ -261,8 +314,8 @@ def _dump(tables: ImageTables, work: SweepWork, inputs: str) -> bytes:
         if first[id(pairs)] != side:
             continue
         arrays[f"{side}/pairs"], arrays[f"{side}/stuff"] = pairs, stuff
-        for index, name in enumerate(work.cuts):
-            table = tables.cuts[side, name]
+        for index, cut in enumerate(work.cuts):
+            table = tables.cuts[side, cut]
             arrays[f"{side}/{index}/rows"] = table.rows.astype(np.int32)
             areas = (table.core_area_px, table.area_px, table.edge_px)
             arrays[f"{side}/{index}/areas"] = np.stack(areas).astype(np.int32)
@@ -284,9 +337,9 @@ def _load(path: Path, work: SweepWork, inputs: str) -> ImageTables | None:
     return ImageTables(
         {side: (arrays[f"{own}/pairs"], arrays[f"{own}/stuff"]) for side, own in sides.items()},
         {
-            (side, name): CutTable(arrays[f"{own}/{i}/rows"], *arrays[f"{own}/{i}/areas"])
+            (side, cut): CutTable(arrays[f"{own}/{i}/rows"], *arrays[f"{own}/{i}/areas"])
             for side, own in sides.items()
-            for i, name in enumerate(work.cuts)
+            for i, cut in enumerate(work.cuts)
         },
     )
 
@@ -299,7 +352,7 @@ def determinants(work: SweepWork) -> dict[str, Any]:
         "categories": work.category_of_cluster.tolist(),
         "space": work.shared.space.name,
         "depths": {name: reader.description for name, reader in work.shared.depths.items()},
-        "cuts": [(name, asdict(cut)) for name, cut in work.cuts],
+        "cuts": [(asdict(cut), source_code(splitter)) for cut, splitter in work.cuts.items()],
         "split_short_side_px": work.shared.split_short_side_px,
         "short_sides_px": work.shared.short_sides_px,
     }

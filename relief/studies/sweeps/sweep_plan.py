@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from relief.schema.errors import UsageError
+from relief.schema.observation import DEPTH, IMAGE, SEMANTIC
+from relief.schema.parts import Splitter
+from relief.splitters.connected import ConnectedSplitter
+from relief.splitters.depth_gradient import DepthGradientSplitter
 from relief.studies.scoring.score_runs import SAMPLE_ROOT, SpaceName
-from relief.studies.sweeps.split_tables import CONNECTED, Cut
-
-GRID, AREA_FILTER = "grid", "area_filter"
+from relief.studies.sweeps.settings import AREA_FILTER, BASELINE_AREA_PX, Cut, Setting
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,14 @@ class SweepRow:
     dilation_px: int = 3
 
     @property
-    def cut(self) -> Cut:
-        """Where it parts things."""
+    def splitters(self) -> list[Splitter]:
+        """One splitter for each area filter."""
         if self.gradient_threshold is None:
-            return CONNECTED
-        return Cut(self.gradient_threshold, self.sigma, self.dilation_px)
+            return [ConnectedSplitter(area) for area in self.min_areas_px]
+        return [
+            DepthGradientSplitter(self.gradient_threshold, area, self.sigma, self.dilation_px)
+            for area in self.min_areas_px
+        ]
 
 
 @dataclass(frozen=True)
@@ -44,20 +50,27 @@ class SweepSource:
     Args:
         name: What they are called in tables, such as `k=80`.
         labels: Their folder; `{root}` stands for the Cityscapes folder.
-        rows: The settings.
+        rows: Settings of depth edges and connected components.
         format: store, coco_panoptic, cups or monocular_ups.
         split_by: Thing regions are parted within the store's groups of clusters, or within
             classes by a majority vote of ground truth taken first, as published.
         label_args: Arguments of label.py that make the labels when there are none; `{root}` as in
             `labels`.
+        splitters: Any other splitters, by class path.
     """
 
     name: str
     labels: str
-    rows: list[SweepRow]
+    rows: list[SweepRow] = field(default_factory=list)
     format: str = "store"
     split_by: Literal["groups", "classes"] = "groups"
     label_args: list[str] = field(default_factory=list)
+    splitters: list[Splitter] = field(default_factory=list)
+
+    @property
+    def groups(self) -> list[list[Splitter]]:
+        """All its splitters; those of one row stand together."""
+        return [row.splitters for row in self.rows] + [[splitter] for splitter in self.splitters]
 
 
 @dataclass(frozen=True)
@@ -83,7 +96,7 @@ class SweepRequest:
 
     Args:
         sources: Labels and their settings.
-        depths: Depth sources; every setting with edges is tried on each.
+        depths: Depth sources; every splitter that needs depth is tried on each.
         root: Cityscapes folder with gtFine.
         split: Split that is scored.
         label_space: 19 or 27 classes.
@@ -94,6 +107,9 @@ class SweepRequest:
         processes: Processes over images; as many as there are cores by default.
         name: What it is called.
         out: Folder for sweep.csv and report.html; outputs/evaluate/NAME by default.
+
+    Raises:
+        UsageError: A splitter needs what a sweep does not have, such as features.
     """
 
     sources: list[SweepSource]
@@ -108,6 +124,18 @@ class SweepRequest:
     processes: int | None = None
     name: str = "sweep"
     out: str | None = None
+
+    def __post_init__(self) -> None:
+        offered = {IMAGE, SEMANTIC, *([DEPTH] if self.depths else [])}
+        for splitter in (
+            one for source in self.sources for group in source.groups for one in group
+        ):
+            if missing := ", ".join(sorted(splitter.needs - offered)):
+                name, there = type(splitter).__name__, ", ".join(sorted(offered))
+                msg = (
+                    f"{name} needs {missing}; this sweep has {there}. Name depths or leave it out."
+                )
+                raise UsageError(msg)
 
     @property
     def folder(self) -> Path:
@@ -126,38 +154,25 @@ class SweepRequest:
         return text.replace("{root}", self.root)
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One row of `sweep.csv`, before it has figures.
-
-    Attributes:
-        depth: Name of the depth source; empty for connected components.
-        cut: Where things are parted.
-        min_area_px: The area filter.
-        purpose: `grid`, or `area_filter` for components that only separate its gain.
-    """
-
-    depth: str
-    cut: Cut
-    min_area_px: int
-    purpose: str = GRID
-
-
 def settings(source: SweepSource, request: SweepRequest) -> list[Setting]:
-    """All settings of a source, in the order of its rows."""
-    found: dict[tuple[str, Cut, int], Setting] = {}
+    """Lists the settings of a source, in the order of its rows and splitters."""
+    found: dict[tuple[Cut, int], Setting] = {}
     for setting in _settings(source, request):
-        found.setdefault((setting.depth, setting.cut, setting.min_area_px), setting)
+        found.setdefault((setting.cut, setting.min_area_px), setting)
     return list(found.values())
 
 
 def _settings(source: SweepSource, request: SweepRequest) -> Iterator[Setting]:
-    for row in source.rows:
-        if row.cut == CONNECTED:
-            yield from (Setting("", CONNECTED, area) for area in row.min_areas_px)
-            continue
-        for depth in request.depths:
-            yield from (Setting(depth.name, row.cut, area) for area in row.min_areas_px)
+    groups = source.groups
+    for group in groups:
+        for depth in _depths(group[0], request) if group else ():
+            yield from (Setting(splitter, depth) for splitter in group)
     if request.separate_area_filter:
-        areas = {area for row in source.rows for area in row.min_areas_px}
-        yield from (Setting("", CONNECTED, area, AREA_FILTER) for area in sorted(areas))
+        areas = {getattr(splitter, "min_area_px", None) for group in groups for splitter in group}
+        known = sorted(area for area in areas if isinstance(area, int))
+        for area in known or [BASELINE_AREA_PX]:
+            yield Setting(ConnectedSplitter(area), purpose=AREA_FILTER)
+
+
+def _depths(splitter: Splitter, request: SweepRequest) -> list[str]:
+    return [depth.name for depth in request.depths] if DEPTH in splitter.needs else [""]

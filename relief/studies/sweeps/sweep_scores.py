@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +14,12 @@ from relief.metrics.panoptic_statistics import Ids
 from relief.metrics.protocols import PanopticProtocol
 from relief.metrics.scoring import PERCENT, Assignment, JointRows, Scorer
 from relief.ops.matching import AssignmentRule
+from relief.studies.sweeps.settings import Setting
 from relief.studies.sweeps.split_tables import panoptic_rows
 from relief.studies.sweeps.sweep_images import ImageTables
-from relief.studies.sweeps.sweep_plan import Setting
 
 _OWN_SIZE = 0
+_NAMED = ("gradient_threshold", "min_area_px", "sigma", "dilation_px")  # arguments with columns
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,11 @@ def score_setting(
 
 
 def _columns(source: ScoredSource, setting: Setting) -> dict[str, Any]:
-    has_edges = setting.cut.gradient_threshold is not None
     return {
         "k": source.k,
-        "splitter": "depth_gradient" if has_edges else "connected",
-        "gradient_threshold": setting.cut.gradient_threshold,
-        "min_area_px": setting.min_area_px,
-        "sigma": setting.cut.sigma if has_edges else None,
-        "dilation_px": setting.cut.dilation_px if has_edges else None,
+        "splitter": setting.name,
+        **{name: setting.arguments.get(name) for name in _NAMED},
+        "arguments": json.dumps(setting.arguments),
         "depth": setting.depth,
         "source": source.name,
         "purpose": setting.purpose,
@@ -109,7 +108,7 @@ def joined_rows(
     rows: list[Ids] = []
     for one in tables:
         pairs, stuff = one.comparisons[side]
-        table = one.cuts[side, (setting.depth, setting.cut)]
+        table = one.cuts[side, setting.cut]
         things = panoptic_rows(table, pairs, setting.min_area_px, source.scorer.num_categories)
         rows.append(np.concatenate((things, _without_instances(stuff))))
     return JointRows.of(rows)
@@ -127,7 +126,7 @@ def _edges_inside(setting: Setting, tables: Sequence[ImageTables]) -> float:
     """The share of an instance's pixels that are on depth edges, mean over instances."""
     shares: list[NDArray[np.float64]] = []
     for one in tables:
-        table = one.cuts[_OWN_SIZE, (setting.depth, setting.cut)]
+        table = one.cuts[_OWN_SIZE, setting.cut]
         kept = table.core_area_px >= max(setting.min_area_px, 1)
         shares.append(table.edge_px[kept] / table.area_px[kept])
     every = np.concatenate(shares)
@@ -139,7 +138,7 @@ def _before_splitting(setting: Setting, tables: Sequence[ImageTables]) -> Ids:
     rows: list[Ids] = []
     for one in tables:
         pairs, stuff = one.comparisons[_OWN_SIZE]
-        cut_rows = one.cuts[_OWN_SIZE, (setting.depth, setting.cut)].rows
+        cut_rows = one.cuts[_OWN_SIZE, setting.cut].rows
         things = np.column_stack((pairs[cut_rows[:, 2]], cut_rows[:, 3]))
         rows += [_without_instances(things), _without_instances(stuff)]
     return np.concatenate(rows)

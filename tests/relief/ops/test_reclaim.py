@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from relief.ops.reclaim import partition
+from relief.ops.reclaim import Partition, partition
 
 
 def judged(category, edges, min_area_px, dilation_px):
@@ -83,3 +83,12 @@ def test_partition__nothing_there():
     assert parts.instances(1).tolist() == [[0] * 4] * 3
     assert parts.categories(1).tolist() == [0]
     np.testing.assert_array_equal(parts.area_px, [0])
+
+
+def test_instances_become_a_partition_as_they_are():
+    instance = np.array([[0, 1, 1], [3, 3, 0]])
+    parts = Partition.of(instance, np.array([[7, 5, 5], [6, 6, 7]], np.uint8))
+    assert parts.area_px.tolist() == parts.core_area_px.tolist() == [0, 2, 0, 2]
+    assert parts.category.tolist() == [0, 5, 0, 6]
+    assert parts.instances(1).tolist() == [[0, 1, 1], [2, 2, 0]]
+    assert Partition.of(np.zeros((0, 0), np.int64), np.zeros((0, 0))).area_px.tolist() == [0]

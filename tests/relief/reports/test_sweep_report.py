@@ -6,6 +6,7 @@ from relief.reports.sweep_report import SweepPage, setting_name, write_sweep_rep
 
 def row(tau, area, pq):
     return {
+        "splitter": "connected" if tau is None else "depth_gradient",
         "gradient_threshold": tau, "min_area_px": area, "pq": pq, "pq_stuff": 30.0,
         "pq_things": pq / 2, "sq": 70.0, "rq": 40.0, "miou": 50.0, "matched_things": 7,
         "instances_per_image": 4.5, "true_instances_per_image": 20.25, "depth": "drawn",

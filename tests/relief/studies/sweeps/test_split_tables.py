@@ -17,11 +17,8 @@ from relief.schema.observation import Observation
 from relief.splitters.connected import ConnectedSplitter
 from relief.splitters.depth_gradient import DepthGradientSplitter
 from relief.studies.sweeps.split_tables import (
-    CONNECTED,
     Box,
-    Cut,
     compare,
-    cut_parts,
     cut_table,
     panoptic_rows,
 )
@@ -33,7 +30,14 @@ SCORER = Scorer.of_classes(Classes.of(CITYSCAPES_19.things, CITYSCAPES_19.stuffs
 
 def setting(name):
     tau, area = (part.split("=")[1] for part in name.split(","))
-    return (CONNECTED if tau == "None" else Cut(float(tau), 1.0, 3)), int(area)
+    return None if tau == "None" else float(tau), int(area)
+
+
+def parted(splitter, regions, gradient=None):
+    """The parts inside the box, as a sweep makes them."""
+    box = Box.around(regions)
+    inside = np.ascontiguousarray(box.of(regions))
+    return splitter.partition(inside, lambda _, threshold: box.of(gradient) > threshold)
 
 
 def test_golden_figures_come_out_of_one_pass():
@@ -48,10 +52,11 @@ def test_golden_figures_come_out_of_one_pass():
             regions = np.where(np.isin(semantic, CITYSCAPES_19.things), semantic + 1, 0)
             gradient = gradient_magnitude_cpu(arrays[f"{scene}/depth"])
             comparison = compare(semantic, regions, true_ids.numpy(), true_pairs.numpy())
-            parts = cut_parts(regions, cuts, {1.0: gradient})
-            scenes.append(
-                (comparison, {c: cut_table(p, comparison, NONE) for c, p in parts.items()})
-            )
+            tables = {}
+            for tau in cuts:
+                splitter = ConnectedSplitter(1) if tau is None else DepthGradientSplitter(tau, 1)
+                tables[tau] = cut_table(parted(splitter, regions, gradient), comparison, NONE)
+            scenes.append((comparison, tables))
     for name, expected in published.items():
         cut, area = setting(name)
         rows = JointRows.of(
@@ -109,14 +114,11 @@ def test_every_area_filter_is_the_splitter_and_the_composed_map(seed, factor):
     flat = torch.arange(clusters.size).reshape(clusters.shape)
     nearest = None if factor == 1 else resize_nearest(flat, target.shape[:2]).numpy()
     comparison = compare(clusters, regions, true_ids.numpy(), true_pairs.numpy(), nearest)
-    cut = Cut(0.3, 0.0, 3)
-    gradients = {0.0: gradient_magnitude_cpu(depth, 0.0)}
-    parts = cut_parts(regions, (CONNECTED, cut), gradients)
+    gradient = gradient_magnitude_cpu(depth, 0.0)
     semantic = torch.from_numpy(clusters)
     region = torch.from_numpy(np.append(groups, -1)[clusters])[None]
     for area in (1, 10, 60, 200):
-        splitters = {CONNECTED: ConnectedSplitter(area), cut: DepthGradientSplitter(0.3, area, 0.0)}
-        for key, splitter in splitters.items():
+        for splitter in (ConnectedSplitter(area), DepthGradientSplitter(0.3, area, 0.0)):
             as_depth = torch.from_numpy(depth)[None, None]
             observation = Observation(
                 semantic=region, things=torch.ones(2, dtype=torch.bool), depth=as_depth
@@ -125,7 +127,7 @@ def test_every_area_filter_is_the_splitter_and_the_composed_map(seed, factor):
             panoptic = compose_panoptic(semantic, instance, 5)
             large = resize_nearest(panoptic.movedim(-1, 0), target.shape[:2]).movedim(0, -1)
             expected = sorted_table(segment_table(large.contiguous(), torch.from_numpy(target)))
-            table = cut_table(parts[key], comparison, NONE)
+            table = cut_table(parted(splitter, regions, gradient), comparison, NONE)
             things = panoptic_rows(table, comparison.pairs, area, 5)
             found = sorted_table(
                 np.concatenate((things, np.insert(comparison.stuff, 1, 0, axis=1)))
@@ -149,9 +151,9 @@ def test_the_box_is_around_all_things_and_empty_without_any():
 def test_an_image_without_things():
     clusters = np.zeros((4, 4), np.int64)
     comparison = compare(clusters, clusters, clusters.astype(np.int32), np.array([[0, 0]]))
-    parts = cut_parts(clusters, (CONNECTED, Cut(0.1, 1.0, 3)), {1.0: np.zeros((4, 4))})
-    for part in parts.values():
-        rows = panoptic_rows(cut_table(part, comparison, NONE), comparison.pairs, 1, 3)
+    for splitter in (ConnectedSplitter(1), DepthGradientSplitter(0.1, 1)):
+        parts = parted(splitter, clusters, np.zeros((4, 4)))
+        rows = panoptic_rows(cut_table(parts, comparison, NONE), comparison.pairs, 1, 3)
         assert rows.shape == (0, 5)
     assert comparison.stuff.tolist() == [[0, 0, 0, 16]]
 
@@ -159,7 +161,7 @@ def test_an_image_without_things():
 def test_edges_are_counted_by_component():
     regions = np.array([[1, 1, 0, 2], [1, 1, 0, 2]])
     comparison = compare(regions, regions, np.zeros((2, 4), np.int32), np.array([[0, 0]]))
-    parts = cut_parts(regions, (CONNECTED,), {})[CONNECTED]
+    parts = parted(ConnectedSplitter(1), regions)
     table = cut_table(parts, comparison, np.array([0, 1, 2, 7]))
     assert table.area_px.tolist() == [0, 4, 2]
     assert table.edge_px.tolist() == [1, 2, 1]

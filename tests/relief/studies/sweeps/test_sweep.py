@@ -15,6 +15,7 @@ from relief.schema.label_spaces import CITYSCAPES_19, thing_mask
 from relief.schema.observation import Observation
 from relief.splitters.connected import ConnectedSplitter
 from relief.splitters.depth_gradient import DepthGradientSplitter
+from relief.splitters.knn_linkage import KnnLinkageSplitter
 from relief.studies.scoring.score import score_labels
 from relief.studies.sweeps.sweep import labels_to_make, run_sweep
 from relief.studies.sweeps.sweep_plan import SweepDepth, SweepRequest, SweepRow, SweepSource
@@ -38,8 +39,8 @@ def root(tmp_path_factory):
     return root
 
 
-def request(root, out, rows=ROWS, **options):
-    source = SweepSource("tiny", "{root}/labels", rows)
+def request(root, out, rows=ROWS, splitters=(), **options):
+    source = SweepSource("tiny", "{root}/labels", rows, splitters=list(splitters))
     return SweepRequest(
         [source],
         [SweepDepth("drawn", "{root}/depth")],
@@ -56,21 +57,23 @@ def chosen(result, **wanted):
 
 def test_every_setting_is_what_labelling_and_scoring_give(root, tmp_path):
     options = {"protocols": ["panopticapi", "cups", "seed"], "assignments": ["majority", "cups"]}
-    result = run_sweep(request(root, tmp_path / "out", **options))
+    other = KnnLinkageSplitter(8, 0.1, 30)
+    result = run_sweep(request(root, tmp_path / "out", splitters=[other], **options))
     # 1 + 3 of the grid, and components at 10, 30 and 60; five is in the grid.
-    assert len(result.rows) == (4 + 3) * 6
+    assert len(result.rows) == (4 + 3 + 1) * 6
     assert (result.images, result.failures) == (3, [])
     store = LabelStore(draw_store(tmp_path / "labels"))
     tree = CityscapesTree(root, "val")
     groups = torch.tensor([*store.manifest.groups, -1])
     settings = {
-        (None, 5): ConnectedSplitter(5),
-        (None, 60): ConnectedSplitter(60),
-        (0.1, 10): DepthGradientSplitter(0.1, 10),
-        (0.1, 60): DepthGradientSplitter(0.1, 60),
-        (0.3, 30): DepthGradientSplitter(0.3, 30, dilation_px=0),
+        ("connected", None, 5): ConnectedSplitter(5),
+        ("connected", None, 60): ConnectedSplitter(60),
+        ("depth_gradient", 0.1, 10): DepthGradientSplitter(0.1, 10),
+        ("depth_gradient", 0.1, 60): DepthGradientSplitter(0.1, 60),
+        ("depth_gradient", 0.3, 30): DepthGradientSplitter(0.3, 30, dilation_px=0),
+        ("knn_linkage", None, 30): other,
     }
-    for (tau, area), splitter in settings.items():
+    for (kind, tau, area), splitter in settings.items():
         for key in KEYS:
             semantic = store.semantic(key)
             depth = torch.from_numpy(scene(KEYS.index(key))[3])[None, None]
@@ -83,11 +86,11 @@ def test_every_setting_is_what_labelling_and_scoring_give(root, tmp_path):
         scores = score_labels(store, tree, CITYSCAPES_19)
         for protocol in options["protocols"]:
             for assignment in options["assignments"]:
-                where = {"protocol": protocol, "assignment": assignment}
+                where = {"protocol": protocol, "assignment": assignment, "splitter": kind}
                 row = chosen(result, gradient_threshold=tau, min_area_px=area, **where)
                 figures = scores.metrics[f"{protocol}/{assignment}"]
                 for name in ("pq", "sq", "rq_things", "miou", "pixel_accuracy", "matched_things"):
-                    assert row[name] == figures[name], (tau, area, protocol, name)
+                    assert row[name] == figures[name], (kind, tau, area, protocol, name)
                 assert row["instances_per_image"] == figures["instances_per_image"]
 
 
@@ -182,6 +185,6 @@ def test_no_labels_and_no_ground_truth_are_told(root, tmp_path):
     with pytest.raises(UsageError, match="no labelled image has ground truth"):
         run_sweep(request(tmp_path, tmp_path / "out"))
     source = SweepSource("x", str(tmp_path / "none"), ROWS, label_args=["--out", "x"])
-    asked = SweepRequest([source], [], root=str(root))
+    asked = SweepRequest([source], [SweepDepth("drawn", "x")], root=str(root))
     assert labels_to_make(asked) == [source]
     assert labels_to_make(request(root, tmp_path)) == []

@@ -34,3 +34,9 @@ def test_a_source_of_components_only_gains_nothing():
     found = findings(rows, "seed", "majority")[1]
     assert found.name == "k=300"
     assert found.gains == (0, 0, 0)
+
+
+def test_a_source_without_components_has_nothing_to_gain_over():
+    (found,) = findings(ROWS[1:3], "seed", "majority")
+    assert (found.best["pq"], found.baseline["pq"], found.connected) == (25, 25, [])
+    assert found.gains == (0, 0, 0)

@@ -8,7 +8,10 @@ from relief.formats.label_store import LabelStore
 from relief.ops.panoptic import segment_table
 from relief.schema.errors import ReadError
 from relief.schema.label_spaces import CITYSCAPES_19
-from relief.studies.sweeps.split_tables import CONNECTED, Cut, panoptic_rows
+from relief.splitters.connected import ConnectedSplitter
+from relief.splitters.depth_gradient import DepthGradientSplitter
+from relief.studies.sweeps.settings import Setting
+from relief.studies.sweeps.split_tables import panoptic_rows
 from relief.studies.sweeps.sweep_images import (
     SharedReading,
     SweepImage,
@@ -18,7 +21,8 @@ from relief.studies.sweeps.sweep_images import (
 )
 from tests.relief.studies.tiny import KEYS, SIZE, draw_store, draw_tree
 
-CUTS = (("", CONNECTED), ("drawn", Cut(0.1, 1.0, 3)))
+SETTINGS = Setting(ConnectedSplitter(5)), Setting(DepthGradientSplitter(0.1, 5), "drawn")
+CUTS = tuple(setting.cut for setting in SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +39,9 @@ def work(root, cache, sides=(0, 512), mark="a"):
         SIZE[0], sides,
     )  # fmt: skip
     region = store.manifest.group_of_id.numpy() + 1
-    return SweepWork(store, region, np.arange(7), CUTS, shared, cache, mark)
+    return SweepWork(
+        store, region, np.arange(7), {s.cut: s.splitter for s in SETTINGS}, shared, cache, mark
+    )
 
 
 def test_tables_hold_every_pixel_and_come_back_from_the_cache(root, tmp_path):

@@ -5,9 +5,10 @@ from relief.metrics.classes import Classes
 from relief.metrics.protocols import CUPS, PANOPTICAPI
 from relief.metrics.scoring import Scorer
 from relief.ops.matching import assignment_rule
-from relief.studies.sweeps.split_tables import CONNECTED, CutTable
+from relief.splitters.connected import ConnectedSplitter
+from relief.studies.sweeps.settings import Setting
+from relief.studies.sweeps.split_tables import CutTable
 from relief.studies.sweeps.sweep_images import ImageTables
-from relief.studies.sweeps.sweep_plan import Setting
 from relief.studies.sweeps.sweep_scores import ScoredSource, score_setting
 
 CLASSES = Classes.of(things=(1,), stuffs=(0,))
@@ -18,7 +19,11 @@ ROWS = np.array([[1, 0, 0, 100], [2, 0, 1, 40], [3, 0, 2, 10]])
 TABLES = [
     ImageTables(
         {0: (PAIRS, STUFF)},
-        {(0, ("", CONNECTED)): CutTable(ROWS, AREAS, AREAS, np.array([7, 10, 0, 10]))},
+        {
+            (0, Setting(ConnectedSplitter(1)).cut): CutTable(
+                ROWS, AREAS, AREAS, np.array([7, 10, 0, 10])
+            )
+        },
     )
 ]
 
@@ -27,7 +32,7 @@ def score(area, has_classes=False, protocols=(PANOPTICAPI,)):
     scorer = Scorer(CLASSES, 2 if has_classes else 3, (1,))
     source = ScoredSource("s", 3, scorer, has_classes)
     rules = [assignment_rule("majority")]
-    return list(score_setting(source, Setting("", CONNECTED, area), TABLES, protocols, rules))
+    return list(score_setting(source, Setting(ConnectedSplitter(area)), TABLES, protocols, rules))
 
 
 @pytest.mark.parametrize(

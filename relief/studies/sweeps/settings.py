@@ -1,0 +1,102 @@
+"""One splitter on one depth: a row of a sweep before it has figures."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import pickle
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from relief.schema.parts import Splitter
+from relief.splitters.area_filtered import AreaFilteredSplitter
+
+GRID, AREA_FILTER = "grid", "area_filter"
+BASELINE_AREA_PX = 10  # the area filter of components that others are compared with
+_ROOM = "relief.splitters."
+_FILTER = "min_area_px"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What parts the things of an image, before an area filter where one follows.
+
+    Attributes:
+        depth: Name of the depth source; empty for splitters that look at none.
+        splitter: Class path.
+        arguments: What the splitter was made with, as JSON.
+    """
+
+    depth: str
+    splitter: str
+    arguments: str
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of `sweep.csv`, before it has figures.
+
+    Attributes:
+        splitter: The part.
+        depth: Name of the depth source; empty for splitters that look at none.
+        purpose: `grid`, or `area_filter` for components that only separate its gain.
+    """
+
+    splitter: Splitter
+    depth: str = ""
+    purpose: str = GRID
+
+    @cached_property
+    def arguments(self) -> dict[str, Any]:
+        """Everything that the splitter holds, by name, as plain values."""
+        return {name.lstrip("_"): _plain(value) for name, value in vars(self.splitter).items()}
+
+    @property
+    def name(self) -> str:
+        """The module of a splitter of the house, else the class path."""
+        module = type(self.splitter).__module__
+        return module.removeprefix(_ROOM) if module.startswith(_ROOM) else self.cut.splitter
+
+    @property
+    def min_area_px(self) -> int:
+        """The area filter that follows the cut; 1 where the splitter filters for itself."""
+        splitter = self.splitter
+        return splitter.min_area_px if isinstance(splitter, AreaFilteredSplitter) else 1
+
+    @cached_property
+    def cut(self) -> Cut:
+        """What is done once for all area filters that may follow."""
+        kind = type(self.splitter)
+        filtered = {_FILTER} if isinstance(self.splitter, AreaFilteredSplitter) else set()
+        kept = {name: value for name, value in self.arguments.items() if name not in filtered}
+        return Cut(self.depth, f"{kind.__module__}.{kind.__qualname__}", json.dumps(kept))
+
+
+def source_code(splitter: Splitter) -> str:
+    """A hash of the file that a splitter is written in; empty where there is none."""
+    try:
+        text = inspect.getsource(sys.modules[type(splitter).__module__])
+    except (OSError, TypeError):
+        return ""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if hasattr(value, "tolist"):  # a tensor or an array, or one of its numbers
+        held = value.tolist()
+        if not isinstance(held, list):
+            return held
+        content = json.dumps(held).encode()
+    else:
+        content = pickle.dumps(value)
+    return f"{type(value).__qualname__} {hashlib.sha256(content).hexdigest()[:12]}"
