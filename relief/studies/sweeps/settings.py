@@ -76,10 +76,10 @@ class Setting:
         return Cut(self.depth, f"{kind.__module__}.{kind.__qualname__}", json.dumps(kept))
 
 
-def source_code(splitter: Splitter) -> str:
-    """A hash of the file that a splitter is written in; empty where there is none."""
+def source_code(kind: type[Splitter]) -> str:
+    """A hash of the file that a splitter's class is written in; empty where there is none."""
     try:
-        text = inspect.getsource(sys.modules[type(splitter).__module__])
+        text = inspect.getsource(sys.modules[kind.__module__])
     except (OSError, TypeError):
         return ""
     return hashlib.sha256(text.encode()).hexdigest()

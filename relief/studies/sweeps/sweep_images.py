@@ -352,7 +352,8 @@ def determinants(work: SweepWork) -> dict[str, Any]:
         "categories": work.category_of_cluster.tolist(),
         "space": work.shared.space.name,
         "depths": {name: reader.description for name, reader in work.shared.depths.items()},
-        "cuts": [(asdict(cut), source_code(splitter)) for cut, splitter in work.cuts.items()],
+        "cuts": [asdict(cut) for cut in work.cuts],
+        "code": sorted(source_code(kind) for kind in set(map(type, work.cuts.values()))),
         "split_short_side_px": work.shared.split_short_side_px,
         "short_sides_px": work.shared.short_sides_px,
     }
