@@ -1,6 +1,6 @@
 # make label  labels the embedded sample and writes a report       make test       the tests (under 4 minutes)
 # make lint   ruff and mypy                                         make test-slow  the long tests
-# make lock   resolves requirements.in again                        make test-faults  kills, signals, full disks
+# make lock   resolves requirements.in again                        make test-faults  kills, signals, full disks, damaged files
 PY ?= python3.11
 BIN := .venv/bin
 LOCKS := requirements.lock requirements-detectron2.txt

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from functools import cached_property
@@ -20,6 +19,7 @@ from relief.formats.segment_ids import INSTANCE_BITS, MAX_INSTANCES, read_segmen
 from relief.schema.categories import Category
 from relief.schema.errors import ReadError, UsageError
 from relief.schema.label_spaces import VOID, LabelSpace
+from relief.schema.plain_text import json_of
 
 _ENDINGS = ("_gtFine_panoptic", "_panoptic", "_leftImg8bit")  # of Cityscapes' scripts and others
 _MALFORMED = (
@@ -29,7 +29,6 @@ _MALFORMED = (
     LookupError,
     AttributeError,
     ArithmeticError,
-    RecursionError,
 )
 _CITYSCAPES_STEM = re.compile(r"([A-Za-z-]+)_\d{6}_\d{6}")
 
@@ -46,7 +45,7 @@ def read_coco_json(path: Path) -> dict[str, Any]:
     """
     problem = "not a readable JSON file"
     try:
-        content = json.loads(path.read_bytes())
+        content = json_of(path.read_bytes())
         problem = "no annotations and categories"
         read = {name: list(content[name]) for name in ("annotations", "categories")}
         problem = "annotations of objects, without segments_info"

@@ -66,7 +66,7 @@ class CupsLabels:
         """The length of the statistics; without, one more than the largest id of all files."""
         statistics = self.statistics()
         if statistics is not None:
-            return len(statistics[ALL_PIXELS])
+            return len(next(iter(statistics.values())))
         largest = max(int(self.semantic(key).max()) for key in self.keys)
         return largest + 1
 
@@ -100,7 +100,7 @@ class CupsLabels:
                 if name in total and total[name].shape != counts.shape:
                     msg = f"statistics differ in length: {path}. Delete them or make them again."
                     raise UsageError(msg)
-                total[name] = total.get(name, 0) + counts.to(torch.int64)
+                total[name] = total.get(name, 0) + counts
         return total or None
 
     def _stems(self, suffix: str) -> set[str]:
@@ -174,11 +174,15 @@ def write_statistics(out: Path, num_categories: int) -> None:
 def _read_statistics(path: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        return {
-            name: content[name]
-            for name in (ALL_PIXELS, INSIDE_INSTANCES, PER_INSTANCE)
-            if name in content
-        }
+        names = (ALL_PIXELS, INSIDE_INSTANCES, PER_INSTANCE)
+        counts = {name: content[name].to(torch.int64) for name in names if name in content}
     except Exception as error:
-        msg = f"cannot read CUPS statistics: {path}. Delete the file or make it again."
-        raise UsageError(msg) from error
+        raise _unreadable(path) from error
+    shapes = {values.shape for values in counts.values()}
+    if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
+        raise _unreadable(path)
+    return counts
+
+
+def _unreadable(path: Path) -> UsageError:
+    return UsageError(f"cannot read CUPS statistics: {path}. Delete the file or make it again.")

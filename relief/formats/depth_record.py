@@ -9,6 +9,7 @@ from typing import Any
 
 from relief.formats.atomic import write_text
 from relief.schema.errors import UsageError
+from relief.schema.plain_text import json_of, sentences_of
 
 DEPTH_RECORD = "depth.json"
 
@@ -42,18 +43,17 @@ def read_depth_record(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        record = json.loads(path.read_bytes())  # in any Unicode encoding
+        record = json_of(path.read_bytes())
     except (OSError, ValueError) as error:
         raise _damaged(path) from error
     if not isinstance(record, dict) or "part" not in record:
         return None
-    weights = record.get("weights", {})
-    sentences = [record.get(name, []) for name in ("supervision", "notes")]
-    are_whole = isinstance(weights, dict) and all(isinstance(told, list) for told in sentences)
-    if not are_whole or not all(
-        isinstance(text, str) for told in (weights.values(), *sentences) for text in told
-    ):
-        raise _damaged(path)
+    try:
+        for name in ("supervision", "notes"):
+            sentences_of(record, name)
+        sentences_of({"weights": list(record.get("weights", {}).values())}, "weights")
+    except (ValueError, AttributeError) as error:
+        raise _damaged(path) from error
     return record
 
 

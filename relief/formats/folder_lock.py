@@ -16,6 +16,7 @@ from typing import Any
 
 from relief.formats.atomic import writable
 from relief.schema.errors import UsageError
+from relief.schema.plain_text import json_of
 
 LOCK = "run.lock"
 STALE_S = 60.0
@@ -193,7 +194,7 @@ def _read(path: Path) -> str | None:
 
 def _parsed(holder: str) -> dict[str, Any]:
     try:
-        told = json.loads(holder)
+        told = json_of(holder)
     except ValueError:
         return {}
     return told if isinstance(told, dict) else {}

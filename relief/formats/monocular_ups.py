@@ -102,7 +102,7 @@ class MonocularUpsLabels:
 
     def centroids(self) -> Tensor:
         """(k, C) float32 raw means; raises `UsageError`."""
-        return self._array("centroids").to(torch.float32)
+        return self._array("centroids", 2).to(torch.float32)
 
     def class_of_cluster(self) -> Tensor:
         """(k,) int64 classes of 19, a majority vote of ground truth; -1 = none.
@@ -110,14 +110,21 @@ class MonocularUpsLabels:
         Raises:
             UsageError: There is no such file.
         """
-        classes = self._array("cluster_to_class").to(torch.int64)
+        classes = self._array("cluster_to_class", 1).to(torch.int64)
         return classes.where((classes >= 0) & (classes < 255), VOID)
 
-    def _array(self, name: str) -> Tensor:
+    def _array(self, name: str, ndim: int) -> Tensor:
         path = self.folder / CENTROIDS
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                return torch.from_numpy(np.atleast_1d(arrays[name]))
+                values = torch.from_numpy(arrays[name])
         except Exception as error:  # damaged archives have errors of their own
-            msg = f"cannot read centroids: {path} ({name}). Copy the file beside the labels."
-            raise UsageError(msg) from error
+            raise _unreadable(path, name) from error
+        if values.ndim != ndim:
+            raise _unreadable(path, name)
+        return values
+
+
+def _unreadable(path: Path, name: str) -> UsageError:
+    msg = f"cannot read centroids: {path} ({name}). Copy the file beside the labels."
+    return UsageError(msg)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from relief.formats.atomic import whole_file
 from relief.metrics.panoptic_statistics import Ids
+from relief.schema.errors import UsageError
 
 ROW_WIDTH = 7  # image, update, predicted category and instance, true category and instance, pixels
 
@@ -65,6 +66,23 @@ def save_rows(path: Path, rows: Tensor) -> None:
 
 
 def load_rows(path: Path) -> Tensor:
-    """Reads what `save_rows` wrote: (N, 7) int64."""
-    with np.load(path, allow_pickle=False) as arrays:
-        return torch.from_numpy(arrays["rows"])
+    """Reads what `save_rows` wrote.
+
+    Returns:
+        (N, 7) int64.
+
+    Raises:
+        UsageError: It cannot be read, or holds something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            rows = torch.from_numpy(arrays["rows"])
+    except Exception as error:  # a cut or foreign file fails in many ways
+        raise _unreadable(path) from error
+    if rows.dtype != torch.int64 or rows.shape[1:] != (ROW_WIDTH,):
+        raise _unreadable(path)
+    return rows
+
+
+def _unreadable(path: Path) -> UsageError:
+    return UsageError(f"cannot read the state of a metric: {path}. Save it again.")

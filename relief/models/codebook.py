@@ -18,6 +18,7 @@ from relief.formats.atomic import write_bytes
 from relief.models.weights.files import refuse_not_finite
 from relief.schema.errors import WeightsError
 from relief.schema.label_spaces import VOID, label_space, thing_mask
+from relief.schema.plain_text import json_of, sentences_of
 
 METADATA_KEY = "codebook"
 FORMAT_VERSION = 1
@@ -170,9 +171,8 @@ class Codebook(nn.Module):
         tensors, metadata = _read(Path(path))
         centroids, thing_ids, groups, class_of_cluster = (tensors[name] for name in _NAMES)
         problem = _mismatch(centroids, thing_ids, groups, class_of_cluster)
-        channels = centroids.shape[-1]
-        if not problem and dim is not None and channels != dim:
-            problem = f"{channels} channels, the features have {dim}"
+        if not problem and dim not in (None, centroids.shape[1]):
+            problem = f"{centroids.shape[1]} channels, the features have {dim}"
         if problem:
             raise _refused(Path(path), problem, "Give the codebook of these features.")
         self.fill(centroids, thing_ids, groups, class_of_cluster, metadata)
@@ -205,8 +205,12 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except (SafetensorError, OSError, ValueError) as error:
         raise _refused(path, "not a readable codebook", "Fit it again.") from error
     try:
-        content = json.loads(header[METADATA_KEY])
-        version, metadata = content["version"], content["metadata"]
+        content = json_of(header[METADATA_KEY])
+        version, metadata = content["version"], dict(content["metadata"])
+        if metadata.get("classes"):
+            label_space(metadata["classes"])
+        for name in ("supervision", "notes"):
+            sentences_of(metadata, name)
     except (KeyError, TypeError, ValueError) as error:
         raise _refused(path, "no codebook", "Give a codebook.safetensors.") from error
     if version != FORMAT_VERSION:

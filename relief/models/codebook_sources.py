@@ -44,7 +44,11 @@ def read_published_centroids(path: str | Path) -> PublishedCentroids:
     """
     arrays = load_state_dict(path)
     centroids, classes = arrays.get("centroids"), arrays.get("cluster_to_class")
-    if centroids is None or classes is None or classes.shape != centroids.shape[:1]:
+    if (
+        (centroids is None or classes is None)
+        or centroids.ndim != 2
+        or classes.shape != centroids.shape[:1]
+    ):
         msg = (
             f"cannot load codebook: {path} (no centroids with cluster_to_class). "
             "Give the published kmeans_centroids.npz."

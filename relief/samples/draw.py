@@ -25,6 +25,7 @@ from relief.formats.atomic import write_bytes
 from relief.samples.scene import draw_scene
 from relief.samples.scene_files import PARTS, SceneFile, write_scene
 from relief.schema.errors import ReliefError, UsageError
+from relief.schema.plain_text import json_of
 
 FORMAT_VERSION = 1
 MARKER = "sample.json"
@@ -108,8 +109,8 @@ def _json(value: dict[str, Any]) -> bytes:
 def _read(path: Path) -> dict[str, Any]:
     """What a marker says; nothing if it is not there or cannot be understood."""
     try:
-        value = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
+        value = json_of(path.read_bytes())
+    except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
 

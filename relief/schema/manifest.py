@@ -15,6 +15,7 @@ from torch import Tensor
 
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import label_space, thing_mask
+from relief.schema.plain_text import json_of, sentences_of
 
 FORMAT_VERSION = 1
 DEPTH_DIGESTS = "parts.depth_files.content."
@@ -122,11 +123,13 @@ class Manifest:
             UsageError: It is not a manifest, or of a newer format.
         """
         try:
-            values = json.loads(text)
+            values = json_of(text)
             version = values["format_version"]
             if version > FORMAT_VERSION:
                 msg = f"manifest is of format {version}: {where}. Read it with a newer version."
                 raise UsageError(msg)
+            for name in ("supervision", "notes"):
+                sentences_of(values, name)
             for name in ("thing_ids", "groups", "supervision", "notes"):
                 if values[name] is not None:
                     values[name] = tuple(values[name])

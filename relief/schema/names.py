@@ -7,14 +7,16 @@ sky: 4
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from relief.schema.errors import UsageError
+from relief.schema.plain_text import yaml_of
+
+_RANGE = re.compile(r"\s*(\d{1,5})\s*(?:-\s*(\d{1,5})\s*)?")  # ids are of at most 16 bits
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class ClusterNames:
             UsageError: It cannot be read, is of another form, or names a cluster twice.
         """
         try:
-            content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            content = yaml_of(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
             msg = f"cannot read cluster names: {path}. Write lines like `car: [3, 7, 12-15]`."
             raise UsageError(msg) from error
         return cls.from_content(content, str(path))
@@ -88,12 +90,9 @@ def _entry(name: str, value: Any, where: str) -> NamedClusters:
 
 
 def _clusters(part: Any, name: str, where: str) -> range:
-    first, dash, last = str(part).partition("-")
-    if isinstance(part, int | str) and first.strip().isdecimal():
-        if not dash:
-            return range(int(first), int(first) + 1)
-        if last.strip().isdecimal():
-            return range(int(first), int(last) + 1)
+    ends = _RANGE.fullmatch(str(part)) if isinstance(part, int | str) else None
+    if ends is not None:
+        return range(int(ends[1]), int(ends[2] or ends[1]) + 1)
     raise _refused(where, f"{name!r} has {part!r}, expected a cluster or a range like 12-15")
 
 

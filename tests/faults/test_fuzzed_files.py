@@ -2,8 +2,6 @@
 
 import json
 import random
-import re
-import struct
 import time
 import warnings
 from collections.abc import Callable
@@ -16,73 +14,189 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from torch import Tensor
 
 from callbacks.checkpoint_files import read_checkpoint
+from relief.formats.cityscapes import CityscapesLabels, CityscapesTree
 from relief.formats.coco_panoptic import write_panoptic_json
 from relief.formats.coco_reader import CocoPanoptic
 from relief.formats.cups import CupsLabels, write_cups
 from relief.formats.depth_files import FolderDepth
-from relief.formats.depth_record import read_depth_record, write_depth_record
+from relief.formats.depth_record import write_depth_record
 from relief.formats.images import read_image
 from relief.formats.label_png import read_ids, read_semantic
 from relief.formats.label_store import LabelStore
+from relief.formats.monocular_ups import CENTROIDS, MonocularUpsLabels
+from relief.metrics.segment_rows import load_rows, save_rows
+from relief.models.backbones.cause_weights import ABOUT_KEY, about_of
 from relief.models.codebook import Codebook
-from relief.models.codebook_sources import read_published_centroids
-from relief.models.segmenters.checkpoint import METADATA_KEY, read_segmenter
-from relief.models.weights.files import load_state_dict
+from relief.models.codebook_sources import PublishedCentroids, read_published_centroids
+from relief.models.segmenters.checkpoint import METADATA_KEY, SegmenterCheckpoint, read_segmenter
+from relief.models.weights.files import RECORD_SUFFIX, load_state_dict, recorded_sha256, sha256_of
 from relief.schema.categories import cluster_categories
 from relief.schema.errors import ReliefError
+from relief.schema.label_spaces import CITYSCAPES_19
 from relief.schema.names import ClusterNames
 from relief.studies.scoring.label_sources import read_assignment
-from tests.relief.studies.tiny import KEYS, draw_store
+from relief.studies.sweeps.split_tables import CONNECTED
+from relief.studies.sweeps.sweep_images import (
+    ImageTables,
+    SharedReading,
+    SweepWork,
+    image_tables,
+)
+from tests.faults.damage import damaged
+from tests.relief.studies.tiny import KEYS, SIZE, draw_store, draw_tree
 
 CASES = 2000
-LONGEST_S = 5.0
+LONGEST_S = 2.0
+MOST_LINES = 3
+KEY = KEYS[0]
+MONOCULAR = "pseudo_semantic_raw_k80"
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of file: where a valid one lies, and what reads it."""
+    """One kind of file: where a valid one lies, what reads it, and what that may return."""
 
     file: str
     read: Callable[[Path], Any]
+    is_right: Callable[[Any], bool]
+
+
+def is_tensor(dtype: torch.dtype, *shape: int | None) -> Callable[[Any], bool]:
+    """Whether a value is a tensor of a type and shape; `None` is any length."""
+
+    def is_right(value: Any) -> bool:
+        return (
+            isinstance(value, Tensor)
+            and value.dtype == dtype
+            and len(value.shape) == len(shape)
+            and all(want in (None, length) for want, length in zip(shape, value.shape, strict=True))
+        )
+
+    return is_right
+
+
+def is_depth(value: Any) -> bool:
+    return is_tensor(torch.float32, 1, None, None)(value) and 0 <= value.min() <= value.max() <= 1
+
+
+def are_tensors(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(entry, Tensor) for entry in value.values())
 
 
 def all_of(labels: Any) -> list[Any]:
     """Everything that a label reader has to say."""
-    told = [labels.num_categories, labels.thing_ids]
-    return [*told, *(labels.panoptic(key) for key in labels.keys)]
+    maps = [f(key) for key in labels.keys for f in (labels.panoptic, labels.semantic)]
+    return [labels.num_categories, labels.thing_ids, *maps]
 
 
-KINDS = {
-    "photograph png": Kind("a.png", read_image),
-    "photograph jpg": Kind("a.jpg", read_image),
-    "depth npy": Kind("depth.npy", lambda path: FolderDepth(path.parent).read(str(path))),
-    "depth png": Kind("depth.png", lambda path: FolderDepth(path.parent).read(str(path))),
-    "depth record": Kind("depth.json", lambda path: read_depth_record(path.parent)),
-    "ids": Kind("ids.png", read_ids),
-    "semantic": Kind(f"store/semantic/{KEYS[0]}.png", read_semantic),
-    "panoptic": Kind(f"store/panoptic/{KEYS[0]}.png", lambda p: store_of(p).panoptic(KEYS[0])),
-    "manifest": Kind("store/manifest.json", lambda path: all_of(LabelStore(path.parent))),
-    "coco": Kind("store/panoptic.json", lambda path: all_of(CocoPanoptic(path))),
-    "cups": Kind("cups/pseudo_classes_split_0.pt", lambda p: CupsLabels(p.parent).statistics()),
-    "cups map": Kind(f"cups/{KEYS[0].split('/')[1]}", lambda path: all_of(CupsLabels(path.parent))),
-    "names": Kind("names.yaml", ClusterNames.read),
-    "assignment": Kind("assignment.json", lambda path: read_assignment(path, "majority")),
-    "codebook": Kind("codebook.safetensors", lambda path: Codebook().load(path)),
-    "centroids": Kind("centroids.npz", read_published_centroids),
-    "weights safetensors": Kind("w.safetensors", load_state_dict),
-    "weights pth": Kind("w.pth", load_state_dict),
-    "weights npy": Kind("w.npy", load_state_dict),
-    "weights npz": Kind("w.npz", load_state_dict),
-    "checkpoint": Kind("last.ckpt", read_checkpoint),
-    "detector": Kind("last.ckpt", read_segmenter),
-    "export": Kind("network.safetensors", read_segmenter),
-}
+def are_labels(value: list[Any]) -> bool:
+    number, things, *maps = value
+    return (
+        isinstance(number, int)
+        and (things is None or all(type(thing) is int and 0 <= thing < number for thing in things))
+        and all(map(is_tensor(torch.int64, None, None, 2), maps[::2]))
+        and all(map(is_tensor(torch.int64, None, None), maps[1::2]))
+    )
+
+
+def codebook_of(path: Path) -> Codebook:
+    codebook = Codebook()
+    codebook.load(path)
+    return codebook
 
 
 def store_of(path: Path) -> LabelStore:
     return LabelStore(next(p for p in path.parents if (p / "manifest.json").exists()))
+
+
+def tables_of(path: Path) -> Any:
+    """The tables of one image of a sweep, from that cache; where an image cannot be read: why."""
+    root = path.parents[2]
+    shared = SharedReading(CityscapesTree(root, "val"), CITYSCAPES_19, {}, SIZE[0], (0,))
+    store = LabelStore(root / "store")
+    region = store.manifest.group_of_id.numpy() + 1
+    cuts = (("", CONNECTED),)
+    work = SweepWork(store, region, np.arange(7), cuts, shared, root / "sweep", "mark")
+    return image_tables([work], KEY)[0]
+
+
+def monocular(path: Path) -> MonocularUpsLabels:
+    return MonocularUpsLabels(next(p for p in path.parents if p.name == MONOCULAR).parent, "val")
+
+
+IDS = is_tensor(torch.int64, None, None)
+KINDS = {
+    "photograph png": Kind("a.png", read_image, is_tensor(torch.uint8, 3, None, None)),
+    "photograph jpg": Kind("a.jpg", read_image, is_tensor(torch.uint8, 3, None, None)),
+    "depth npy": Kind("depth.npy", lambda p: FolderDepth(p.parent).read(str(p)), is_depth),
+    "depth png": Kind("depth.png", lambda p: FolderDepth(p.parent).read(str(p)), is_depth),
+    "depth record": Kind(
+        "depth.json",
+        lambda p: FolderDepth(p.parent).made_by(["val"]),
+        lambda v: all(isinstance(text, str) for text in v["supervision"]),
+    ),
+    "ids": Kind("ids.png", read_ids, IDS),
+    "cityscapes": Kind(
+        f"gtFine/val/{KEY}_gtFine_instanceIds.png",
+        lambda p: all_of(CityscapesLabels(p.parents[3], "val", CITYSCAPES_19)),
+        are_labels,
+    ),
+    "semantic": Kind(f"store/semantic/{KEY}.png", read_semantic, IDS),
+    "panoptic": Kind(f"store/panoptic/{KEY}.png", lambda p: all_of(store_of(p)), are_labels),
+    "manifest": Kind("store/manifest.json", lambda p: all_of(LabelStore(p.parent)), are_labels),
+    "coco": Kind("store/panoptic.json", lambda p: all_of(CocoPanoptic(p)), are_labels),
+    "cups": Kind(
+        "cups/pseudo_classes_split_0.pt", lambda p: all_of(CupsLabels(p.parent)), are_labels
+    ),
+    "cups map": Kind(
+        f"cups/{KEY.split('/')[1]}", lambda p: all_of(CupsLabels(p.parent)), are_labels
+    ),
+    "monocular map": Kind(f"{MONOCULAR}/val/{KEY}.png", lambda p: all_of(monocular(p)), are_labels),
+    "monocular centroids": Kind(
+        f"{MONOCULAR}/{CENTROIDS}",
+        lambda p: MonocularUpsLabels(p.parents[1], "val").centroids(),
+        is_tensor(torch.float32, None, None),
+    ),
+    "monocular classes": Kind(
+        f"{MONOCULAR}/{CENTROIDS}",
+        lambda p: MonocularUpsLabels(p.parents[1], "val").class_of_cluster(),
+        is_tensor(torch.int64, None),
+    ),
+    "names": Kind("names.yaml", ClusterNames.read, lambda v: isinstance(v.by_cluster, dict)),
+    "assignment": Kind(
+        "assignment.json",
+        lambda p: read_assignment(p, "majority"),
+        lambda v: all(type(number) is int for number in v),
+    ),
+    "codebook": Kind(
+        "codebook.safetensors", codebook_of, lambda v: v.centroids.shape[:1] == v.groups.shape
+    ),
+    "centroids": Kind(
+        "centroids.npz", read_published_centroids, lambda v: isinstance(v, PublishedCentroids)
+    ),
+    "weights safetensors": Kind("w.safetensors", load_state_dict, are_tensors),
+    "weights pth": Kind("w.pth", load_state_dict, are_tensors),
+    "weights npy": Kind("w.npy", load_state_dict, are_tensors),
+    "weights npz": Kind("w.npz", load_state_dict, are_tensors),
+    "weights record": Kind(
+        f"r.npy{RECORD_SUFFIX}",
+        lambda p: recorded_sha256(p.with_name("r.npy")),
+        lambda v: isinstance(v, str),
+    ),
+    "weights' origin": Kind(
+        "cause.safetensors", lambda p: about_of(str(p)), lambda v: isinstance(v, dict)
+    ),
+    "checkpoint": Kind("last.ckpt", read_checkpoint, lambda v: isinstance(v, dict)),
+    "detector": Kind("last.ckpt", read_segmenter, lambda v: isinstance(v, SegmenterCheckpoint)),
+    "export": Kind(
+        "network.safetensors", read_segmenter, lambda v: isinstance(v, SegmenterCheckpoint)
+    ),
+    "rows": Kind("rows.npz", load_rows, is_tensor(torch.int64, None, 7)),
+    "sweep": Kind(f"sweep/{KEY}.npz", tables_of, lambda v: isinstance(v, ImageTables)),
+}
 
 
 @pytest.fixture(scope="module")
@@ -96,22 +210,32 @@ def whole(tmp_path_factory):
     Image.fromarray(draw.integers(0, 65535, (12, 20)).astype(np.uint16)).save(root / "depth.png")
     Image.fromarray(draw.integers(0, 34, (12, 20)).astype(np.uint8)).save(root / "ids.png")
     write_depth_record(root, {"part": "x", "weights": {"a": "00"}, "notes": ["b"]})
-    store = LabelStore(draw_store(root / "store"))
+    store = LabelStore(draw_store(draw_tree(root) / "store"))
     categories = cluster_categories(store.num_categories, store.thing_ids)
     write_panoptic_json(store.out, store.keys, categories)
     write_cups(root / "cups", store)
+    (root / MONOCULAR / "val" / KEY).parent.mkdir(parents=True)
+    (root / MONOCULAR / "val" / f"{KEY}.png").write_bytes((root / "ids.png").read_bytes())
     (root / "names.yaml").write_text("car: [1, 3-4]\nroad: {clusters: 0, thing: false}\n")
     (root / "assignment.json").write_text(json.dumps({"majority": {"panoptic": [0, 1, 2]}}))
     codebook = Codebook()
     codebook.set_centroids(torch.eye(4))
+    codebook.metadata = {"supervision": ["a"], "classes": None}
     codebook.save(root / "codebook.safetensors")
-    np.savez(root / "centroids.npz", centroids=np.eye(3), cluster_to_class=np.arange(3))
+    for name in ("centroids.npz", f"{MONOCULAR}/{CENTROIDS}"):
+        np.savez(root / name, centroids=np.eye(3), cluster_to_class=np.arange(3))
+    save_rows(root / "rows.npz", torch.arange(21).reshape(3, 7))
+    tables_of(root / "sweep" / f"{KEY}.npz")
     tensors = {"a": torch.arange(6.0), "b": torch.eye(2)}
     save_file(tensors, root / "w.safetensors")
+    save_file(tensors, root / "cause.safetensors", {ABOUT_KEY: json.dumps({"notes": ["a"]})})
     torch.save({"state_dict": tensors, "epoch": 3}, root / "w.pth")
-    np.save(root / "w.npy", np.eye(3))
+    for name in ("w.npy", "r.npy"):
+        np.save(root / name, np.eye(3))
+    record = {"sha256": sha256_of(root / "r.npy"), "source": "x"}
+    (root / f"r.npy{RECORD_SUFFIX}").write_text(json.dumps(record))
     np.savez(root / "w.npz", a=np.eye(3), b=np.arange(4.0))
-    about = {"classes": {"things": [1], "stuff": [0]}, "supervision": []}
+    about = {"classes": {"things": [1], "stuff": [0]}, "supervision": [], "notes": ["a"]}
     state = {f"network.{name}": value for name, value in tensors.items()}
     torch.save(
         {**about, "state_dict": state, "pytorch-lightning_version": "2", "label_classes": None},
@@ -121,101 +245,54 @@ def whole(tmp_path_factory):
     return root
 
 
-def damaged(content: bytes, others: list[bytes], draw: random.Random) -> bytes:
-    """The file as accidents, other systems or enemies leave it."""
-    kind, changed = draw.randrange(10), bytearray(content)
-    if kind == 0:
-        return content[: draw.randrange(len(content))]
-    if kind == 1:
-        for _ in range(draw.choice((1, 3, 30))):
-            changed[draw.randrange(len(changed))] ^= 1 << draw.randrange(8)
-        return bytes(changed)
-    if kind == 2:
-        return b""
-    if kind == 3:
-        start = draw.randrange(len(changed))
-        changed[start:] = bytes(len(changed) - start)
-        return bytes(changed)
-    if kind == 4:
-        return draw.choice(others)
-    if kind == 5:
-        return content + content
-    if kind == 6:
-        return huge(content, draw)
-    if kind == 7:
-        return draw.randbytes(draw.randrange(1, 400))
-    if kind == 8:
-        return mistyped(content, draw)
-    return draw.choice(
-        (b"<html>404</html>", b"version https://git-lfs.github.com/spec/v1\n", b"\0")
-    )
-
-
-def huge(content: bytes, draw: random.Random) -> bytes:
-    """Headers that promise more than any memory holds."""
-    if content.startswith(b"\x89PNG"):
-        return content[:16] + struct.pack(">II", 60000, 60000) + content[24:]
-    if content.startswith(b"\x93NUMPY"):
-        return re.sub(rb"\(\d+,( \d+)?\)", b"(999999999999,)", content, count=1)
-    return struct.pack("<Q", 2 ** draw.choice((20, 40, 60))) + content[8:]
-
-
-def mistyped(content: bytes, draw: random.Random) -> bytes:
-    """JSON and YAML with another value somewhere; other files with a line cut out."""
-    try:
-        value = json.loads(content)
-    except ValueError:
-        lines = content.split(b"\n")
-        del lines[draw.randrange(len(lines))]
-        return b"\n".join(lines)
-    spots: list[tuple[Any, Any]] = []
-
-    def visit(node: Any) -> None:
-        pairs = node.items() if isinstance(node, dict) else enumerate(node)
-        for name, inner in list(pairs):
-            spots.append((node, name))
-            if isinstance(inner, dict | list):
-                visit(inner)
-
-    visit(value)
-    node, name = draw.choice(spots)
-    node[name] = draw.choice((None, -1, 10**30, "x", [], {}, [[]], True, 0.5, {"a": None}))
-    return json.dumps(value).encode()
-
-
-def outcome(read: Callable[[Path], Any], path: Path) -> str:
-    """What is wrong with what a reader does; empty where nothing is."""
+def outcome(kind: Kind, path: Path) -> str:
+    """Returns how a reader breaks its promise; empty where it does not."""
     start = time.perf_counter()
     try:
-        read(path)
+        value = kind.read(path)
+        problem = "" if kind.is_right(value) else f"returns {value!r:.200}"
     except ReliefError as error:
-        text = str(error)
-        if "\n" in text or not text.endswith(".") or text.endswith(".."):
-            return f"no line that ends in one dot: {text!r}"
+        problem = "" if is_one_line(str(error), path) else f"no line of that file: {str(error)!r}"
     except Exception as error:
-        return f"{type(error).__name__}: {str(error)[:200]}"
+        problem = f"{type(error).__name__}: {str(error)[:200]}"
     seconds = time.perf_counter() - start
-    return f"{seconds:.1f} s" if seconds > LONGEST_S else ""
+    return problem or (f"{seconds:.1f} s" if seconds > LONGEST_S else "")
+
+
+def is_one_line(text: str, path: Path) -> bool:
+    """Whether a message is one line that ends in one dot and names the file or its folders."""
+    is_line = "\n" not in text and text.endswith(".") and not text.endswith("..")
+    return is_line and any(str(place) in text for place in (path.name, *path.parents[:3]))
+
+
+def place(path: Path, content: bytes | None) -> None:
+    """Puts bytes, or a directory, where a file or a directory lies."""
+    if path.is_dir():
+        path.rmdir()
+    if content is None:
+        path.unlink()
+        path.mkdir()
+    else:
+        path.write_bytes(content)
 
 
 @pytest.mark.faults
-def test_every_reader_ends_in_a_result_or_in_one_line(whole, tmp_path):
-    contents = {
-        name: next(iter(sorted(whole.glob(f"{kind.file}*")))) for name, kind in KINDS.items()
-    }
-    bytes_of = {name: path.read_bytes() for name, path in contents.items()}
+def test_every_reader_ends_in_a_result_or_in_one_line(whole, capfd):
+    paths = {name: next(iter(sorted(whole.glob(f"{kind.file}*")))) for name, kind in KINDS.items()}
+    contents = {name: path.read_bytes() for name, path in paths.items()}
     for name, kind in KINDS.items():
-        assert outcome(kind.read, contents[name]) == "", name
+        assert outcome(kind, paths[name]) == "", name
     wrong = []
     for case in range(CASES):
         name = list(KINDS)[case % len(KINDS)]
-        draw = random.Random(case)
-        path = contents[name]
-        path.write_bytes(damaged(bytes_of[name], list(bytes_of.values()), draw))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            told = outcome(KINDS[name].read, path)
-        path.write_bytes(bytes_of[name])
-        if told:
-            wrong.append(f"{name}, case {case}: {told}")
+        place(paths[name], damaged(contents[name], list(contents.values()), random.Random(case)))
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            problem = outcome(KINDS[name], paths[name])
+        lines = [str(warning.message) for warning in warned] + capfd.readouterr().err.splitlines()
+        if not problem and len(lines) > MOST_LINES:
+            problem = f"{len(lines)} lines beside the answer, such as {lines[0]!r:.200}"
+        place(paths[name], contents[name])
+        if problem:
+            wrong.append(f"{name}, seed {case}: {problem}")
     assert not wrong, "\n".join([f"{len(wrong)} of {CASES}", *wrong[:60]])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from relief.models.backbones.dinov2_body import needed
 from relief.schema.errors import WeightsError
+from relief.schema.plain_text import json_of, sentences_of
 
 ABOUT_KEY = "about"  # one JSON string: safetensors writes several keys in random order
 
@@ -57,8 +57,17 @@ def random_like(tensors: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
 
 
 def about_of(path: str) -> dict[str, list[str]]:
-    """What `CauseTR.save` wrote beside the tensors; empty for other files."""
+    """Returns what `CauseTR.save` wrote beside the tensors; empty for other files.
+
+    Raises:
+        WeightsError: It cannot be read.
+    """
     if not path.endswith(".safetensors"):
         return {}
-    with safe_open(path, framework="pt") as file:
-        return json.loads((file.metadata() or {}).get(ABOUT_KEY, "{}"))
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json_of((file.metadata() or {}).get(ABOUT_KEY, "{}"))
+        return {name: list(sentences_of(about, name)) for name in about}
+    except Exception as error:  # a cut or foreign file fails in many ways
+        msg = f"cannot load weights: {path} (what made them cannot be read). Get the file again."
+        raise WeightsError(msg) from error

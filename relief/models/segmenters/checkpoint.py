@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from relief.models.weights.files import fill, refuse_not_finite, sha256_of
 from relief.schema.errors import WeightsError
+from relief.schema.plain_text import sentences_of
 from relief.schema.training import DetectorClasses, LabelOrigin
 
 Which = Literal["teacher", "student"]
@@ -82,7 +83,7 @@ def read_segmenter(path: Path, which: Which | None = None) -> SegmenterCheckpoin
         told, weights = read(path, which)
         classes = DetectorClasses.of(told["classes"])
         supervision = supervision_of(told)
-        notes = tuple(told.get("notes", ()))
+        notes = sentences_of(told, "notes")
     except Exception as error:  # a cut or foreign file fails in many ways
         msg = f"cannot read checkpoint: {path}. Give the last.ckpt of a `train.py fit` run."
         raise WeightsError(msg) from error
@@ -103,7 +104,7 @@ def read_segmenter(path: Path, which: Which | None = None) -> SegmenterCheckpoin
 
 def supervision_of(checkpoint: Mapping[str, Any]) -> tuple[str, ...]:
     """Returns which ground truth a checkpoint depended on, one sentence each; empty: none."""
-    sentences, selection = tuple(checkpoint.get("supervision", ())), checkpoint.get("selection")
+    sentences, selection = sentences_of(checkpoint, "supervision"), checkpoint.get("selection")
     chosen = (f"network: chosen among checkpoints by {selection}",) if selection else ()
     return tuple(dict.fromkeys((*sentences, *chosen)))
 

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import yaml
-
 from relief.models.weights.sources import (
     SOURCES,
     WEIGHT_SUFFIXES,
@@ -16,6 +14,7 @@ from relief.models.weights.sources import (
     get_command,
 )
 from relief.schema.errors import UsageError, WeightsError
+from relief.schema.plain_text import yaml_of
 
 # A folder of weights has no suffix to tell it from data or an output folder of the same name:
 # only this argument means one, as in `TransformersDepth`.
@@ -128,8 +127,8 @@ def _read(config: Path, seen: set[Path]) -> Iterator[tuple[str, str]]:
     """Argument and text, from a file and those that it names, each once: they may go in circles."""
     seen.add(config.resolve())
     try:
-        content = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = yaml_of(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         msg = f"cannot read configuration: {config}. Check --config."
         raise UsageError(msg) from error
     for argument, text in _leaves(content):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from relief.formats.atomic import write_bytes
 from relief.models.weights.formats import ARRAY_KEY, HOLDS_CODE, UnreadableError, read_tensors
 from relief.models.weights.sources import how_to_get
 from relief.schema.errors import WeightsError
+from relief.schema.plain_text import json_of
 
 __all__ = ["ARRAY_KEY", "convert", "fill", "load_state_dict", "refuse_not_finite", "sha256_of"]
 RECORD_SUFFIX = ".source.json"
@@ -36,7 +36,7 @@ def record_of(path: Path) -> dict[str, str]:
     if not record.is_file():
         return {}
     try:
-        content = dict(json.loads(record.read_bytes()))
+        content = dict(json_of(record.read_bytes()))
     except (OSError, TypeError, ValueError) as error:
         msg = f"cannot read: {record} ({error}). Delete it to trust the file that lies there."
         raise WeightsError(msg) from error

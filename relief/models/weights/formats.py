@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 import pickletools
 import warnings
@@ -15,6 +14,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
+
+from relief.schema.plain_text import json_of
 
 ARRAY_KEY = "array"
 HOLDS_CODE = "holds code, not only weights"
@@ -62,7 +63,7 @@ def why_unreadable(path: Path, suffix: str | None = None) -> str:
     """
     try:
         if (suffix or path.suffix) == ".json":
-            json.loads(path.read_bytes())
+            json_of(path.read_bytes())
         elif _is_safetensors(path, suffix or path.suffix):
             with safe_open(path, framework="pt"):
                 pass

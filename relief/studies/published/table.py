@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from relief.schema.errors import UsageError
+from relief.schema.plain_text import yaml_of
 from relief.studies.sweeps.settings import BASELINE_AREA_PX, GRID
 
 SweepRows = Sequence[Mapping[str, Any]]
@@ -117,13 +116,13 @@ def table_from(text: str) -> PublishedTable:
         UsageError: A name in it is none of the fields above.
     """
     try:
-        values = yaml.safe_load(text)
+        values = yaml_of(text)
         rows = [
             TableRow([_cell(cell) for cell in row["cells"]], _select(row.get("select")))
             for row in values["rows"]
         ]
         return PublishedTable(**{**values, "rows": rows})
-    except (TypeError, KeyError, yaml.YAMLError) as error:
+    except (TypeError, KeyError, ValueError) as error:
         reason = " ".join(str(error).split())
         msg = f"cannot read a published table: {text[:40]!r} ({reason}). Correct its file."
         raise UsageError(msg) from error

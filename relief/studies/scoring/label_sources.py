@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from relief.formats.monocular_ups import MonocularUpsLabels
 from relief.formats.reader import LabelReader
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import LabelSpace
+from relief.schema.plain_text import json_of
 
 STORE = "store"
 
@@ -93,7 +93,7 @@ def read_assignment(path: Path, name: str) -> list[int]:
         UsageError: It cannot be read, or holds none of that name.
     """
     try:
-        content = json.loads(path.read_bytes())  # in any Unicode encoding
+        content = json_of(path.read_bytes())
         return [int(class_id) for class_id in content[name]["panoptic"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         msg = f"cannot read assignment: {path} ({name}). evaluate.py labels writes one."

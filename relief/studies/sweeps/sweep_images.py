@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -45,6 +45,7 @@ from relief.studies.sweeps.split_tables import (
     cut_table,
 )
 
+log = logging.getLogger("relief")
 _FORMAT = 3
 INSIDE_EDGE_THRESHOLD = 0.1
 _MAX_INSTANCE_ID = 34 * INSTANCE_DIVISOR
@@ -325,23 +326,26 @@ def _dump(tables: ImageTables, work: SweepWork, inputs: str) -> bytes:
 
 
 def _load(path: Path, work: SweepWork, inputs: str) -> ImageTables | None:
-    """Reads what `_dump` wrote; `None` where there is nothing, or it is of other files."""
+    """Reads what `_dump` wrote; `None` where there is nothing whole, or it is of other files."""
     try:
         with np.load(path, allow_pickle=False) as file:
             if str(file["fingerprint"]) != f"{work.fingerprint} {inputs}":
                 return None
             arrays = {name: file[name].astype(np.int64) for name in file.files[1:]}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        sides = {side: int(arrays[f"{side}/as"]) for side in work.shared.short_sides_px}
+        return ImageTables(
+            {side: (arrays[f"{own}/pairs"], arrays[f"{own}/stuff"]) for side, own in sides.items()},
+            {
+                (side, cut): CutTable(arrays[f"{own}/{i}/rows"], *arrays[f"{own}/{i}/areas"])
+                for side, own in sides.items()
+                for i, cut in enumerate(work.cuts)
+            },
+        )
+    except FileNotFoundError:
         return None
-    sides = {side: int(arrays[f"{side}/as"]) for side in work.shared.short_sides_px}
-    return ImageTables(
-        {side: (arrays[f"{own}/pairs"], arrays[f"{own}/stuff"]) for side, own in sides.items()},
-        {
-            (side, cut): CutTable(arrays[f"{own}/{i}/rows"], *arrays[f"{own}/{i}/areas"])
-            for side, own in sides.items()
-            for i, cut in enumerate(work.cuts)
-        },
-    )
+    except Exception as error:  # a cut or foreign file fails in many ways
+        log.info("made again: %s (%s)", path, type(error).__name__)
+        return None
 
 
 def determinants(work: SweepWork) -> dict[str, Any]:

@@ -131,6 +131,25 @@ def test_empty_folder_and_unreadable_statistics(tmp_path: Path) -> None:
         CupsLabels(tmp_path).statistics()
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        {ALL_PIXELS: {}},
+        {ALL_PIXELS: torch.eye(2)},
+        {ALL_PIXELS: torch.ones(3), PER_INSTANCE: torch.ones(4)},
+    ],
+)
+def test_statistics_of_another_shape_are_one_line(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "a.pt")
+    with pytest.raises(UsageError, match=r"cannot read CUPS statistics: .*a\.pt"):
+        CupsLabels(tmp_path).statistics()
+
+
+def test_any_of_the_statistics_says_how_many_classes(tmp_path: Path) -> None:
+    torch.save({PER_INSTANCE: torch.ones(6)}, tmp_path / "a.pt")
+    assert CupsLabels(tmp_path).num_categories == 6
+
+
 class Payload:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         import os

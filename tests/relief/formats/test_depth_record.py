@@ -33,6 +33,7 @@ def test_no_record_and_files_of_others_are_none(tmp_path):
     [
         "",
         '{"part": ',
+        "[" * 100_000,
         json.dumps({**RECORD, "weights": ["ab12"]}),
         json.dumps({**RECORD, "weights": {"encoder": 3}}),
         json.dumps({**RECORD, "supervision": "labels"}),

@@ -43,6 +43,9 @@ def test_centroids_beside_the_labels(tmp_path: Path) -> None:
         (tmp_path / "pseudo_semantic_raw_k80/kmeans_centroids.npz").write_bytes(cut)
         with pytest.raises(UsageError, match=r"cannot read centroids: .*kmeans_centroids.npz"):
             labels.centroids()
+    np.savez(tmp_path / "pseudo_semantic_raw_k80/kmeans_centroids.npz", centroids=np.ones(3))
+    with pytest.raises(UsageError, match=r"cannot read centroids: .*kmeans_centroids.npz"):
+        labels.centroids()
     np.savez(
         tmp_path / "pseudo_semantic_raw_k80/kmeans_centroids.npz",
         centroids=np.eye(3),

@@ -1,3 +1,5 @@
+import numpy as np
+import pytest
 import torch
 
 from relief.metrics.segment_rows import (
@@ -8,6 +10,7 @@ from relief.metrics.segment_rows import (
     save_rows,
     segment_rows,
 )
+from relief.schema.errors import UsageError
 
 TABLE = torch.tensor([[1, 2, 3, 4, 50], [1, 0, 3, 0, 7]])
 
@@ -36,3 +39,14 @@ def test_files_give_the_rows_back(tmp_path):
     rows = segment_rows(TABLE, "a", 1)
     save_rows(tmp_path / "rows.npz", rows)
     assert torch.equal(load_rows(tmp_path / "rows.npz"), rows)
+
+
+@pytest.mark.parametrize("rows", [np.zeros((2, 5), np.int64), np.zeros((2, 7)), np.array(["a"])])
+def test_files_of_something_else_are_one_line(tmp_path, rows):
+    path = tmp_path / "rows.npz"
+    np.savez(path, rows=rows)
+    with pytest.raises(UsageError, match=r"cannot read the state of a metric: .*rows\.npz"):
+        load_rows(path)
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(UsageError, match=r"cannot read the state of a metric: .*rows\.npz"):
+        load_rows(path)

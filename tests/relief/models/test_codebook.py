@@ -146,6 +146,9 @@ def test_load__refuses_other_safetensors(codebook, tmp_path):
     save_file(tensors | {"centroids": torch.zeros(3, 4)}, path, metadata={"codebook": content})
     with pytest.raises(WeightsError, match=r"thing_ids must be \(3,\), got \(2,\)"):
         Codebook().load(path)
+    save_file(tensors | {"centroids": torch.tensor(1.0)}, path, metadata={"codebook": content})
+    with pytest.raises(WeightsError, match=r"centroids must be \(k, C\) with k > 0, got \(\)"):
+        Codebook().load(path)
 
 
 def test_read_if_given__nothing(codebook):
@@ -156,3 +159,14 @@ def test_read_if_given__nothing(codebook):
 def test_fill__refuses_groups_of_stuff():
     with pytest.raises(ValueError, match="groups must be -1"):
         Codebook().fill(torch.zeros(1, 2), torch.tensor([False]), torch.tensor([0]))
+
+
+@pytest.mark.parametrize(
+    "metadata", [5, "x", {"classes": "streets"}, {"classes": [1]}, {"supervision": "all"}]
+)
+def test_load__refuses_metadata_of_another_type(codebook, tmp_path, metadata):
+    path = tmp_path / "codebook.safetensors"
+    codebook.metadata = metadata
+    codebook.save(path)
+    with pytest.raises(WeightsError, match=r"cannot load codebook: .*codebook\.safetensors"):
+        Codebook().load(path)

@@ -59,7 +59,8 @@ def test_other_shapes_are_refused(path, k, dim):
 
 def test_other_files_are_refused(tmp_path):
     np.savez(tmp_path / "a.npz", centroids=np.eye(2))
-    for name in ("a.npz", "none.npz"):
+    np.savez(tmp_path / "line.npz", centroids=np.ones(2), cluster_to_class=np.ones(2))
+    for name in ("a.npz", "none.npz", "line.npz"):
         with pytest.raises(WeightsError):
             read_published_centroids(tmp_path / name)
 

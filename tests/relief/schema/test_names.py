@@ -46,6 +46,7 @@ def test_names_are_read(tmp_path: Path) -> None:
         ({"car": [-1]}, "'car' has -1"),
         ({"car": [1.5]}, "'car' has 1.5"),
         ({"car": "3-"}, "'car' has '3-'"),
+        ({"car": "0-99999999999"}, "'car' has '0-99999999999'"),
     ],
 )
 def test_mistakes_are_one_line(content: object, reason: str) -> None:
@@ -56,6 +57,6 @@ def test_mistakes_are_one_line(content: object, reason: str) -> None:
 
 
 def test_an_unreadable_file_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "names.yaml").write_text("car: [")
+    (tmp_path / "names.yaml").write_text("car: 2024-13-45")
     with pytest.raises(UsageError, match="cannot read cluster names"):
         ClusterNames.read(tmp_path / "names.yaml")

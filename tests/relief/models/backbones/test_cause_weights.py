@@ -51,3 +51,11 @@ def test_about_is_read_from_the_header(tmp_path):
     assert about_of(told) == {"notes": ["drawn"]}
     assert about_of(silent) == {}
     assert about_of("any.pth") == {}
+
+
+@pytest.mark.parametrize("about", ["{", "[1]", '{"notes": 5}'])
+def test_an_unreadable_header_is_one_line(tmp_path, about):
+    path = str(tmp_path / "a.safetensors")
+    save_file({"x": torch.zeros(1)}, path, metadata={"about": about})
+    with pytest.raises(WeightsError, match=r"cannot load weights: .*a\.safetensors"):
+        about_of(path)

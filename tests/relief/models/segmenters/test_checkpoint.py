@@ -80,7 +80,14 @@ def test_how_it_was_chosen_is_supervision(tmp_path):
     )
 
 
-@pytest.mark.parametrize("content", [{"state_dict": {}}, {"classes": 3, "state_dict": {}}])
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"state_dict": {}},
+        {"classes": 3, "state_dict": {}},
+        {"classes": {"things": [1], "stuff": [0]}, "state_dict": {}, "notes": [5]},
+    ],
+)
 def test_files_that_are_no_training(tmp_path, content):
     torch.save(content, tmp_path / "other.ckpt")
     with pytest.raises(WeightsError, match=r"cannot read checkpoint: .*other\.ckpt"):

@@ -102,3 +102,20 @@ def test_missing_depth_is_told(root):
     shared = work(root, None).shared
     with pytest.raises(ReadError, match="no depth for"):
         SweepImage(shared, "bonn/none").gradient("drawn", 1.0, SIZE)
+
+
+@pytest.mark.parametrize("damage", ["cut", "another shape", "another format"])
+def test_damaged_tables_are_made_again(root, tmp_path, damage):
+    image_tables([work(root, tmp_path)], KEYS[0])
+    path = tmp_path / f"{KEYS[0]}.npz"
+    whole = path.read_bytes()
+    if damage == "cut":
+        path.write_bytes(whole[: len(whole) // 2])
+    elif damage == "another shape":
+        arrays = dict(np.load(path))
+        np.savez(path, **{**arrays, "0/0/areas": np.zeros((2, 2), np.int32)})
+    else:
+        with path.open("wb") as file:
+            np.save(file, np.eye(3))
+    image_tables([work(root, tmp_path)], KEYS[0])
+    assert path.read_bytes() == whole
