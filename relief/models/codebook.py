@@ -214,7 +214,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except (KeyError, TypeError, ValueError) as error:
         raise _refused(path, "no codebook", "Give a codebook.safetensors.") from error
     if version != FORMAT_VERSION:
-        problem = f"format {version}, this version reads {FORMAT_VERSION}"
+        problem = f"format {version!r}, this version reads {FORMAT_VERSION}"
         raise _refused(path, problem, "Fit it again.")
     if set(tensors) != set(_NAMES):
         missing = ", ".join(sorted(set(_NAMES) ^ set(tensors)))

@@ -140,6 +140,10 @@ def test_load__refuses_other_safetensors(codebook, tmp_path):
     save_file({"weight": torch.zeros(2)}, path, metadata={"codebook": content})
     with pytest.raises(WeightsError, match="format 2, this version reads 1"):
         Codebook().load(path)
+    content = json.dumps({"version": "two\nlines", "metadata": {}})
+    save_file({"weight": torch.zeros(2)}, path, metadata={"codebook": content})
+    with pytest.raises(WeightsError, match=r"^[^\n]*this version reads 1[^\n]*$"):
+        Codebook().load(path)
     names = ("thing_ids", "groups", "class_of_cluster")
     tensors = {name: torch.zeros(2, dtype=torch.int64) for name in names}
     content = json.dumps({"version": 1, "metadata": {}})
