@@ -37,8 +37,9 @@ from relief.schema.categories import cluster_categories
 from relief.schema.errors import ReliefError
 from relief.schema.label_spaces import CITYSCAPES_19
 from relief.schema.names import ClusterNames
+from relief.splitters.connected import ConnectedSplitter
 from relief.studies.scoring.label_sources import read_assignment
-from relief.studies.sweeps.split_tables import CONNECTED
+from relief.studies.sweeps.settings import Setting
 from relief.studies.sweeps.sweep_images import (
     ImageTables,
     SharedReading,
@@ -118,7 +119,8 @@ def tables_of(path: Path) -> Any:
     shared = SharedReading(CityscapesTree(root, "val"), CITYSCAPES_19, {}, SIZE[0], (0,))
     store = LabelStore(root / "store")
     region = store.manifest.group_of_id.numpy() + 1
-    cuts = (("", CONNECTED),)
+    setting = Setting(ConnectedSplitter(1))
+    cuts = {setting.cut: setting.splitter}
     work = SweepWork(store, region, np.arange(7), cuts, shared, root / "sweep", "mark")
     return image_tables([work], KEY)[0]
 
