@@ -104,7 +104,10 @@ class ReportWriter(pl.Callback):
         edges = None
         if hasattr(splitter, "gradient_threshold"):
             edges = DepthEdges(
-                splitter.gradient_threshold, splitter.sigma, labeler.split_short_side_px
+                splitter.gradient_threshold,
+                splitter.sigma,
+                labeler.split_short_side_px,
+                splitter.sharpening,
             )
         sources, failures = Lookup(data, labeler, self._seen), list[Failure]()
         write_label_report(

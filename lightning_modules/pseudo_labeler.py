@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from lightning_modules.labeler import Labeler, origin
 from relief.models.backbones.provenance import Provenance
 from relief.models.codebook import Codebook
+from relief.models.leftovers import LeaveVoid, Leftovers
 from relief.models.observer import Observer
 from relief.models.panoptic_labels import label_record
 from relief.models.precision import Precision, run_in
@@ -19,7 +20,7 @@ from relief.schema.errors import UsageError
 from relief.schema.geometry import WindowGeometry
 from relief.schema.label_spaces import VOID
 from relief.schema.manifest import Manifest
-from relief.schema.observation import FEATURES, IMAGE, LabelRecord
+from relief.schema.observation import FEATURES, IMAGE, STUFF, LabelRecord
 from relief.schema.parts import Backbone, Splitter
 
 
@@ -34,6 +35,7 @@ class PseudoLabeler(Labeler):
         geometry: The size the backbone sees, and its windows.
         split_short_side_px: The size at which splitting runs; areas and tau mean pixels there.
         segmentation: In place of one plain look: several scales, a CRF.
+        leftovers: What becomes of thing pixels that no object takes; void by default.
         precision: In which backbone and depth network compute; whatever follows is in float32.
     """
 
@@ -46,10 +48,12 @@ class PseudoLabeler(Labeler):
         geometry: WindowGeometry | None = None,
         split_short_side_px: int = 512,
         segmentation: RefinedSegmentation | None = None,
+        leftovers: Leftovers | None = None,
         precision: Precision = "float32",
     ) -> None:
         super().__init__()
         self.segmentation = segmentation
+        self.leftovers = leftovers or LeaveVoid()
         self.backbone = backbone
         self.codebook = codebook
         self.splitter = splitter
@@ -59,16 +63,18 @@ class PseudoLabeler(Labeler):
         self.precision = precision
 
     def expect(self, *, has_depth: bool) -> None:
-        """As every labeller; the splitter says what it needs.
+        """As every labeller; splitter and leftovers say what they need.
 
         Raises:
-            UsageError: It needs depth, and neither files nor a network give any.
+            UsageError: They need depth, and neither files nor a network give any.
         """
-        given = {FEATURES, IMAGE, *(["depth"] if has_depth or self.depth else [])}
-        missing = sorted(self.splitter.needs - given)
-        if missing:
+        given = {FEATURES, IMAGE, STUFF, *(["depth"] if has_depth or self.depth else [])}
+        for part in (self.splitter, self.leftovers):
+            missing = sorted(part.needs - given)
+            if not missing:
+                continue
             msg = (
-                f"{type(self.splitter).__name__} needs {', '.join(missing)}: nothing gives it. Set "
+                f"{type(part).__name__} needs {', '.join(missing)}: nothing gives it. Set "
                 "--data.init_args.depth (files) or --model.init_args.depth (a network), or take "
                 "relief.splitters.connected.ConnectedSplitter."
             )
@@ -188,6 +194,6 @@ class PseudoLabeler(Labeler):
         self, image: Tensor, depth: Tensor | None, wanted: Collection[str] = ()
     ) -> LabelRecord:
         """Labels one image; see `Labeler.label`."""
-        needed = {*wanted, *self.splitter.needs}
+        needed = {*wanted, *self.splitter.needs, *self.leftovers.needs}
         semantic, observation = self.observer.observe(image, depth, needed)
-        return label_record(semantic, observation, self.codebook, self.splitter)
+        return label_record(semantic, observation, self.codebook, self.splitter, self.leftovers)

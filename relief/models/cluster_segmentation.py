@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from relief.models.codebook import Codebook
 from relief.ops.resize import resize_image, resize_nearest
 from relief.ops.sliding_window import WindowFeatures, extract_windows, network_size
 from relief.schema.geometry import WindowGeometry
+from relief.schema.label_spaces import VOID
 from relief.schema.parts import Backbone
 
 
@@ -62,3 +64,25 @@ def label_pixels(features: WindowFeatures, codebook: Codebook, size: tuple[int, 
     else:
         labels = features.clusters(codebook.unit_centroids)
     return resize_nearest(labels[None], size)[0]
+
+
+def best_stuff(features: WindowFeatures, codebook: Codebook, size: tuple[int, int]) -> Tensor:
+    """The stuff that each pixel of an image is most like, whatever thing it is more like.
+
+    Args:
+        features: Of the image's windows: one plain look, without scales or a CRF.
+        codebook: Filled.
+        size: The image's own (height, width).
+
+    Returns:
+        (*size) int64 clusters that are no things, or their classes where the codebook knows them;
+        -1 where there is no stuff.
+    """
+    of_cluster = codebook.class_of_cluster if codebook.num_classes else None
+    known = torch.arange(len(codebook.centroids), device=codebook.centroids.device)
+    category = known if of_cluster is None else of_cluster
+    stuff = known[(category >= 0) & ~codebook.thing_categories[category.clamp(min=0)]]
+    if not len(stuff):
+        return torch.full(size, VOID, device=known.device)
+    nearest = features.clusters(codebook.unit_centroids[stuff])
+    return resize_nearest(category[stuff][nearest][None], size)[0]

@@ -7,14 +7,14 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from relief.models.cluster_segmentation import label_pixels, window_features
+from relief.models.cluster_segmentation import best_stuff, label_pixels, window_features
 from relief.models.codebook import Codebook
 from relief.models.depth.sources import depth_at
 from relief.models.feature_samples import patch_grid
 from relief.models.refined_segmentation import RefinedSegmentation
 from relief.ops.resize import resize_nearest
 from relief.schema.geometry import WindowGeometry, scaled_size
-from relief.schema.observation import FEATURES, IMAGE, Observation
+from relief.schema.observation import FEATURES, IMAGE, STUFF, Observation
 from relief.schema.parts import Backbone
 
 
@@ -51,7 +51,8 @@ class Observer:
         Args:
             image: (3, H, W) float32 in [0, 1].
             depth: (1, 1, h, w) float32 in [0, 1] as it was read, or `None`.
-            wanted: Fields that are only made when they are asked for: `features`, `image`.
+            wanted: Fields that are only made when they are asked for: `features`, `image`,
+                `stuff`.
 
         Returns:
             The semantic map (H, W) int64 at the image's own size, and the observation of a batch
@@ -64,11 +65,13 @@ class Observer:
         own_size = (image.shape[-2], image.shape[-1])
         size = scaled_size(own_size, self.split_short_side_px)
         at_size = depth_at(self.depth, image, depth, size)
-        backbone, features = cast(Backbone, self.backbone), None
-        if self.segmentation is None or FEATURES in wanted:
+        backbone, features, stuff = cast(Backbone, self.backbone), None, None
+        if self.segmentation is None or FEATURES in wanted or STUFF in wanted:
             windows = window_features(backbone, image, self.geometry)
         if FEATURES in wanted:
             features = windows.grid(patch_grid(windows, backbone.patch_px))[None]
+        if STUFF in wanted:
+            stuff = resize_nearest(best_stuff(windows, self.codebook, own_size)[None], size)
         if self.segmentation is None:
             semantic = label_pixels(windows, self.codebook, own_size)
         else:  # its scales are others than that of the features
@@ -79,5 +82,6 @@ class Observer:
             image=image[None] if IMAGE in wanted else None,
             depth=at_size,
             features=features,
+            stuff=stuff,
         )
         return semantic, observation

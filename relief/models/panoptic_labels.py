@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from relief.models.codebook import Codebook
+from relief.models.leftovers import LeaveVoid, Leftovers
 from relief.ops.panoptic_map import compose_panoptic
 from relief.ops.resize import resize_nearest
 from relief.schema.observation import LabelRecord, Observation
@@ -35,11 +36,15 @@ def panoptic_labels(
         things=codebook.thing_categories,
         depth=depth,
     )
-    return label_record(semantic, observation, codebook, splitter).panoptic
+    return label_record(semantic, observation, codebook, splitter, LeaveVoid()).panoptic
 
 
 def label_record(
-    semantic: Tensor, observation: Observation, codebook: Codebook, splitter: Splitter
+    semantic: Tensor,
+    observation: Observation,
+    codebook: Codebook,
+    splitter: Splitter,
+    leftovers: Leftovers,
 ) -> LabelRecord:
     """Parts the things of one image; categories of one group are split as one region.
 
@@ -48,12 +53,14 @@ def label_record(
         observation: Of the same image, at the size where splitting runs.
         codebook: Filled.
         splitter: Knows nothing of groups: it sees regions.
+        leftovers: What becomes of thing pixels that no object takes.
 
     Returns:
         The maps at the size of `semantic`.
     """
     split = splitter.split(observation.regions(codebook.category_groups))
-    panoptic = compose_panoptic(observation.semantic[0], split.instance[0], codebook.num_categories)
+    settled, instance = leftovers.fill(observation, split.instance)
+    panoptic = compose_panoptic(settled[0], instance[0], codebook.num_categories)
     own_size = (semantic.shape[0], semantic.shape[1])
     return LabelRecord(
         semantic=semantic,

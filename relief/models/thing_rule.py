@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from relief.ops.thingness import (
 from relief.schema.label_spaces import VOID
 
 Decision = tuple[Tensor, Tensor, dict[str, Any]]
+Grouping = Literal["one", "similar", "none"]
 
 CHOSEN_ON = (
     "thing rule: its statistic, weights and default merge_fraction were chosen on the ground truth "
@@ -42,13 +43,17 @@ class ThingRule:
 
     Args:
         merge_fraction: How alike the clusters of a group are; see `group_centroids`.
+        grouping: What is split together: `similar` takes the groups, `one` all things (objects are
+            cut first and named by their majority, which needs a splitter that parts objects of
+            different clusters, by depth), `none` every cluster by itself.
     """
 
     statistic = staticmethod(front_share)
     note = CHOSEN_ON
 
-    def __init__(self, merge_fraction: float = 0.3) -> None:
+    def __init__(self, merge_fraction: float = 0.3, grouping: Grouping = "similar") -> None:
         self.merge_fraction = merge_fraction
+        self.grouping = grouping
 
     def decide(self, images: Sequence[ClusterStatistics], centroids: Tensor) -> Decision:
         """Decides for all clusters.
@@ -82,7 +87,7 @@ class ThingRule:
             "images": statistics.images,
             "notes": [self.note],
         }
-        return _decision(is_thing, merged.groups, record)
+        return _decision(is_thing, merged.groups, record, self.grouping)
 
 
 class FreeStandingRule(ThingRule):
@@ -93,6 +98,7 @@ class FreeStandingRule(ThingRule):
 
     Args:
         merge_fraction: As `ThingRule`.
+        grouping: As `ThingRule`.
     """
 
     statistic = staticmethod(free_standing)
@@ -111,6 +117,7 @@ class PublishedThingRule(ThingRule):
         region_fraction: See `covers_ground`.
         image_fraction: See `covers_ground`.
         merge_fraction: How alike the thing clusters of a group are; 0 for no groups, as published.
+        grouping: As `ThingRule`.
     """
 
     def __init__(
@@ -119,8 +126,9 @@ class PublishedThingRule(ThingRule):
         region_fraction: float = 0.02,
         image_fraction: float = 0.0024,
         merge_fraction: float = 0.0,
+        grouping: Grouping = "similar",
     ) -> None:
-        super().__init__(merge_fraction)
+        super().__init__(merge_fraction, grouping)
         self.num_things = num_things
         self.region_fraction = region_fraction
         self.image_fraction = image_fraction
@@ -152,7 +160,7 @@ class PublishedThingRule(ThingRule):
             "images": statistics.images,
             "notes": [f"thing rule: the number of things, {self.num_things}, was given"],
         }
-        return _decision(is_thing, groups, record)
+        return _decision(is_thing, groups, record, self.grouping)
 
 
 def _mean_of_members(
@@ -164,9 +172,15 @@ def _mean_of_members(
 
 
 def _decision(
-    is_thing: NDArray[np.bool_], groups: NDArray[np.int64], record: dict[str, Any]
+    is_thing: NDArray[np.bool_],
+    groups: NDArray[np.int64],
+    record: dict[str, Any],
+    grouping: Grouping,
 ) -> Decision:
+    together = {"one": np.zeros_like(groups), "none": np.arange(len(groups))}.get(grouping, groups)
     of_things = np.full(len(is_thing), VOID, dtype=np.int64)
     if is_thing.any():
-        of_things[is_thing] = renumbered(groups[is_thing])
+        of_things[is_thing] = renumbered(together[is_thing])
+    if grouping != "similar":
+        record = {**record, "grouping": grouping}
     return torch.from_numpy(is_thing), torch.from_numpy(of_things), record

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from relief.ops.depth_edges import gradient_magnitude
+from relief.ops.depth_sharpening import ToggleSharpening
 from relief.ops.resize import resize_image, resize_nearest
 from relief.reports.overlay import (
     Picture,
@@ -62,6 +64,7 @@ class DepthEdges:
     gradient_threshold: float
     sigma: float = 1.0
     short_side_px: int = 512
+    sharpening: ToggleSharpening | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ class PanelPainter:
         palette: Colours by category, `relief.reports.overlay.palette_of`.
         is_thing: (K,) bool.
         edges: How depth was cut; `None` where it was not.
+        groups: (K,) int64 what is split together, -1 = no thing; `None` shows no regions.
         feature_axes: Mean and axes of `principal_axes` over the examples.
         space: The classes of the ground truth.
         class_palette: Colours by class.
@@ -97,6 +101,7 @@ class PanelPainter:
     palette: Picture
     is_thing: Tensor
     edges: DepthEdges | None = None
+    groups: Tensor | None = None
     feature_axes: tuple[Tensor, Tensor] | None = None
     space: LabelSpace | None = None
     class_palette: Picture | None = None
@@ -135,6 +140,8 @@ class PanelPainter:
             )
         clusters = paint_ids(resize_nearest(semantic, size), self.palette)
         panels.append(Panel(self.ids_name, "before splitting", clusters))
+        if self.groups is not None:
+            panels.append(self._regions_panel(resize_nearest(semantic, size), photo))
         if depth is not None:
             panels += self._depth_panels(depth, image, size)
         instances = paint_instances(small, self.is_thing, photo)
@@ -145,13 +152,24 @@ class PanelPainter:
             panels += self._truth_panels(target, small, photo)
         return panels
 
+    def _regions_panel(self, semantic: Tensor, photo: Picture) -> Panel:
+        """Thing regions before they are cut, one colour for what is split together."""
+        groups = cast(Tensor, self.groups)
+        region = torch.where(semantic >= 0, groups[semantic.clamp(min=0)], semantic) + 1
+        number = int(groups.max()) + 1 if len(groups) else 0
+        words = "one region of all things" if number == 1 else f"{number} groups"
+        pairs = torch.stack((semantic, region), dim=-1)
+        return Panel("Thing regions", words, paint_instances(pairs, self.is_thing, photo))
+
     def _depth_panels(self, depth: Tensor, image: Tensor, size: tuple[int, int]) -> list[Panel]:
         shown = F.interpolate(depth[None], size, mode="bilinear", align_corners=False)[0]
         panels = [Panel("Depth", "bright is near", paint_depth(shown))]
         if self.edges is not None:
             where = scaled_size((image.shape[1], image.shape[2]), self.edges.short_side_px)
             split = F.interpolate(depth[None], where, mode="bilinear", align_corners=False)
-            magnitude = gradient_magnitude(split, self.edges.sigma)[0]
+            sharpening = self.edges.sharpening
+            sharp = split if sharpening is None else sharpening(split)
+            magnitude = gradient_magnitude(sharp, self.edges.sigma)[0]
             painted = paint_edges(magnitude, self.edges.gradient_threshold)
             hint = f"gradient above {self.edges.gradient_threshold:g} in orange"
             panels.append(Panel("Depth edges", hint, resized(painted, size)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from torch import Tensor
 
@@ -106,6 +107,7 @@ def write_label_report(
         palette=palette_of([category["color"] for category in categories]),
         is_thing=is_thing,
         edges=edges,
+        groups=None if groups is None else torch.tensor(groups, dtype=torch.int64),
         space=space,
         class_palette=palette_of(space.colors) if space else None,
         class_of_category=class_of_category,

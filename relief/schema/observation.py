@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-DEPTH, FEATURES, IMAGE, SEMANTIC = "depth", "features", "image", "semantic"
+DEPTH, FEATURES, IMAGE, SEMANTIC, STUFF = "depth", "features", "image", "semantic", "stuff"
 PICTURED = (FEATURES,)  # what pictures of the steps show beside the maps that are always there
 
 
@@ -24,6 +24,8 @@ class Observation:
         depth: (B, 1, h, w) float32 or float64 in [0, 1], 0 near, at the size of `semantic`; `None`
             where there is none.
         features: (B, C, hf, wf) float32 on the grid of the backbone's patches, or `None`.
+        stuff: (B, h, w) int64 the most alike of the ids that are no things, at the size of
+            `semantic`, -1 = none; `None` where nobody needs it.
 
     Raises:
         ValueError: The maps do not fit each other.
@@ -40,6 +42,7 @@ class Observation:
     image: Tensor | None = None
     depth: Tensor | None = None
     features: Tensor | None = None
+    stuff: Tensor | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.semantic.shape)
@@ -49,6 +52,9 @@ class Observation:
         of_depth = (shape[0], 1, *shape[1:])
         if self.depth is not None and tuple(self.depth.shape) != of_depth:
             msg = f"Expected `depth` to be {of_depth}, got {tuple(self.depth.shape)}."
+            raise ValueError(msg)
+        if self.stuff is not None and tuple(self.stuff.shape) != shape:
+            msg = f"Expected `stuff` to be {shape}, got {tuple(self.stuff.shape)}."
             raise ValueError(msg)
         for name in (IMAGE, FEATURES):
             value: Tensor | None = getattr(self, name)

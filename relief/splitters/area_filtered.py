@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from functools import cache
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from relief.ops.depth_edges import gradient_magnitude
+from relief.ops.depth_sharpening import ToggleSharpening
 from relief.ops.reclaim import Partition
 from relief.schema.observation import Observation, Split
 from relief.schema.parts import Splitter
 from relief.splitters.thing_regions import instances_of, thing_regions
 
-Edges = Callable[[float, float], NDArray[np.bool_]]
+
+class Edges(Protocol):
+    """Where the depth of one image jumps; asked by the splitter, answered from a cache."""
+
+    def __call__(
+        self, sigma: float, threshold: float, sharpening: ToggleSharpening | None = None
+    ) -> NDArray[np.bool_]:
+        """(h, w) true where the gradient of the depth is above a threshold.
+
+        Args:
+            sigma: Smoothing of the depth before its gradient, in pixels.
+            threshold: See `gradient_magnitude`.
+            sharpening: Applied to the depth before it is smoothed.
+        """
+        ...
 
 
 class AreaFilteredSplitter(Splitter):
@@ -37,8 +51,7 @@ class AreaFilteredSplitter(Splitter):
 
         Args:
             regions: (h, w) unsigned integers: 0 = no thing, else what is split together.
-            edges: (sigma, threshold) -> (h, w) bool, where the gradient magnitude of the depth
-                smoothed by sigma is above the threshold.
+            edges: Where its depth jumps, as bool (h, w).
             least_area_px: Smaller parts may be left out.
         """
         ...
@@ -53,8 +66,11 @@ class AreaFilteredSplitter(Splitter):
         regions = thing_regions(observation.semantic, observation.things)
 
         @cache
-        def edges(sigma: float, threshold: float) -> NDArray[np.bool_]:
-            gradient = gradient_magnitude(cast(Tensor, observation.depth), sigma)
+        def edges(
+            sigma: float, threshold: float, sharpening: ToggleSharpening | None = None
+        ) -> NDArray[np.bool_]:
+            depth = cast(Tensor, observation.depth)
+            gradient = gradient_magnitude(depth if sharpening is None else sharpening(depth), sigma)
             return np.asarray((gradient[:, 0] > threshold).cpu().numpy())
 
         def instances(index: int) -> NDArray[np.int64]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from relief.ops.depth_sharpening import ToggleSharpening
 from relief.ops.reclaim import Partition, partition
 from relief.schema.observation import DEPTH
 from relief.splitters.area_filtered import AreaFilteredSplitter, Edges
@@ -21,6 +22,7 @@ class DepthGradientSplitter(AreaFilteredSplitter):
         min_area_px: Components below this many pixels are no instances.
         sigma: Smoothing of the depth before its gradient, in pixels.
         dilation_px: How far components take pixels back that the edges cost, as L1 distance.
+        sharpening: Makes steps of soft edges first; `None` takes depth as it is, as published.
     """
 
     needs = frozenset({DEPTH})
@@ -31,13 +33,15 @@ class DepthGradientSplitter(AreaFilteredSplitter):
         min_area_px: int,
         sigma: float = 1.0,
         dilation_px: int = 3,
+        sharpening: ToggleSharpening | None = None,
     ) -> None:
         self.gradient_threshold = gradient_threshold
         self.min_area_px = min_area_px
         self.sigma = sigma
         self.dilation_px = dilation_px
+        self.sharpening = sharpening
 
     def partition(self, regions: NDArray[Any], edges: Edges, least_area_px: int = 1) -> Partition:
         """Parts one image along its depth edges."""
-        at_edge = edges(self.sigma, self.gradient_threshold)
+        at_edge = edges(self.sigma, self.gradient_threshold, self.sharpening)
         return partition(regions, at_edge, self.dilation_px, least_area_px)

@@ -8,7 +8,7 @@ import json
 import pickle
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from functools import cached_property
 from typing import Any
 
@@ -88,6 +88,8 @@ def source_code(kind: type[Splitter]) -> str:
 def _plain(value: Any) -> Any:
     if value is None or isinstance(value, str | int | float):
         return value
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
     if isinstance(value, Mapping):
         return {str(name): _plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -25,6 +25,7 @@ from relief.formats.label_store import LabelStore
 from relief.formats.reader import LabelReader, path_of_key, refuse_other_shape
 from relief.metrics.panoptic_statistics import Ids
 from relief.ops.depth_edges import gradient_magnitude_cpu
+from relief.ops.depth_sharpening import ToggleSharpening
 from relief.ops.panoptic import compact_ids
 from relief.ops.panoptic_map import resize_depth
 from relief.ops.reclaim import Partition
@@ -118,7 +119,7 @@ class SweepImage:
     def __init__(self, shared: SharedReading, key: str) -> None:
         self.shared = shared
         self.key = key
-        self._gradients: dict[tuple[str, float, tuple[int, int]], NDArray[np.float64]] = {}
+        self._gradients: dict[tuple[Any, ...], NDArray[np.float64]] = {}
         self._depths: dict[tuple[str, tuple[int, int]], NDArray[Any]] = {}
 
     @cached_property
@@ -135,11 +136,19 @@ class SweepImage:
         size = (ids.shape[0], ids.shape[1])
         return {side: shrunk_size(size, side) for side in self.shared.short_sides_px}
 
-    def gradient(self, depth: str, sigma: float, size: tuple[int, int]) -> NDArray[np.float64]:
+    def gradient(
+        self,
+        depth: str,
+        sigma: float,
+        size: tuple[int, int],
+        sharpening: ToggleSharpening | None = None,
+    ) -> NDArray[np.float64]:
         """Gradient magnitude of a depth source at a size; raises `ReadError`."""
-        wanted = (depth, sigma, size)
+        wanted = (depth, sigma, size, sharpening)
         if wanted not in self._gradients:
-            self._gradients[wanted] = gradient_magnitude_cpu(self._depth(depth, size), sigma)
+            values = self._depth(depth, size)
+            sharp = values if sharpening is None else sharpening.sharpened(values)
+            self._gradients[wanted] = gradient_magnitude_cpu(sharp, sigma)
         return self._gradients[wanted]
 
     def edges(self, size: tuple[int, int]) -> NDArray[np.bool_]:
@@ -283,8 +292,11 @@ def _parted(splitter: Splitter, depth: str, things: _Things) -> Partition:
     if isinstance(splitter, AreaFilteredSplitter):
         size = (regions.shape[0], regions.shape[1])
 
-        def edges(sigma: float, threshold: float) -> NDArray[np.bool_]:
-            return np.asarray(box.of(image.gradient(depth, sigma, size)) > threshold)
+        def edges(
+            sigma: float, threshold: float, sharpening: ToggleSharpening | None = None
+        ) -> NDArray[np.bool_]:
+            gradient = image.gradient(depth, sigma, size, sharpening)
+            return np.asarray(box.of(gradient) > threshold)
 
         return splitter.partition(things.inside, edges)
     observation = image.observation(regions, things.num_regions, splitter, depth)

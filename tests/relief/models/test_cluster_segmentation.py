@@ -1,7 +1,7 @@
 import torch
 
 from relief.models.backbones.rgb_statistics import RGBStatistics
-from relief.models.cluster_segmentation import segment, window_features
+from relief.models.cluster_segmentation import best_stuff, segment, window_features
 from relief.models.codebook import Codebook
 from relief.ops.resize import resize_image, resize_nearest
 from relief.ops.sliding_window import sliding_window_features
@@ -39,3 +39,22 @@ def test_with_classes_the_map_holds_class_ids():
 def test_window_features_know_the_size_the_network_saw():
     backbone, _, image = setting()
     assert window_features(backbone, image, GEOMETRY).size == (8, 16)
+
+
+def test_best_stuff_is_the_nearest_centroid_that_is_no_thing():
+    backbone, codebook, image = setting()
+    codebook.thing_ids[1:3] = True
+    windows = window_features(backbone, image, GEOMETRY)
+    dense = sliding_window_features(backbone, resize_image(image[None], (8, 16)), 8, 4)[0]
+    similarity = torch.einsum("kc,chw->khw", codebook.unit_centroids, dense)
+    similarity[1:3] = -2
+    expected = resize_nearest(similarity.argmax(0)[None], (16, 32))[0]
+    assert torch.equal(best_stuff(windows, codebook, (16, 32)), expected)
+    codebook.thing_ids[:] = True
+    assert (best_stuff(windows, codebook, (16, 32)) == -1).all()
+
+
+def test_best_stuff_with_classes_holds_stuff_classes():
+    backbone, codebook, image = setting("cityscapes19")  # 18 is a thing, cluster 3 has no class
+    windows = window_features(backbone, image, GEOMETRY)
+    assert set(best_stuff(windows, codebook, (16, 32)).unique().tolist()) <= {0, 1}

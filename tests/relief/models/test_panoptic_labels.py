@@ -1,6 +1,7 @@
 import torch
 
 from relief.models.codebook import Codebook
+from relief.models.leftovers import BestStuff, LeaveVoid
 from relief.models.panoptic_labels import label_record, panoptic_labels
 from relief.schema.observation import Observation, Split
 from relief.splitters.connected import ConnectedSplitter
@@ -63,7 +64,18 @@ def test_confidence_of_a_splitter_reaches_the_record_at_the_size_of_the_map():
     observation = Observation(
         semantic=semantic[None, ::2, ::2], things=torch.tensor([False, True, True, True])
     )
-    record = label_record(semantic, observation, codebook(), SureOfTheLeft(1))
+    record = label_record(semantic, observation, codebook(), SureOfTheLeft(1), LeaveVoid())
     assert record.confidence.tolist() == [[1, 1, 0, 0, 0, 0]] * 4
     assert record.observation is observation
     assert record.scores is None
+
+
+def test_things_that_no_object_takes_become_the_stuff_that_they_are_like():
+    semantic = torch.tensor([[0, 1, 2, 2, 3, -1]])
+    stuff = torch.zeros_like(semantic)
+    observation = Observation(
+        semantic=semantic[None], things=codebook().thing_ids, stuff=stuff[None]
+    )
+    record = label_record(semantic, observation, codebook(), ConnectedSplitter(2), BestStuff())
+    assert record.panoptic[..., 0].tolist() == [[0, 2, 2, 2, 0, -1]]
+    assert torch.equal(record.semantic, semantic)

@@ -91,3 +91,14 @@ def test_published__large_or_unseen_clusters_are_stuff_whatever_the_number():
     things, groups, _ = lax.decide(statistics, CENTROIDS)
     assert things.tolist() == [False, False, True, False, True]
     assert groups.tolist() == [-1, -1, 0, -1, 1]
+
+
+def test_grouping__one_region_of_all_things_or_every_cluster_by_itself():
+    statistics = [cluster_statistics(*street(), 5)]
+    _, groups, record = ThingRule(grouping="one").decide(statistics, CENTROIDS)
+    assert groups.tolist() == [-1, -1, 0, 0, 0]
+    assert record["grouping"] == "one"
+    assert ThingRule(grouping="none").decide(statistics, CENTROIDS)[1].tolist() == [-1, -1, 0, 1, 2]
+    rule = PublishedThingRule(num_things=2, region_fraction=1.0, grouping="one")
+    assert sorted(rule.decide(statistics, CENTROIDS)[1].tolist()) == [-1, -1, -1, 0, 0]
+    assert "grouping" not in ThingRule().decide(statistics, CENTROIDS)[2]

@@ -35,17 +35,20 @@ def test_only_the_labels_are_needed() -> None:
 def test_everything_in_the_order_of_the_pipeline() -> None:
     panels = painter(
         edges=DepthEdges(0.1, short_side_px=30),
+        groups=torch.tensor([-1, 0]),
         feature_axes=principal_axes([FEATURES]),
         space=CITYSCAPES_19,
         class_palette=palette_of(CITYSCAPES_19.colors),
         class_of_category=(0, 13),
     ).panels(IMAGE, SEMANTIC, PANOPTIC, features=FEATURES, depth=DEPTH, target=TARGET)
     assert [panel.name for panel in panels] == [
-        "Input", "Features", "Clusters", "Depth", "Depth edges", "Instances", "Panoptic",
-        "As classes", "Ground truth",
+        "Input", "Features", "Clusters", "Thing regions", "Depth", "Depth edges", "Instances",
+        "Panoptic", "As classes", "Ground truth",
     ]  # fmt: skip
     assert all(panel.picture.shape == (*SIZE, 3) for panel in panels)
-    edges = panels[4].picture
+    assert panels[3].hint == "one region of all things"
+    assert len(set(map(tuple, panels[3].picture[:, 30:].reshape(-1, 3)))) > 1
+    edges = panels[5].picture
     assert (edges[15, 24] == [255, 176, 32]).all()
     assert not (edges[15, 5] == [255, 176, 32]).any()
 

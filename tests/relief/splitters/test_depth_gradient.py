@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from relief.ops.depth_sharpening import ToggleSharpening
 from relief.ops.panoptic_map import majority_category
 from relief.schema.label_spaces import CITYSCAPES_19, thing_mask
 from relief.schema.observation import Observation
@@ -78,3 +79,17 @@ class TestDepthGradient(SplitterContract):
 
     def splitter(self):
         return DepthGradientSplitter(gradient_threshold=0.3, min_area_px=4, sigma=0.0)
+
+
+def test_soft_edges_part_objects_once_they_are_sharpened():
+    depth = torch.full((1, 1, 40, 60), 0.2)
+    depth[..., 25:35] = torch.linspace(0.25, 0.75, 10)
+    depth[..., 35:] = 0.8
+    semantic = torch.zeros(1, 40, 60, dtype=torch.int64)
+    observation = Observation(semantic=semantic, things=torch.tensor([True]), depth=depth)
+    plain = DepthGradientSplitter(1.0, 50)
+    sharpened = DepthGradientSplitter(1.0, 50, sharpening=ToggleSharpening())
+    assert plain.split(observation).instance.unique().tolist() == [1]
+    instance = sharpened.split(observation).instance
+    assert instance.unique().tolist() == [1, 2]
+    assert instance[0, :, 20].unique() != instance[0, :, 40].unique()

@@ -37,7 +37,7 @@ def parted(splitter, regions, gradient=None):
     """The parts inside the box, as a sweep makes them."""
     box = Box.around(regions)
     inside = np.ascontiguousarray(box.of(regions))
-    return splitter.partition(inside, lambda _, threshold: box.of(gradient) > threshold)
+    return splitter.partition(inside, lambda _, threshold, __: box.of(gradient) > threshold)
 
 
 def test_golden_figures_come_out_of_one_pass():

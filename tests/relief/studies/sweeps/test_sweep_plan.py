@@ -33,6 +33,7 @@ def test_settings_cross_rows_with_depths_and_add_components_at_each_filter():
         "min_area_px": 10,
         "sigma": 2.0,
         "dilation_px": 3,
+        "sharpening": None,
     }
     assert found[1].cut == found[2].cut != found[3].cut
     plain = SweepRequest([SOURCE], depths[:1], separate_area_filter=False)
