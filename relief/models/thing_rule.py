@@ -177,10 +177,27 @@ def _decision(
     record: dict[str, Any],
     grouping: Grouping,
 ) -> Decision:
+    of_things = split_together(is_thing, groups, grouping)
+    if grouping != "similar":
+        record = {**record, "grouping": grouping}
+    return torch.from_numpy(is_thing), torch.from_numpy(of_things), record
+
+
+def split_together(
+    is_thing: NDArray[np.bool_], groups: NDArray[np.int64], grouping: Grouping
+) -> NDArray[np.int64]:
+    """Numbers what is one region before it is split.
+
+    Args:
+        is_thing: (k,) which clusters are things.
+        groups: (k,) groups of alike clusters; asked for `similar` only.
+        grouping: See `ThingRule`.
+
+    Returns:
+        (k,) 0..G-1 for things in the order of their first cluster, -1 for stuff.
+    """
     together = {"one": np.zeros_like(groups), "none": np.arange(len(groups))}.get(grouping, groups)
     of_things = np.full(len(is_thing), VOID, dtype=np.int64)
     if is_thing.any():
         of_things[is_thing] = renumbered(together[is_thing])
-    if grouping != "similar":
-        record = {**record, "grouping": grouping}
-    return torch.from_numpy(is_thing), torch.from_numpy(of_things), record
+    return of_things

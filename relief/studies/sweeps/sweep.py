@@ -22,12 +22,16 @@ from rich.progress import track
 
 from relief.formats.cityscapes import CityscapesTree
 from relief.formats.depth_files import FolderDepth
+from relief.formats.label_run import CODEBOOK
 from relief.formats.label_store import LabelStore
 from relief.formats.monocular_ups import CENTROIDS, MonocularUpsLabels
 from relief.formats.reader import LabelReader
 from relief.metrics.panoptic_statistics import Ids
 from relief.metrics.protocols import PanopticProtocol, panoptic_protocol
 from relief.metrics.scoring import Scorer
+from relief.models.codebook import Codebook
+from relief.models.thing_rule import split_together
+from relief.ops.centroid_groups import group_centroids
 from relief.ops.matching import assignment_rule
 from relief.processes.pools import process_pool
 from relief.schema.errors import ReadError, UsageError
@@ -160,14 +164,28 @@ def _published_classes(labels: LabelReader, truth: CityscapesTree, space: LabelS
 
 
 def _groups(labels: LabelReader, source: SweepSource) -> Ids:
-    if isinstance(labels, LabelStore):
+    """(K,) what is split together, -1 for stuff."""
+    if isinstance(labels, LabelStore) and source.split_by == "groups":
         return np.asarray(labels.manifest.group_of_id.numpy())
     if not labels.thing_ids:
         msg = f"the labels do not say what is a thing: {source.labels}. Set split_by: classes."
         raise UsageError(msg)
-    groups = np.full(labels.num_categories, -1, np.int64)
-    groups[list(labels.thing_ids)] = np.arange(len(labels.thing_ids))
-    return groups
+    is_thing = thing_mask(labels.thing_ids, labels.num_categories).numpy()
+    grouping = "none" if source.split_by in ("groups", "classes") else source.split_by
+    return split_together(is_thing, _similar(labels, source), grouping)
+
+
+def _similar(labels: LabelReader, source: SweepSource) -> Ids:
+    """(K,) groups of alike clusters, as the codebook of the labels has them."""
+    if source.split_by != "similar":
+        return np.arange(labels.num_categories)
+    if not isinstance(labels, LabelStore) or not (labels.out / CODEBOOK).is_file():
+        msg = f"no codebook to group by: {source.labels}. Set split_by: one, none or classes."
+        raise UsageError(msg)
+    codebook = Codebook()
+    codebook.load(labels.out / CODEBOOK)
+    fraction = codebook.metadata["things"]["merge_fraction"]
+    return group_centroids(codebook.centroids, fraction).groups
 
 
 def _identity(labels: LabelReader, source: SweepSource) -> str:

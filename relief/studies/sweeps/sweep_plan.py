@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from relief.ops.depth_sharpening import ToggleSharpening
 from relief.schema.errors import UsageError
 from relief.schema.observation import DEPTH, IMAGE, SEMANTIC
 from relief.schema.parts import Splitter
@@ -25,12 +26,14 @@ class SweepRow:
         gradient_threshold: Depth edges are above this; connected components without.
         sigma: Smoothing of the depth before its gradient, in pixels.
         dilation_px: How far components take pixels back.
+        sharpening: Of the depth before its gradient; `None` takes it as it is.
     """
 
     min_areas_px: list[int]
     gradient_threshold: float | None = None
     sigma: float = 1.0
     dilation_px: int = 3
+    sharpening: ToggleSharpening | None = None
 
     @property
     def splitters(self) -> list[Splitter]:
@@ -38,7 +41,9 @@ class SweepRow:
         if self.gradient_threshold is None:
             return [ConnectedSplitter(area) for area in self.min_areas_px]
         return [
-            DepthGradientSplitter(self.gradient_threshold, area, self.sigma, self.dilation_px)
+            DepthGradientSplitter(
+                self.gradient_threshold, area, self.sigma, self.dilation_px, self.sharpening
+            )
             for area in self.min_areas_px
         ]
 
@@ -52,8 +57,9 @@ class SweepSource:
         labels: Their folder; `{root}` stands for the Cityscapes folder.
         rows: Settings of depth edges and connected components.
         format: store, coco_panoptic, cups or monocular_ups.
-        split_by: Thing regions are parted within the store's groups of clusters, or within
-            classes by a majority vote of ground truth taken first, as published.
+        split_by: What is one region before it is parted: the store's groups of clusters, or in
+            their place `one` of all things, `similar` clusters, `none` but a cluster itself; or
+            `classes` by a majority vote of ground truth taken first, as published.
         label_args: Arguments of label.py that make the labels when there are none; `{root}` as in
             `labels`.
         splitters: Any other splitters, by class path.
@@ -63,7 +69,7 @@ class SweepSource:
     labels: str
     rows: list[SweepRow] = field(default_factory=list)
     format: str = "store"
-    split_by: Literal["groups", "classes"] = "groups"
+    split_by: Literal["groups", "one", "similar", "none", "classes"] = "groups"
     label_args: list[str] = field(default_factory=list)
     splitters: list[Splitter] = field(default_factory=list)
 

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 
@@ -7,8 +8,10 @@ import torch
 
 from relief.formats.cityscapes import CityscapesTree
 from relief.formats.label_png import write_png
+from relief.formats.label_run import CODEBOOK
 from relief.formats.label_store import LabelStore, write_panoptic
 from relief.metrics.panoptic_quality import PanopticQuality
+from relief.models.codebook import Codebook
 from relief.ops.panoptic_map import compose_panoptic
 from relief.schema.errors import ReadError, UsageError
 from relief.schema.label_spaces import CITYSCAPES_19, thing_mask
@@ -188,3 +191,47 @@ def test_no_labels_and_no_ground_truth_are_told(root, tmp_path):
     asked = SweepRequest([source], [SweepDepth("drawn", "x")], root=str(root))
     assert labels_to_make(asked) == [source]
     assert labels_to_make(request(root, tmp_path)) == []
+
+
+def test_one_region_and_others_are_swept_beside_the_groups_of_the_store(root, tmp_path):
+    draw_store(tmp_path / "labels")
+    sources = [
+        SweepSource(name, str(tmp_path / "labels"), [SweepRow([10])], split_by=name)
+        for name in ("groups", "one", "none")
+    ]
+    asked = request(root, tmp_path / "out")
+    result = run_sweep(dataclasses.replace(asked, sources=sources))
+    found = {row["source"]: row["instances_per_image"] for row in result.rows}
+    by_hand = {}
+    things = thing_mask(THING_CLUSTERS, 7)
+    for name, groups in {
+        "groups": [-1, -1, -1, -1, 0, 0, 1],
+        "one": [-1, -1, -1, -1, 0, 0, 0],
+        "none": [-1, -1, -1, -1, 0, 1, 2],
+    }.items():
+        counts = []
+        for index in range(len(KEYS)):
+            semantic = torch.from_numpy(scene(index)[1])[None]
+            regions = Observation(semantic=semantic, things=things).regions(torch.tensor(groups))
+            counts.append(int(ConnectedSplitter(10).split(regions).instance.max()))
+        by_hand[name] = sum(counts) / len(counts)
+    assert found == by_hand
+    assert len(set(found.values())) > 1
+
+
+def test_similar_clusters_are_those_of_the_codebook(root, tmp_path):
+    draw_store(tmp_path / "labels")
+    source = SweepSource("x", str(tmp_path / "labels"), [SweepRow([10])], split_by="similar")
+    asked = dataclasses.replace(request(root, tmp_path / "out"), sources=[source])
+    with pytest.raises(UsageError, match="no codebook to group by"):
+        run_sweep(asked)
+    codebook = Codebook()
+    things, groups = thing_mask(THING_CLUSTERS, 7), torch.tensor([-1, -1, -1, -1, 0, 0, 0])
+    centroids = torch.eye(7)
+    centroids[5] = centroids[4] + 0.01
+    told = {"things": {"merge_fraction": 0.3}}
+    codebook.fill(centroids, things, groups, None, told)
+    codebook.save(tmp_path / "labels" / CODEBOOK)
+    row = chosen(run_sweep(asked), splitter="connected")
+    as_stored = dataclasses.replace(asked, sources=[dataclasses.replace(source, split_by="groups")])
+    assert row["pq"] == chosen(run_sweep(as_stored), splitter="connected")["pq"]
