@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from relief.models.backbones.provenance import Provenance
 from relief.schema.batch import ImageBatch, PanopticPrediction
 from relief.schema.errors import UsageError, reason_of
 from relief.schema.manifest import Manifest
@@ -127,6 +128,15 @@ class Labeler(pl.LightningModule):
         self.eval()
 
 
+class Needing(Protocol):
+    """A part that says what it looks at."""
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Fields of `Observation`."""
+        ...
+
+
 class Origin(NamedTuple):
     """Where the weights of a labeller come from, for its manifest."""
 
@@ -145,3 +155,38 @@ def origin(provenances: Mapping[str, Mapping[str, Any]]) -> Origin:
         supervision += [f"{role}: {sentence}" for sentence in told.get("supervision", ())]
         notes += told.get("notes", ())
     return Origin(weights, tuple(supervision), tuple(notes))
+
+
+def depth_of_files(
+    parts: Mapping[str, Any], depth_record: Mapping[str, Any] | None
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Tells of depth that was read like of depth that is computed.
+
+    Args:
+        parts: By role.
+        depth_record: See `Labeler.manifest`.
+
+    Returns:
+        The parts with the numbers that depth files were made with as `depth_files`; and what tells
+        of their weights and supervision, as a network's `provenance`.
+    """
+    record = depth_record or {}
+    made_with = {n: v for n, v in record.items() if n not in Provenance.__annotations__}
+    return {**parts, **({"depth_files": made_with} if made_with else {})}, record
+
+
+def refuse_missing(parts: Iterable[Needing], given: Collection[str]) -> None:
+    """Refuses parts that look at what nothing gives.
+
+    Raises:
+        UsageError: The first of them, with what it needs.
+    """
+    for part in parts:
+        missing = ", ".join(sorted(part.needs - set(given)))
+        if missing:
+            msg = (
+                f"{type(part).__name__} needs {missing}: nothing gives it. Set "
+                "--data.init_args.depth (files) or --model.init_args.depth (a network), or take "
+                "relief.splitters.connected.ConnectedSplitter."
+            )
+            raise UsageError(msg)

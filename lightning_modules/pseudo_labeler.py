@@ -8,8 +8,7 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from lightning_modules.labeler import Labeler, origin
-from relief.models.backbones.provenance import Provenance
+from lightning_modules.labeler import Labeler, depth_of_files, origin, refuse_missing
 from relief.models.codebook import Codebook
 from relief.models.leftovers import LeaveVoid, Leftovers
 from relief.models.observer import Observer
@@ -20,7 +19,7 @@ from relief.schema.errors import UsageError
 from relief.schema.geometry import WindowGeometry
 from relief.schema.label_spaces import VOID
 from relief.schema.manifest import Manifest
-from relief.schema.observation import FEATURES, IMAGE, STUFF, LabelRecord
+from relief.schema.observation import DEPTH, FEATURES, IMAGE, STUFF, LabelRecord
 from relief.schema.parts import Backbone, Splitter
 
 
@@ -68,17 +67,8 @@ class PseudoLabeler(Labeler):
         Raises:
             UsageError: They need depth, and neither files nor a network give any.
         """
-        given = {FEATURES, IMAGE, STUFF, *(["depth"] if has_depth or self.depth else [])}
-        for part in (self.splitter, self.leftovers):
-            missing = sorted(part.needs - given)
-            if not missing:
-                continue
-            msg = (
-                f"{type(part).__name__} needs {', '.join(missing)}: nothing gives it. Set "
-                "--data.init_args.depth (files) or --model.init_args.depth (a network), or take "
-                "relief.splitters.connected.ConnectedSplitter."
-            )
-            raise UsageError(msg)
+        given = {FEATURES, IMAGE, STUFF, *([DEPTH] if has_depth or self.depth else [])}
+        refuse_missing((self.splitter, self.leftovers), given)
 
     def load_weights(self) -> None:
         """As every labeller; a published codebook is read here, a refiner finds its library.
@@ -141,12 +131,8 @@ class PseudoLabeler(Labeler):
         provenances = {
             role: getattr(network, "provenance", {}) for role, network in self.networks().items()
         }
-        if self.depth is None and depth_record:
-            provenances["depth"] = depth_record
-            made_with = {
-                n: v for n, v in depth_record.items() if n not in Provenance.__annotations__
-            }
-            parts = {**parts, **({"depth_files": made_with} if made_with else {})}
+        if self.depth is None:
+            parts, provenances["depth"] = depth_of_files(parts, depth_record)
         codebook = self.codebook
         source = origin({**provenances, "codebook": {"weights": codebook.sources}})
         classes = codebook.metadata.get("classes")
@@ -160,7 +146,7 @@ class PseudoLabeler(Labeler):
             thing_ids=tuple(codebook.thing_categories.nonzero()[:, 0].tolist()) if known else None,
             groups=self._padded_groups() if known else None,
             codebook=codebook.sha256() if known else None,
-            confidence=self.confidence_from,
+            confidence=self.splitter.confidence_name,
             supervision=(*source.supervision, *codebook.metadata.get("supervision", ())),
             notes=(*source.notes, *codebook.metadata.get("notes", ())),
             images=dict.fromkeys(keys, "pending"),
@@ -171,12 +157,6 @@ class PseudoLabeler(Labeler):
         groups = self.codebook.category_groups.tolist()
         wanted = self.codebook.num_classes or self.codebook.wanted_k
         return (*groups, *[VOID] * (wanted - len(groups)))
-
-    @property
-    def confidence_from(self) -> str | None:
-        """The splitter, where it says how sure it is."""
-        part = type(self.splitter)
-        return f"{part.__module__}.{part.__qualname__}" if part.gives_confidence else None
 
     @property
     def observer(self) -> Observer:
@@ -196,4 +176,6 @@ class PseudoLabeler(Labeler):
         """Labels one image; see `Labeler.label`."""
         needed = {*wanted, *self.splitter.needs, *self.leftovers.needs}
         semantic, observation = self.observer.observe(image, depth, needed)
-        return label_record(semantic, observation, self.codebook, self.splitter, self.leftovers)
+        return label_record(
+            semantic, observation, self.codebook.category_groups, self.splitter, self.leftovers
+        )

@@ -36,13 +36,14 @@ def panoptic_labels(
         things=codebook.thing_categories,
         depth=depth,
     )
-    return label_record(semantic, observation, codebook, splitter, LeaveVoid()).panoptic
+    groups = codebook.category_groups
+    return label_record(semantic, observation, groups, splitter, LeaveVoid()).panoptic
 
 
 def label_record(
     semantic: Tensor,
     observation: Observation,
-    codebook: Codebook,
+    groups: Tensor,
     splitter: Splitter,
     leftovers: Leftovers,
 ) -> LabelRecord:
@@ -51,16 +52,16 @@ def label_record(
     Args:
         semantic: (H, W) int64 clusters, or classes where the codebook knows them.
         observation: Of the same image, at the size where splitting runs.
-        codebook: Filled.
+        groups: (K,) int64 what is split together, -1 for stuff.
         splitter: Knows nothing of groups: it sees regions.
         leftovers: What becomes of thing pixels that no object takes.
 
     Returns:
         The maps at the size of `semantic`.
     """
-    split = splitter.split(observation.regions(codebook.category_groups))
+    split = splitter.split(observation.regions(groups))
     settled, instance = leftovers.fill(observation, split.instance)
-    panoptic = compose_panoptic(settled[0], instance[0], codebook.num_categories)
+    panoptic = compose_panoptic(settled[0], instance[0], len(groups))
     own_size = (semantic.shape[0], semantic.shape[1])
     return LabelRecord(
         semantic=semantic,

@@ -60,6 +60,12 @@ class Splitter(ABC):
     needs: frozenset[str] = frozenset()
     gives_confidence: bool = False
 
+    @property
+    def confidence_name(self) -> str | None:
+        """The class path, where the splitter says how sure it is; for manifests."""
+        kind = type(self)
+        return f"{kind.__module__}.{kind.__qualname__}" if self.gives_confidence else None
+
     @abstractmethod
     def split(self, observation: Observation) -> Split:
         """Splits the regions of the things.

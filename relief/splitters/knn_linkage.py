@@ -13,7 +13,12 @@ from torch import Tensor
 from relief.ops.neighbour_graph import neighbour_edges
 from relief.schema.observation import DEPTH, Observation, Split
 from relief.schema.parts import Splitter
-from relief.splitters.thing_regions import instances_of, thing_regions
+from relief.splitters.thing_regions import (
+    by_falling_area,
+    enlarged_within,
+    instances_of,
+    thing_regions,
+)
 
 
 class KnnLinkageSplitter(Splitter):
@@ -76,7 +81,7 @@ class KnnLinkageSplitter(Splitter):
         kept = area >= max(self.min_area_px, 1)
         small = np.zeros(region[::step, ::step].shape, np.int64)
         small.reshape(-1)[position] = np.where(kept, np.cumsum(kept), 0)[component]
-        return _by_falling_area(_enlarged(small, region, step), region)
+        return by_falling_area(enlarged_within(small, region, step), region)
 
     def _components(
         self, region: NDArray[Any], depth: NDArray[np.float64], pitch: float
@@ -87,32 +92,3 @@ class KnnLinkageSplitter(Splitter):
         graph = csr_matrix((joined, (edges.source, edges.target)), shape=(len(position),) * 2)
         count, component = connected_components(graph, directed=False)
         return position, component.astype(np.int64), int(count)
-
-
-def _enlarged(small: NDArray[np.int64], region: NDArray[Any], step: int) -> NDArray[np.int64]:
-    """Instances of every pixel from those of every `step`-th, within regions."""
-    if step == 1:
-        return small
-    sampled = region[::step, ::step]
-    instance = np.zeros(region.shape, np.int64)
-    unset = region > 0
-    height, width = region.shape
-    for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        rows = np.minimum(np.arange(height) // step + down, small.shape[0] - 1)
-        columns = np.minimum(np.arange(width) // step + right, small.shape[1] - 1)
-        at = np.ix_(rows, columns)
-        follows = unset & (sampled[at] == region)
-        instance[follows] = small[at][follows]
-        unset &= ~follows
-    return instance
-
-
-def _by_falling_area(instance: NDArray[np.int64], region: NDArray[Any]) -> NDArray[np.int64]:
-    """Renumbers instances by falling area, then by region, then in scan order."""
-    ids, first, area = np.unique(instance, return_index=True, return_counts=True)
-    objects = ids > 0
-    ids, first, area = ids[objects], first[objects], area[objects]
-    order = np.lexsort((first, region.reshape(-1)[first], -area))
-    number = np.zeros(int(ids.max(initial=0)) + 1, np.int64)
-    number[ids[order]] = np.arange(1, len(ids) + 1)
-    return number[instance]

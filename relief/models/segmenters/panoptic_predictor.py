@@ -72,8 +72,7 @@ class PanopticPredictor:
         Raises:
             ReadError: What the network says of an image is not finite.
         """
-        found = self._seen(network, image, size)
-        refuse_not_finite(found)
+        found = self.see(network, image, size)
         pairs = zip(found["semantic_logits"].argmax(dim=1), found["detections"], strict=True)
         return torch.stack([self.merge(*pair, classes) for pair in pairs])
 
@@ -98,7 +97,17 @@ class PanopticPredictor:
             stuff_area_px=self.stuff_area_px,
         )
 
-    def _seen(
+    def see(self, network: Segmenter, image: Tensor, size: tuple[int, int]) -> SegmenterPrediction:
+        """Looks at images in the sizes and views of this predictor; as `__call__` before merging.
+
+        Raises:
+            ReadError: What the network says of an image is not finite.
+        """
+        found = self._look(network, image, size)
+        refuse_not_finite(found)
+        return found
+
+    def _look(
         self, network: Segmenter, image: Tensor, size: tuple[int, int]
     ) -> SegmenterPrediction:
         if self.views is not None:

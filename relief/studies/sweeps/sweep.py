@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from rich.console import Console
@@ -30,7 +30,7 @@ from relief.metrics.panoptic_statistics import Ids
 from relief.metrics.protocols import PanopticProtocol, panoptic_protocol
 from relief.metrics.scoring import Scorer
 from relief.models.codebook import Codebook
-from relief.models.thing_rule import split_together
+from relief.models.thing_rule import Grouping, split_together
 from relief.ops.centroid_groups import group_centroids
 from relief.ops.matching import assignment_rule
 from relief.processes.pools import process_pool
@@ -171,7 +171,9 @@ def _groups(labels: LabelReader, source: SweepSource) -> Ids:
         msg = f"the labels do not say what is a thing: {source.labels}. Set split_by: classes."
         raise UsageError(msg)
     is_thing = thing_mask(labels.thing_ids, labels.num_categories).numpy()
-    grouping = "none" if source.split_by in ("groups", "classes") else source.split_by
+    grouping: Grouping = "none"  # of labels that know no groups
+    if source.split_by in ("one", "similar"):
+        grouping = cast(Grouping, source.split_by)
     return split_together(is_thing, _similar(labels, source), grouping)
 
 

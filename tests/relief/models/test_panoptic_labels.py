@@ -7,12 +7,14 @@ from relief.schema.observation import Observation, Split
 from relief.splitters.connected import ConnectedSplitter
 from relief.splitters.depth_gradient import DepthGradientSplitter
 
+GROUPS = torch.tensor([-1, 0, 0, 1])
+
 
 def codebook() -> Codebook:
     """Clusters 0 stuff, 1 and 2 one group of things, 3 a group of its own."""
     book = Codebook()
     things = torch.tensor([False, True, True, True])
-    book.fill(torch.eye(4), things, torch.tensor([-1, 0, 0, 1]))
+    book.fill(torch.eye(4), things, GROUPS)
     return book
 
 
@@ -64,7 +66,7 @@ def test_confidence_of_a_splitter_reaches_the_record_at_the_size_of_the_map():
     observation = Observation(
         semantic=semantic[None, ::2, ::2], things=torch.tensor([False, True, True, True])
     )
-    record = label_record(semantic, observation, codebook(), SureOfTheLeft(1), LeaveVoid())
+    record = label_record(semantic, observation, GROUPS, SureOfTheLeft(1), LeaveVoid())
     assert record.confidence.tolist() == [[1, 1, 0, 0, 0, 0]] * 4
     assert record.observation is observation
     assert record.scores is None
@@ -76,6 +78,6 @@ def test_things_that_no_object_takes_become_the_stuff_that_they_are_like():
     observation = Observation(
         semantic=semantic[None], things=codebook().thing_ids, stuff=stuff[None]
     )
-    record = label_record(semantic, observation, codebook(), ConnectedSplitter(2), BestStuff())
+    record = label_record(semantic, observation, GROUPS, ConnectedSplitter(2), BestStuff())
     assert record.panoptic[..., 0].tolist() == [[0, 2, 2, 2, 0, -1]]
     assert torch.equal(record.semantic, semantic)

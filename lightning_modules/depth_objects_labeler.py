@@ -1,0 +1,135 @@
+"""Names of a trained network, objects of depth."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from lightning_modules.labeler import depth_of_files, origin, refuse_missing
+from lightning_modules.segmenter_labeler import SegmenterLabeler
+from relief.models.depth.sources import depth_at
+from relief.models.leftovers import LeaveVoid, Leftovers
+from relief.models.panoptic_labels import label_record
+from relief.models.segmenters.checkpoint import Which
+from relief.models.segmenters.panoptic_predictor import PanopticPredictor
+from relief.models.thing_rule import split_together
+from relief.ops.region_merge import require_things_apart
+from relief.ops.resize import resize_nearest
+from relief.schema.geometry import scaled_size
+from relief.schema.label_spaces import thing_mask
+from relief.schema.manifest import Manifest
+from relief.schema.observation import DEPTH, IMAGE, STUFF, LabelRecord, Observation
+from relief.schema.parts import Splitter
+from relief.schema.training import Segmenter
+
+
+class DepthObjectsLabeler(SegmenterLabeler):
+    """Joins the semantics of a trained network with objects cut by depth.
+
+    All things that the network sees are one region; the splitter cuts it, and each object is named
+    by the majority of the network's pixels inside. For whoever has depth when labels are made: a
+    network learns names in minutes, masks of objects in days. The network's detections are not
+    looked at.
+
+    Args:
+        network: As `SegmenterLabeler`.
+        checkpoint: As `SegmenterLabeler`; of a training that tells things apart in its semantics.
+        splitter: Things to objects.
+        depth: A depth network, or `None` where depth comes with the images.
+        split_short_side_px: The size at which splitting runs.
+        leftovers: What becomes of thing pixels that no object takes.
+        predictor: The sizes and views in which the network sees an image.
+        which: As `SegmenterLabeler`.
+    """
+
+    def __init__(
+        self,
+        network: Callable[[int, int], nn.Module],
+        checkpoint: Path,
+        splitter: Splitter,
+        depth: nn.Module | None = None,
+        split_short_side_px: int = 512,
+        leftovers: Leftovers | None = None,
+        predictor: PanopticPredictor = PanopticPredictor(),  # noqa: B008  # frozen
+        which: Which | None = None,
+    ) -> None:
+        super().__init__(network, checkpoint, predictor, which)
+        self.splitter, self.depth = splitter, depth
+        self.split_short_side_px = split_short_side_px
+        self.leftovers = leftovers or LeaveVoid()
+
+    def expect(self, *, has_depth: bool) -> None:
+        """As every labeller; splitter and leftovers say what they need.
+
+        Raises:
+            UsageError: They need depth, and neither files nor a network give any.
+        """
+        given = {IMAGE, STUFF, *([DEPTH] if has_depth or self.depth else [])}
+        refuse_missing((self.splitter, self.leftovers), given)
+
+    def networks(self) -> Mapping[str, nn.Module]:
+        """The depth network if there is one; the other fills itself from the checkpoint."""
+        return {"depth": self.depth} if self.depth else {}
+
+    def load_weights(self) -> None:
+        """As `SegmenterLabeler`.
+
+        Raises:
+            WeightsError: A file cannot be read or is of another network.
+            UsageError: The network does not tell things apart in its semantics.
+        """
+        require_things_apart(self.trained.classes)
+        super().load_weights()
+        for network in self.networks().values():
+            cast(Any, network).setup()
+
+    def manifest(
+        self,
+        parts: Mapping[str, Any],
+        keys: Sequence[str],
+        depth_record: Mapping[str, Any] | None = None,
+    ) -> Manifest:
+        """What determines the labels: the checkpoint, and where depth comes from."""
+        parts, depth = depth_of_files(parts, None if self.depth else depth_record)
+        if self.depth is not None:
+            depth = getattr(self.depth, "provenance", {})
+        told, source = super().manifest(parts, keys), origin({"depth": depth})
+        is_region = [0 if group >= 0 else -1 for group in told.groups or ()]
+        return dataclasses.replace(
+            told,
+            groups=tuple(is_region),
+            weights={**told.weights, **source.weights},
+            supervision=(*told.supervision, *source.supervision),
+            notes=(*told.notes, *source.notes),
+            confidence=self.splitter.confidence_name,
+        )
+
+    def label(
+        self, image: Tensor, depth: Tensor | None, wanted: Collection[str] = ()
+    ) -> LabelRecord:
+        """Labels one image; see `Labeler.label`."""
+        del wanted
+        own_size = (image.shape[-2], image.shape[-1])
+        size = scaled_size(own_size, self.split_short_side_px)
+        network, classes = cast(Segmenter, self.network), self.trained.classes
+        logits = self.predictor.see(network, image[None], own_size)["semantic_logits"]
+        category = classes.category_of_region().to(logits.device)
+        semantic = category[logits[0, 1:].argmax(dim=0) + 1]
+        stuff = category[logits[0, 1 : 1 + classes.num_stuff].argmax(dim=0) + 1]
+        things = thing_mask(classes.things, classes.num_categories)
+        observation = Observation(
+            semantic=resize_nearest(semantic[None], size),
+            things=things.to(logits.device),
+            image=image[None] if IMAGE in self.splitter.needs else None,
+            depth=depth_at(self.depth, image, depth, size),
+            stuff=resize_nearest(stuff[None], size),
+        )
+        regions = split_together(things.numpy(), things.long().numpy(), "one")
+        return label_record(
+            semantic, observation, torch.from_numpy(regions), self.splitter, self.leftovers
+        )

@@ -1,0 +1,104 @@
+"""Instances as catchment basins of the depth gradient, merged up to one level of a hierarchy."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, cast
+
+import higra
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from relief.ops.depth_edges import gradient_magnitude_cpu
+from relief.ops.depth_softness import edge_softness_px
+from relief.schema.observation import DEPTH, Observation, Split
+from relief.schema.parts import Splitter
+from relief.schema.ranges import check_at_least
+from relief.splitters.thing_regions import (
+    by_falling_area,
+    enlarged_within,
+    instances_of,
+    thing_regions,
+)
+
+Criterion = Literal["volume", "dynamics", "area"]
+_BORDER = 1e6  # basins of different regions meet above every gradient
+
+
+class WatershedSplitter(Splitter):
+    """Cuts a hierarchical watershed of the depth gradient at one level, within each region.
+
+    Basins merge in the order of what is lost by it: the volume, depth or area of the smaller one
+    (Cousty and Najman, "Incremental algorithm for hierarchical minimum spanning forests and
+    saliency of watershed cuts", 2011). The library is higra.
+
+    Args:
+        level: Basins whose measure is below it are merged: gradient times pixels for `volume`,
+            gradient for `dynamics`, pixels for `area`; pixels of the smaller map where `step_px`
+            is above 1.
+        min_area_px: Smaller objects are no instances; pixels where splitting runs.
+        by: The measure.
+        sigma: Smoothing of the depth before its gradient, in pixels; `None` takes the softness of
+            the image's own edges (`edge_softness_px`), at least 1.
+        step_px: Look at every n-th pixel of every n-th row, as `KnnLinkageSplitter`.
+
+    Raises:
+        UsageError: A number is out of its range.
+    """
+
+    needs = frozenset({DEPTH})
+
+    def __init__(
+        self,
+        level: float,
+        min_area_px: int,
+        by: Criterion = "volume",
+        sigma: float | None = None,
+        step_px: int = 2,
+    ) -> None:
+        check_at_least(1, step_px=step_px)
+        check_at_least(0, level=level, sigma=sigma)
+        self.level, self.min_area_px, self.by = level, min_area_px, by
+        self.sigma, self.step_px = sigma, step_px
+
+    def split(self, observation: Observation) -> Split:
+        """Splits the regions of the things into instances by falling area; on the CPU.
+
+        Args:
+            observation: Of B images, with depth.
+
+        Raises:
+            ValueError: There is no depth.
+        """
+        observation.require(self.needs, type(self).__name__)
+        depths = cast(Tensor, observation.depth)[:, 0].double().cpu().numpy()
+        regions = thing_regions(observation.semantic, observation.things)
+        return instances_of(
+            observation, [self._parted(*pair) for pair in zip(regions, depths, strict=True)]
+        )
+
+    def _parted(self, region: NDArray[Any], depth: NDArray[np.float64]) -> NDArray[np.int64]:
+        sigma = max(1.0, edge_softness_px(depth)) if self.sigma is None else self.sigma
+        step = self.step_px
+        gradient = gradient_magnitude_cpu(depth, sigma)[::step, ::step]
+        basins = self._basins(np.ascontiguousarray(gradient), region[::step, ::step].astype(int))
+        number, area = np.unique(basins, return_counts=True)
+        kept = number[(area * step**2 >= max(self.min_area_px, 1)) & (number > 0)]
+        small = np.where(np.isin(basins, kept), basins, 0)
+        return by_falling_area(enlarged_within(small, region, step), region)
+
+    def _basins(self, gradient: NDArray[np.float64], region: NDArray[np.int64]) -> NDArray[Any]:
+        """(h, w) numbers of the merged basins, 0 outside the regions."""
+        if not region.any():
+            return np.zeros(region.shape, np.int64)
+        graph = higra.get_4_adjacency_graph(region.shape)
+        source, target = graph.edge_list()
+        ids = region.reshape(-1)
+        weights = higra.weight_graph(graph, gradient, higra.WeightFunction.max)
+        weights[ids[source] != ids[target]] = _BORDER
+        hierarchy = getattr(higra, f"watershed_hierarchy_by_{self.by}")
+        tree, altitudes = hierarchy(graph, weights)
+        merged = higra.labelisation_horizontal_cut_from_threshold(tree, altitudes, self.level)
+        pair = merged.astype(np.int64) * (int(ids.max()) + 1) + region  # never across regions
+        _, numbered = np.unique(pair, return_inverse=True)
+        return np.where(region > 0, numbered.reshape(region.shape) + 1, 0)
