@@ -28,6 +28,7 @@ from relief.formats.atomic import check_writable, write_text
 from relief.models.weights.configured import check_weights
 from relief.processes.signals import end_reading_processes, stopped_by_signals
 from relief.reports import run_log
+from relief.reports.evaluation_tables import first_few
 from relief.reports.run_log import open_log, start_log, step, time_steps
 from relief.schema.errors import TOLD, PeersLost, ReliefError, StoppedBySignal, UsageError
 
@@ -194,6 +195,13 @@ def say_all(lines: Iterable[str]) -> None:
     """Several lines for people."""
     for line in lines:
         say(line)
+
+
+def ended(failures: Sequence[str]) -> int:
+    """Says what could not be read; returns the exit code."""
+    for line in first_few(failures):
+        complain(line)
+    return EXIT_INCOMPLETE if failures else EXIT_DONE
 
 
 def complain(text: str) -> None:

@@ -18,7 +18,8 @@ from relief.reports.study_report import study_table, write_study
 from relief.reports.sweep_report import SweepPage, write_sweep_report
 from relief.studies.export import ExportRequest, export_labels
 from relief.studies.make_labels import make_labels
-from relief.studies.requests import parse_request
+from relief.studies.requests import OBJECTS, parse_request
+from relief.studies.scoring import object_diagnosis as objects
 from relief.studies.scoring.diagnose import DiagnoseRequest, diagnose_labels, write_diagnosis
 from relief.studies.scoring.score import write_scores
 from relief.studies.scoring.score_runs import ScoreRequest, score_runs
@@ -34,22 +35,14 @@ def labels(request: ScoreRequest) -> int:
     """Figures of one or several runs."""
     metrics, scores = score_runs(request)
     write_scores(request.folder, scores[0], metrics)
-    name, figures = next(iter(metrics.items()))
-    write_class_figure(request.folder / "per_class.png", name, figures, request.space)
+    write_class_figure(request.folder / "per_class.png", *[*metrics.items()][0], request.space)
     Console().print(tables.score_table(metrics))
     cli.say(f"written: {request.folder}/metrics.json, assignment.json, per_class.png")
-    return ended([failure["reason"] for one in scores for failure in one.failures])
-
-
-def ended(failures: Sequence[str]) -> int:
-    """The exit code, and what could not be read."""
-    for line in tables.first_few(failures):
-        cli.complain(line)
-    return cli.EXIT_INCOMPLETE if failures else cli.EXIT_DONE
+    return cli.ended([failure["reason"] for one in scores for failure in one.failures])
 
 
 def sweep(request: SweepRequest) -> int:
-    """Many splitter settings in one pass; labels are made first where there are none."""
+    """Many splitter settings in one pass, after labels where there are none."""
     make_labels([request.label_command(one) for one in labels_to_make(request)], cli.say)
     result = run_sweep(request)
     write_sweep_csv(request.folder / "sweep.csv", result.rows)
@@ -62,7 +55,7 @@ def sweep(request: SweepRequest) -> int:
     Console().print(tables.sweep_table(sections))
     Console().print(tables.selection_table(ranked))
     cli.say(f"written in {result.seconds:.0f} s: {request.folder}/sweep.csv, report.html")
-    return ended(result.failures)
+    return cli.ended(result.failures)
 
 
 def export(request: ExportRequest) -> int:
@@ -80,7 +73,14 @@ def diagnose(request: DiagnoseRequest) -> int:
     Console().print(tables.diagnosis_table(found.iou, found.ground_truth_px, found.absorption))
     cli.say_all(found.sentences)
     cli.say(f"written: {request.folder}/diagnosis.json")
-    return ended([failure["reason"] for failure in found.failures])
+    return cli.ended([failure["reason"] for failure in found.failures])
+
+
+def diagnose_objects(request: objects.ObjectDiagnosisRequest) -> int:
+    """What things lose, step by step."""
+    objects.write_object_diagnosis(request.folder, steps := objects.diagnose_objects(request))
+    Console().print(tables.objects_table(steps))
+    return cli.EXIT_DONE
 
 
 def study(request: StudyRequest) -> int:
@@ -91,10 +91,9 @@ def study(request: StudyRequest) -> int:
     names = write_study(request.folder, result)
     for table in result.tables:
         Console().print(study_table(table))
-    for note in result.notes:
-        cli.say(note)
+    cli.say_all(result.notes)
     cli.say(f"written in {result.seconds:.0f} s: {request.folder}/{', '.join(names)}")
-    return ended(result.failures)
+    return cli.ended(result.failures)
 
 
 COMMANDS: dict[str, tuple[type, Callable[[Any], int]]] = {
@@ -103,6 +102,7 @@ COMMANDS: dict[str, tuple[type, Callable[[Any], int]]] = {
     "study": (StudyRequest, study),
     "export": (ExportRequest, export),
     "diagnose": (DiagnoseRequest, diagnose),
+    OBJECTS: (objects.ObjectDiagnosisRequest, diagnose_objects),
 }
 
 

@@ -294,3 +294,11 @@ def test_identity_of_clusters_is_said_to_leave_some_void(root, tmp_path, capsys)
     options = ("--assignment", "identity", "--labels", root / "one", "--root", root)
     assert run("labels", *options, "--out", tmp_path) == 0
     assert "lie above the classes" not in capsys.readouterr().out
+
+
+def test_diagnose_objects_asks_ground_truth_step_by_step(root, tmp_path, capsys):
+    draw_store(tmp_path / "labels")
+    options = ("--labels", tmp_path / "labels", "--root", root, "--out", tmp_path / "found")
+    assert run("diagnose", "objects", *options) == 0
+    assert "their objects, true names" in capsys.readouterr().out
+    assert len(json.loads((tmp_path / "found" / "objects.json").read_text())["steps"]) == 4

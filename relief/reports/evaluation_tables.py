@@ -112,6 +112,29 @@ def diagnosis_table(
     return table
 
 
+class _ObjectStep(Protocol):
+    @property
+    def what(self) -> str: ...
+    @property
+    def pq_things(self) -> float: ...
+    @property
+    def rq_things(self) -> float: ...
+    @property
+    def gain(self) -> float: ...
+
+
+def objects_table(steps: Sequence[_ObjectStep]) -> Table:
+    """Things with one more step replaced by ground truth in each row."""
+    table = Table(title="Things, in percent", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("objects and names", no_wrap=True)
+    for heading in ("PQ things", "RQ things", "gain"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for step in steps:
+        figures = (_number(step.pq_things), _number(step.rq_things), f"{step.gain:+.1f}")
+        table.add_row(step.what, *figures)
+    return table
+
+
 def first_few(lines: Sequence[str], most: int = 5) -> list[str]:
     """The first lines, and how many more there are."""
     more = len(lines) - most

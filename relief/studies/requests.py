@@ -12,6 +12,7 @@ from jsonargparse import ArgumentParser
 from relief.schema.errors import UsageError
 
 STUDY = "study"
+OBJECTS = "diagnose-objects"  # typed as two words
 SAMPLE = "sample"  # the folder of what some studies do without a root
 _ROOTS = ("--root", "--study.init_args.root")
 
@@ -26,8 +27,8 @@ def parse_request(
 
     Args:
         requests: A class for each command; its arguments are the options.
-        args: Of the command line. `study NAME` means the configuration of that name,
-            without a root the one for the sample, where there is one.
+        args: Of the command line. `diagnose objects` is a command of its own; `study NAME` means
+            the configuration of that name, without a root that of the sample, where there is one.
         studies: The folder of these.
         check: Looks at the options as plain values, and at the files they come from, before any
             part is made.
@@ -61,6 +62,8 @@ def study_names(studies: Path) -> list[str]:
 
 def _completed(args: Sequence[str], studies: Path) -> list[str]:
     given = list(args)
+    if given[:2] == OBJECTS.split("-"):
+        given[:2] = [OBJECTS]
     if given[:1] in (["labels"], [STUDY]):  # they take folders one by one
         given = ["--labels+" if a == "--labels" else a for a in given]
     if given[:1] != [STUDY] or len(given) < 2 or given[1].startswith("-"):
