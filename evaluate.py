@@ -31,13 +31,13 @@ from relief.studies.sweeps.sweep_findings import findings
 from relief.studies.sweeps.sweep_plan import SweepRequest
 
 
-def labels(request: ScoreRequest) -> int:
+def labels(runs: ScoreRequest) -> int:
     """Figures of one or several runs."""
-    metrics, scores = score_runs(request)
-    write_scores(request.folder, scores[0], metrics)
-    write_class_figure(request.folder / "per_class.png", *[*metrics.items()][0], request.space)
+    metrics, scores = score_runs(runs)
+    write_scores(runs.folder, scores[0], metrics)
+    write_class_figure(runs.folder / "per_class.png", *next(iter(metrics.items())), runs.space)
     Console().print(tables.score_table(metrics))
-    cli.say(f"written: {request.folder}/metrics.json, assignment.json, per_class.png")
+    cli.say(f"written: {runs.folder}/metrics.json, assignment.json, per_class.png")
     return cli.ended([failure["reason"] for one in scores for failure in one.failures])
 
 

@@ -124,10 +124,10 @@ class _ObjectStep(Protocol):
 
 
 def objects_table(steps: Sequence[_ObjectStep]) -> Table:
-    """Things with one more step replaced by ground truth in each row."""
+    """Things with one step or another replaced by ground truth in each row."""
     table = Table(title="Things, in percent", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("objects and names", no_wrap=True)
-    for heading in ("PQ things", "RQ things", "gain"):
+    for heading in ("PQ things", "RQ things", "against labels"):
         table.add_column(heading, justify="right", no_wrap=True)
     for step in steps:
         figures = (_number(step.pq_things), _number(step.rq_things), f"{step.gain:+.1f}")

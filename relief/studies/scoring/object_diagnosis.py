@@ -29,8 +29,8 @@ from relief.studies.scoring.scored_images import read_scored_images
 class ObjectDiagnosisRequest:
     """Says what things lose to their names, their cuts, their area and the grid of the features.
 
-    Ground truth is put in the place of one step after the other; only to ask, nothing is written
-    but the table.
+    Ground truth is put in the place of one step or another; only to ask, nothing is written but
+    the table.
 
     Args:
         labels: Folder of the labels.
@@ -59,13 +59,13 @@ class ObjectDiagnosisRequest:
 
 @dataclass(frozen=True)
 class ObjectStep:
-    """Things after one more step was replaced by ground truth.
+    """Things after one step or another was replaced by ground truth.
 
     Attributes:
         what: Whose objects and names.
         pq_things: Percent.
         rq_things: Percent.
-        gain: PQ of things against the step before.
+        gain: PQ of things against the labels.
     """
 
     what: str
@@ -78,9 +78,9 @@ Variant = Callable[[Tensor, Tensor, LabelSpace], Tensor]
 
 
 def diagnose_objects(request: ObjectDiagnosisRequest) -> list[ObjectStep]:
-    """Measures things step by step.
+    """Measures things with ground truth in the place of a step.
 
-    Clusters meet classes by majority. Each row keeps what the rows above it were given.
+    Clusters meet classes by majority.
 
     Raises:
         UsageError: There are no labels, or none with ground truth.
@@ -114,7 +114,7 @@ def diagnose_objects(request: ObjectDiagnosisRequest) -> list[ObjectStep]:
     for name, metric in metrics.items():
         figures = metric.compute()
         value = PERCENT * float(figures["pq_things"])
-        before = found[-1].pq_things if found else value
+        before = found[0].pq_things if found else value
         found.append(ObjectStep(name, value, PERCENT * float(figures["rq_things"]), value - before))
     return found
 
