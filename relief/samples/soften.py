@@ -1,0 +1,75 @@
+"""Softens depth files as networks do, to see what it costs.
+
+    python -m relief.samples.soften --depth outputs/sample/depth --sigma_px 2
+
+writes `outputs/sample/depth_soft_2px` with the same tree: every map blurred, with noise, in [0, 1].
+"""
+
+from __future__ import annotations
+
+import sys
+from hashlib import blake2s
+from io import BytesIO
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jsonargparse import auto_cli
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+
+from relief.formats.atomic import write_bytes
+from relief.schema.errors import ReliefError, UsageError
+
+
+def soften(depth: Path, sigma_px: float, noise: float = 0.005, out: Path | None = None) -> int:
+    """Writes softened copies of all depth files of a folder.
+
+    Args:
+        depth: Folder of .npy files, any tree.
+        sigma_px: Of the Gaussian, in pixels of the maps.
+        noise: Standard deviation of what is added afterwards; drawn by the file's name.
+        out: The new folder; DEPTH_soft_SIGMApx beside it by default.
+
+    Returns:
+        How many files were written.
+
+    Raises:
+        UsageError: There are no files.
+    """
+    paths = sorted(depth.rglob("*.npy"))
+    if not paths:
+        msg = f"no depth files: {depth}. Draw the sample first (python label.py)."
+        raise UsageError(msg)
+    target = out or depth.with_name(f"{depth.name}_soft_{sigma_px:g}px")
+    for path in track(paths, "softening", console=Console(stderr=True), transient=True):
+        name = path.relative_to(depth)
+        seed = int.from_bytes(blake2s(name.as_posix().encode(), digest_size=8).digest(), "big")
+        buffer = BytesIO()
+        np.save(buffer, softened(np.load(path), sigma_px, noise, np.random.default_rng(seed)))
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(target / name, buffer.getvalue())
+    return len(paths)
+
+
+def softened(
+    depth: NDArray[np.floating], sigma_px: float, noise: float, random: np.random.Generator
+) -> NDArray[np.float32]:
+    """Blurs one map (H, W) and adds noise; float32 in [0, 1]."""
+    smooth = cv2.GaussianBlur(np.asarray(depth, np.float32), (0, 0), sigma_px)
+    return np.clip(smooth + random.normal(0, noise, depth.shape), 0, 1).astype(np.float32)
+
+
+def main() -> int:
+    """Runs the command; returns the exit code."""
+    try:
+        auto_cli(soften, as_positional=False)
+    except ReliefError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
