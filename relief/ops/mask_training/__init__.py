@@ -1,0 +1,1 @@
+"""What a class-agnostic detector is taught by: confident masks, dropped losses, rounds."""
