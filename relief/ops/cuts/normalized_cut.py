@@ -289,11 +289,9 @@ def _is_dropped(mask: Mask, previous: Mask) -> bool:
 
 def without_earlier(masks: list[Mask]) -> list[Mask]:
     """Each mask without the pixels of all masks before it."""
-    taken = np.zeros_like(masks[0]) if masks else None
-    apart = []
+    apart: list[Mask] = []
     for mask in masks:
-        apart.append(mask & ~taken)
-        taken = taken | mask
+        apart.append(mask & ~np.any(apart, axis=0) if apart else mask)
     return apart
 
 
