@@ -213,7 +213,7 @@ def bisect(
         eps: The weight of all their edges.
         reversal: See `foreground_side`.
     """
-    kept = 1.0 - painted.reshape(-1)
+    kept = (~painted.reshape(-1)).astype(np.float64)
     eigenvalue, vector = _eigenpair(_Graph(affinity.cpu().numpy(), kept, eps))
     vector[kept == 0] = vector.mean() / (1 - eigenvalue)
     size = (painted.shape[0], painted.shape[1])
