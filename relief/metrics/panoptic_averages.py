@@ -32,7 +32,10 @@ def total_statistics(
 
 
 def panoptic_averages(
-    totals: dict[str, Reals], is_thing: Mask, protocol: PanopticProtocol
+    totals: dict[str, Reals],
+    is_thing: Mask,
+    protocol: PanopticProtocol,
+    averaged: Mask | None = None,
 ) -> dict[str, float]:
     """`pq`, `sq`, `rq` and the same with `_things` and `_stuff`, in [0, 1].
 
@@ -42,17 +45,26 @@ def panoptic_averages(
         totals: `total_statistics`.
         is_thing: (C,) bool by ascending class id.
         protocol: Whether SQ and RQ are means over classes or over all segments together.
+        averaged: (C,) bool, the classes that means are taken over; all by default.
     """
     drawn = {name: total[None] for name, total in totals.items()}
-    averages = averages_of_draws(drawn, is_thing, protocol)
+    averages = averages_of_draws(drawn, is_thing, protocol, averaged)
     return {name: float(values[0]) for name, values in averages.items()}
 
 
 def averages_of_draws(
-    totals: dict[str, Reals], is_thing: Mask, protocol: PanopticProtocol
+    totals: dict[str, Reals],
+    is_thing: Mask,
+    protocol: PanopticProtocol,
+    averaged: Mask | None = None,
 ) -> dict[str, Reals]:
     """`panoptic_averages` of several draws of images: totals (R, C), averages (R,)."""
-    kinds = ((ALL_CLASSES, np.ones_like(is_thing)), (THINGS, is_thing), (STUFF, ~is_thing))
+    all_classes = np.ones_like(is_thing) if averaged is None else averaged
+    kinds = (
+        (ALL_CLASSES, all_classes),
+        (THINGS, all_classes & is_thing),
+        (STUFF, all_classes & ~is_thing),
+    )
     averages: dict[str, Reals] = {}
     for suffix, kind in kinds:
         own = {name: total[:, kind] for name, total in totals.items()}
@@ -63,6 +75,43 @@ def averages_of_draws(
         for column, name in enumerate(("pq", "sq", "rq")):
             averages[f"{name}{suffix}"] = means[:, column]
     return averages
+
+
+def pq_plus(statistics: PanopticStatistics, is_thing: Mask, averaged: Mask | None = None) -> float:
+    """Mean over classes of PQ for things and PQ-dagger for stuff, in [0, 1].
+
+    PQ-dagger of a stuff class is the sum of the IoU of predicted and true segments of one image,
+    matched or not, over the images that hold the class (Porzi et al., "Seamless Scene
+    Segmentation", 2019). Stuff that is nowhere true and things that occur nowhere are left out.
+    """
+    quality = quality_per_class(total_statistics(statistics))[:, 0]
+    true = statistics.true_segments.sum(axis=0)
+    overlap = np.sort(statistics.stuff_iou_sum, axis=0).sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        dagger = np.where(true > 0, overlap / true, np.nan)
+    return _mean_of(np.where(is_thing, quality, dagger), averaged)
+
+
+def precision50(
+    statistics: PanopticStatistics, is_thing: Mask, averaged: Mask | None = None
+) -> float:
+    """Mean of TP / (TP + FP) over the things with a prediction that counts, in [0, 1].
+
+    A precision at an IoU of 0.5, blind to what is missed; the "mAP" of self-trained panoptic
+    segmentation (seed 003), and no average precision.
+    """
+    totals = total_statistics(statistics)
+    predicted = totals["tp"] + totals["fp"]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(is_thing & (predicted > 0), totals["tp"] / predicted, np.nan)
+    return _mean_of(share, averaged)
+
+
+def _mean_of(per_class: Reals, averaged: Mask | None) -> float:
+    """Mean (C,) over the chosen classes that are defined; nan where none is."""
+    chosen = per_class if averaged is None else per_class[averaged]
+    defined = chosen[~np.isnan(chosen)]
+    return float(defined.mean()) if len(defined) else float("nan")
 
 
 def quality_per_class(totals: dict[str, Reals]) -> Reals:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from torchmetrics.utilities.data import dim_zero_cat
 from torchmetrics.utilities.distributed import gather_all_tensors
 
 from relief.metrics.classes import Classes
+from relief.metrics.panoptic_averages import pq_plus, precision50
 from relief.metrics.protocols import panoptic_protocol
 from relief.metrics.scoring import Assignment, JointRows, Scorer
 from relief.metrics.segment_rows import (
@@ -47,10 +48,13 @@ class PanopticQuality(Metric):
         things: Class ids that come in instances.
         stuffs: Class ids that are regions.
         protocol: `panopticapi`, `cups` or `seed` (docs/protocols.md).
+        averaged_classes: Class ids that means are taken over; all by default. What is counted for
+            each class stays of all.
         **kwargs: For `torchmetrics.Metric`.
 
     Raises:
-        ValueError: A class is in both sets or there is none; no such protocol.
+        ValueError: A class is in both sets or there is none; no such protocol; a class that is
+            averaged is none.
     """
 
     is_differentiable = False
@@ -63,10 +67,16 @@ class PanopticQuality(Metric):
         things: Sequence[int],
         stuffs: Sequence[int],
         protocol: str = "panopticapi",
+        averaged_classes: Sequence[int] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.scorer = Scorer.of_classes(Classes.of(things, stuffs))
+        scorer = Scorer.of_classes(Classes.of(things, stuffs))
+        unknown = sorted(set(averaged_classes or ()) - set(scorer.classes.ids.tolist()))
+        if unknown:
+            msg = f"Expected `averaged_classes` among the classes, got {unknown}"
+            raise ValueError(msg)
+        self.scorer = replace(scorer, averaged=averaged_classes)
         self.protocol = panoptic_protocol(protocol)
         self.updates = 0
         self.add_state("rows", default=[], dist_reduce_fx="cat")
@@ -97,7 +107,8 @@ class PanopticQuality(Metric):
 
         Returns:
             `pq`, `sq`, `rq`, each also with `_things` and `_stuff`: scalars in [0, 1], nan where
-            no class occurs; `per_class` (C, 3) PQ, SQ, RQ by ascending class id, nan for a class
+            no class occurs; `pq_plus` and `precision50` (see `relief.metrics.panoptic_averages`);
+            `per_class` (C, 3) PQ, SQ, RQ by ascending class id, nan for a class
             that never occurs; `iou_sum`, `tp`, `fp`, `fn` (C,); `miou` and `pixel_accuracy` of the
             categories; `instances_per_image`, `true_instances_per_image`, `matched_things` and
             `images`. All float64, but `assignment` (K,) int64, the class id of each predicted
@@ -108,7 +119,14 @@ class PanopticQuality(Metric):
         assignment = self._assignment(counts)
         confusion = self.scorer.confusion(counts, assignment)
         figures = self.scorer.figures(rows, confusion, assignment, self.protocol)
-        values = {**asdict(figures.row), **figures.totals, "per_class": figures.per_class}
+        which = (self.scorer.classes.is_thing, self.scorer.is_averaged)
+        values = {
+            **asdict(figures.row),
+            **figures.totals,
+            "per_class": figures.per_class,
+            "pq_plus": pq_plus(figures.statistics, *which),
+            "precision50": precision50(figures.statistics, *which),
+        }
         tensors = {
             name: torch.as_tensor(value, dtype=torch.float64, device=self.device)
             for name, value in values.items()
@@ -185,7 +203,9 @@ class MatchedPanopticQuality(PanopticQuality):
         **kwargs: Any,
     ) -> None:
         super().__init__(things, stuffs, protocol, **kwargs)
-        self.scorer = Scorer(self.scorer.classes, num_clusters, sorted(thing_clusters))
+        self.scorer = replace(
+            self.scorer, num_categories=num_clusters, things=sorted(thing_clusters)
+        )
         self.rule = assignment_rule(assignment) if isinstance(assignment, str) else None
         given = np.array([] if isinstance(assignment, str) else assignment, dtype=np.int64)
         self.given = Assignment(given, given)

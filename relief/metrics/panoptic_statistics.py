@@ -19,6 +19,7 @@ from relief.schema.label_spaces import VOID
 Ids = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Reals = NDArray[np.float64]
+_MATCH = 0.5
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,9 @@ class PanopticStatistics:
         fn: (I, C) true segments that none matches and that are not forgiven.
         predicted_things: (I,) predicted thing instances, before small ones are dropped.
         true_things: (I,) true objects, group regions apart.
+        stuff_iou_sum: (I, C) sum of the IoU of every predicted and true stuff segment of one class,
+            matched or not; 0 for things.
+        true_segments: (I, C) true segments.
     """
 
     iou_sum: Reals
@@ -61,6 +65,8 @@ class PanopticStatistics:
     fn: Ids
     predicted_things: Ids
     true_things: Ids
+    stuff_iou_sum: Reals
+    true_segments: Ids
 
 
 @dataclass(frozen=True)
@@ -153,24 +159,29 @@ def panoptic_statistics(
     if protocol.forgives_predicted_void:
         forgiven_of_true = true.pixels_where(predicted_void, pixels)
 
-    predicted_match, true_match, iou = _matches(
+    of_predicted, of_true, iou = _overlaps(
         predicted,
         true,
         pixels,
         predicted.area_px - union_less,
         true.area_px - forgiven_of_true,
     )
+    matched = iou > _MATCH
+    predicted_match, true_match = of_predicted[matched], of_true[matched]
     wrong = (predicted.area_px > 0) & (2 * forgiven_of_predicted <= predicted.area_px)
     wrong[predicted_match] = False
     missed = (true.area_px > 0) & (2 * forgiven_of_true <= true.area_px)
     missed[true_match] = False
+    stuff = ~is_thing[true.class_index[of_true]]
     return PanopticStatistics(
-        iou_sum=_sum_by_class(true, true_match, iou, shape),
+        iou_sum=_sum_by_class(true, true_match, iou[matched], shape),
         tp=_count_by_class(true, true_match, shape),
         fp=_count_by_class(predicted, np.flatnonzero(wrong), shape),
         fn=_count_by_class(true, np.flatnonzero(missed), shape),
         predicted_things=_count(predicted_things, num_images),
         true_things=_count(true_things, num_images),
+        stuff_iou_sum=_sum_by_class(true, of_true[stuff], iou[stuff], shape),
+        true_segments=_count_by_class(true, np.flatnonzero(true.area_px > 0), shape),
     )
 
 
@@ -205,10 +216,10 @@ def _segments(image: Ids, class_index: Ids, category: Ids, instance: Ids, pixels
     return _Segments(of_row, class_index[rows][first], image[rows][first], area_px)
 
 
-def _matches(
+def _overlaps(
     predicted: _Segments, true: _Segments, pixels: Ids, predicted_px: Ids, true_px: Ids
 ) -> tuple[Ids, Ids, Reals]:
-    """Pairs of one class with an IoU above 1/2, of which a segment has at most one."""
+    """Pairs of one class that share pixels, and their IoU; a segment has at most one above 1/2."""
     rows = np.flatnonzero((predicted.of_row >= 0) & (true.of_row >= 0))
     same = predicted.class_index[predicted.of_row[rows]] == true.class_index[true.of_row[rows]]
     rows = rows[same]
@@ -216,9 +227,7 @@ def _matches(
     intersection_px = _count(pair, len(first), pixels[rows])
     of_predicted, of_true = predicted.of_row[rows][first], true.of_row[rows][first]
     union_px = predicted_px[of_predicted] + true_px[of_true] - intersection_px
-    matched = 2 * intersection_px > union_px
-    iou = intersection_px[matched] / union_px[matched]
-    return of_predicted[matched], of_true[matched], iou
+    return of_predicted, of_true, intersection_px / union_px
 
 
 def _objects_per_image(image: Ids, segment: Ids, rows: Mask) -> Ids:

@@ -14,7 +14,13 @@ import torch
 
 from relief.metrics.classes import Classes
 from relief.metrics.panoptic_averages import panoptic_averages, quality_per_class, total_statistics
-from relief.metrics.panoptic_statistics import Ids, PanopticStatistics, Reals, panoptic_statistics
+from relief.metrics.panoptic_statistics import (
+    Ids,
+    Mask,
+    PanopticStatistics,
+    Reals,
+    panoptic_statistics,
+)
 from relief.metrics.protocols import PanopticProtocol
 from relief.metrics.semantic_iou import (
     CategoryCounts,
@@ -126,11 +132,18 @@ class Scorer:
         classes: The classes scored.
         num_categories: Predicted categories are 0..num_categories-1; any other is void.
         things: Categories that come in instances.
+        averaged: Class ids that means of PQ, SQ and RQ are taken over; all by default.
     """
 
     classes: Classes
     num_categories: int
     things: Sequence[int] = ()
+    averaged: Sequence[int] | None = None
+
+    @property
+    def is_averaged(self) -> Mask | None:
+        """(C,) bool, `None` for all classes."""
+        return None if self.averaged is None else np.isin(self.classes.ids, self.averaged)
 
     @classmethod
     def of(cls, space: LabelSpace, num_categories: int, things: Sequence[int] = ()) -> Scorer:
@@ -188,7 +201,7 @@ class Scorer:
         forgives_void = protocol.forgives_predicted_void
         images = max(rows.num_images, 1)
         row = FigureRow(
-            **panoptic_averages(totals, is_thing, protocol),
+            **panoptic_averages(totals, is_thing, protocol, self.is_averaged),
             **semantic_averages(confusion, forgives_void=forgives_void),
             instances_per_image=float(statistics.predicted_things.sum() / images),
             true_instances_per_image=float(statistics.true_things.sum() / images),

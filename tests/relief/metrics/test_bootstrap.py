@@ -14,7 +14,7 @@ def statistics(images, spread):
     tp = random.integers(1, 1 + spread, (images, 2))
     fp = random.integers(0, spread, (images, 2))
     counts = np.zeros(images, np.int64)
-    return PanopticStatistics(0.8 * tp, tp, fp, fp, counts, counts)
+    return PanopticStatistics(0.8 * tp, tp, fp, fp, counts, counts, 0.8 * tp, tp)
 
 
 @pytest.mark.parametrize("protocol", [PANOPTICAPI, SEED])

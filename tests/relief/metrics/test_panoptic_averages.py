@@ -44,7 +44,14 @@ def test_totals_do_not_depend_on_the_order_of_images():
 
     def totals(rows):
         own = PanopticStatistics(
-            iou[rows], counts[rows], counts[rows], counts[rows], nothing, nothing
+            iou[rows],
+            counts[rows],
+            counts[rows],
+            counts[rows],
+            nothing,
+            nothing,
+            iou[rows],
+            counts[rows],
         )
         return total_statistics(own)["iou_sum"].tolist()
 

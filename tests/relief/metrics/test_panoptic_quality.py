@@ -315,3 +315,33 @@ def test_more_than_255_clusters_and_objects():
     metric = MatchedPanopticQuality(300, THINGS, STUFFS, range(300))
     metric.update(pred, target)
     assert metric.compute()["pq"].item() == 1.0
+
+
+THESIS = Path(__file__).parents[2] / "golden" / "thesis.npz"
+WITHOUT = (9, 14, 16)
+
+
+@pytest.mark.parametrize("averaged", [None, [c for c in range(19) if c not in WITHOUT]])
+def test_pq_plus_and_precision_are_the_reference(averaged):
+    with np.load(THESIS, allow_pickle=False) as file:
+        golden = {name: file[name] for name in file.files if name.startswith("pq/")}
+    metric = PanopticQuality(range(11, 19), range(11), averaged_classes=averaged)
+    for image in range(6):
+        pair = (golden[f"pq/{image}/{side}"].astype(np.int64) for side in ("prediction", "target"))
+        metric.update(*(torch.from_numpy(side)[None] for side in pair))
+    found = metric.compute()
+    suffix = "19" if averaged is None else "16"
+    for name in ("pq", "sq", "rq"):
+        assert float(found[name]) == pytest.approx(float(golden[f"pq/{name}{suffix}"]), abs=1e-9)
+    dagger = float(golden[f"pq/pq_dagger{suffix}"])
+    assert float(found["pq_plus"]) == pytest.approx(dagger, abs=1e-9)
+    np.testing.assert_allclose(found["per_class"][:, 0], golden["pq/pq_per_class"], atol=1e-9)
+    if averaged is None:
+        assert float(found["precision50"]) == pytest.approx(
+            float(golden["pq/precision8"]), abs=1e-9
+        )
+
+
+def test_averaged_classes_must_be_classes():
+    with pytest.raises(ValueError, match="averaged_classes"):
+        PanopticQuality([1], [0], averaged_classes=[0, 7])

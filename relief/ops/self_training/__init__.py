@@ -1,0 +1,1 @@
+"""Labels of a mean teacher: views fused, thresholds by class, a loss that knows how sure."""
