@@ -57,7 +57,7 @@ def mean_shift(
 def _covering(sample: Tensor, bandwidth: float, max_seeds: int) -> Tensor:
     """Seeds (S, E) among randomly ordered points, such that each point is near one of them."""
     left = torch.ones(len(sample), dtype=torch.bool, device=sample.device)
-    seeds = []
+    seeds: list[Tensor] = []
     while len(seeds) < max_seeds and bool(left.any()):
         seed = sample[int(left.int().argmax())]
         seeds.append(seed)
