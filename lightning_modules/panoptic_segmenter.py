@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.segmenter_training import SegmenterTraining
-from relief.models.parameter_groups import decay_groups
+from relief.models.optimization.parameter_groups import decay_groups
 from relief.models.segmenters.panoptic_predictor import PanopticPredictor
 from relief.schema.training import Augmentation, TrainingBatch
 

@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.segmenter_training import SegmenterTraining
-from relief.models.parameter_groups import decay_groups
+from relief.models.optimization.freezing import freeze_all_but, freeze_batch_norms
+from relief.models.optimization.parameter_groups import decay_groups
 from relief.models.segmenters.checkpoint import SegmenterCheckpoint, Which, read_segmenter
 from relief.models.segmenters.panoptic_predictor import PanopticPredictor
 from relief.models.segmenters.test_time_augmentation import TestTimeAugmentation
-from relief.models.self_training.exponential_average import update_average
-from relief.models.self_training.freezing import freeze_all_but, freeze_batch_norms
 from relief.models.self_training.pseudo_targets import pseudo_targets
 from relief.models.self_training.rounds import Rounds
 from relief.models.self_training.semantic_thresholds import ShareOfMaximum
+from relief.models.teachers.mean_teacher import update_average
 from relief.models.weights.files import sha256_of
 from relief.schema.batch import ImageBatch
 from relief.schema.errors import ReadError, WeightsError

@@ -7,7 +7,7 @@ not: they need packages or binaries that this environment does not have, or unpi
 from __future__ import annotations
 
 from detectron2.config import CfgNode, get_cfg
-from detectron2.layers import Conv2d, FrozenBatchNorm2d, ShapeSpec, get_norm
+from detectron2.layers import Conv2d, ShapeSpec, get_norm
 from detectron2.modeling.backbone import FPN, Backbone, BasicStem, ResNet
 from detectron2.modeling.backbone.fpn import LastLevelMaxPool, build_resnet_fpn_backbone
 from detectron2.modeling.backbone.resnet import BasicBlock
@@ -23,7 +23,6 @@ from detectron2.structures import (
     Boxes,
     ImageList,
     Instances,
-    ROIMasks,
     pairwise_iou,
 )
 from detectron2.utils.events import EventStorage
@@ -41,12 +40,10 @@ __all__ = [
     "Conv2d",
     "EventStorage",
     "FastRCNNOutputLayers",
-    "FrozenBatchNorm2d",
     "ImageList",
     "Instances",
     "LastLevelMaxPool",
     "PanopticFPN",
-    "ROIMasks",
     "ROIPooler",
     "ResNet",
     "SemSegFPNHead",

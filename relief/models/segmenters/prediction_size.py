@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from relief.models.segmenters.detectron2_parts import Boxes, ROIMasks
+from relief.ops.mask_paste import paste_masks
 from relief.schema.errors import ReadError
 from relief.schema.training import Detections, ScoredBoxes
 
@@ -42,13 +42,12 @@ def paste_detections(
     """
     if not (torch.isfinite(found["boxes"]).all() and torch.isfinite(probabilities).all()):
         raise not_finite()
-    boxes = Boxes(found["boxes"].clone())
-    boxes.scale(size[1] / image_size[1], size[0] / image_size[0])
-    visible = boxes.nonempty()
-    boxes = boxes[visible]
+    scale = (size[1] / image_size[1], size[0] / image_size[0])
+    boxes = found["boxes"] * found["boxes"].new_tensor(scale * 2)
+    visible = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
     return Detections(
-        masks=ROIMasks(probabilities[visible]).to_bitmasks(boxes, *size).tensor,
-        boxes=boxes.tensor,
+        masks=paste_masks(probabilities[visible], boxes[visible], size),
+        boxes=boxes[visible],
         classes=found["classes"][visible],
         scores=found["scores"][visible],
     )

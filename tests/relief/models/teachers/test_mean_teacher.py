@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from relief.models.self_training.exponential_average import update_average
+from relief.models.teachers.mean_teacher import update_average
 
 
 def network(seed):

@@ -1,6 +1,6 @@
 from torch import nn
 
-from relief.models.parameter_groups import decay_groups
+from relief.models.optimization.parameter_groups import decay_groups
 
 
 def test_normalisation_layers_do_not_decay():

@@ -4,10 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from relief.models.segmenters.detectron2_parts import FrozenBatchNorm2d
 from relief.schema.errors import UsageError
+
+
+class FrozenBatchNorm(nn.Module):
+    """A batch norm as a fixed scale and shift; its names in the state dict stay, all are buffers.
+
+    Args:
+        norm: What it takes the place of; its statistics are used, not copied.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, norm: nn.BatchNorm2d | nn.SyncBatchNorm) -> None:
+        super().__init__()
+        mean, variance = norm.running_mean, norm.running_var
+        if mean is None or variance is None:
+            msg = "a batch norm without statistics has nothing to be frozen"
+            raise ValueError(msg)
+        weight = torch.ones_like(mean) if norm.weight is None else norm.weight.detach().clone()
+        bias = torch.zeros_like(mean) if norm.bias is None else norm.bias.detach().clone()
+        self.eps = norm.eps
+        self.register_buffer("weight", weight)
+        self.register_buffer("bias", bias)
+        self.register_buffer("running_mean", mean)
+        self.register_buffer("running_var", variance)
+        self.register_buffer("num_batches_tracked", norm.num_batches_tracked)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same, normalised by the statistics in every mode."""
+        return F.batch_norm(
+            values, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+        )
 
 
 def freeze_all_but(
@@ -53,4 +88,8 @@ def freeze_batch_norms(network: nn.Module) -> None:
     Args:
         network: Itself not a batch norm.
     """
-    FrozenBatchNorm2d.convert_frozen_batchnorm(network)
+    for name, child in network.named_children():
+        if isinstance(child, nn.BatchNorm2d | nn.SyncBatchNorm):
+            network.add_module(name, FrozenBatchNorm(child))
+        else:
+            freeze_batch_norms(child)

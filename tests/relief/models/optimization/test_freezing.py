@@ -2,11 +2,12 @@ import copy
 
 import pytest
 import torch
+from detectron2.layers import FrozenBatchNorm2d
 from torch import nn
 
+from relief.models.optimization.freezing import freeze_all_but, freeze_batch_norms
 from relief.models.segmenters.panoptic_cascade import PanopticCascade
 from relief.models.segmenters.resnet_pyramid import ResNetPyramid
-from relief.models.self_training.freezing import freeze_all_but, freeze_batch_norms
 from relief.schema.errors import UsageError
 
 
@@ -92,6 +93,15 @@ def test_frozen_batch_norms_compute_the_same(sync):
     torch.testing.assert_close(network.train()(image), expected, atol=1e-6, rtol=1e-5)
     for name, value in network.state_dict().items():
         assert torch.equal(value, kept[name])
+
+
+def test_frozen_batch_norms_are_those_of_detectron2_to_the_last_bit():
+    network, image = batch_norms().eval(), torch.randn(2, 3, 8, 8)
+    theirs = FrozenBatchNorm2d.convert_frozen_batchnorm(copy.deepcopy(network))
+    freeze_batch_norms(network)
+    with torch.no_grad():
+        assert torch.equal(network(image), theirs(image))
+    assert network.state_dict().keys() == theirs.state_dict().keys()
 
 
 def test_a_frozen_detector_predicts_what_it_did_and_fits_an_unfrozen_one():
