@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
+from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from lightning_modules.segmenter_training import SegmenterTraining
-from relief.models.optimization.parameter_groups import decay_groups
+from relief.models.optimization.trained_parameters import AllParameters
 from relief.models.segmenters.panoptic_predictor import PanopticPredictor
 from relief.schema.training import Augmentation, TrainingBatch
+from relief.schema.training_parts import Criterion, RateSchedule, Teacher, TrainedParameters
 
 
 class PanopticSegmenter(SegmenterTraining):
@@ -20,12 +21,14 @@ class PanopticSegmenter(SegmenterTraining):
 
     Args:
         network: Makes the network for (number of thing classes, number of regions).
+        criterion: What the losses are; those of the network itself unless given.
+        teacher: A moving average of the network, for a criterion that asks it; `None`: there is
+            none. Where there is one, it is what `val/pq` measures.
         augmentations: Applied to every training batch on its device, in this order.
         predictor: How outputs become a panoptic map.
-        learning_rate: Of AdamW.
-        weight_decay: Of AdamW; none is applied to normalisation layers.
-        warm_up_steps: Steps of linear warm-up.
-        cosine: Let the rate fall to zero along a cosine; constant as published otherwise.
+        trained: Which parameters are trained; `AllParameters()` unless given.
+        optimizer: Takes their groups: AdamW.
+        schedule: Factor on the learning rate by step; constant as published unless given.
         protocols: Protocols of the panoptic quality; the first one gives `val/pq`.
         assignment: How clusters meet classes on the validation images.
         seed: Of initial weights, augmentations and sampling.
@@ -34,20 +37,32 @@ class PanopticSegmenter(SegmenterTraining):
     def __init__(
         self,
         network: Callable[[int, int], nn.Module],
+        criterion: Criterion | None = None,
+        teacher: Teacher | None = None,
         augmentations: Sequence[Augmentation] = (),
         predictor: PanopticPredictor = PanopticPredictor(),  # noqa: B008  # frozen
-        learning_rate: float = 1e-4,
-        weight_decay: float = 1e-5,
-        warm_up_steps: int = 0,
-        cosine: bool = False,
+        trained: TrainedParameters | None = None,
+        optimizer: OptimizerCallable = lambda groups: torch.optim.AdamW(
+            groups, lr=1e-4, weight_decay=1e-5
+        ),
+        schedule: RateSchedule | None = None,
         protocols: Sequence[str] = ("panopticapi", "cups"),
         assignment: str = "majority",
         seed: int = 0,
     ) -> None:
-        super().__init__(augmentations, predictor, protocols, assignment, seed)
+        super().__init__(
+            trained=trained or AllParameters(),
+            optimizer=optimizer,
+            schedule=schedule,
+            teacher=teacher,
+            criterion=criterion,
+            augmentations=augmentations,
+            predictor=predictor,
+            protocols=protocols,
+            assignment=assignment,
+            seed=seed,
+        )
         self.make_network = network
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
-        self.warm_up_steps, self.cosine = warm_up_steps, cosine
 
     def configure_model(self) -> None:
         """Builds the network for the classes of the data, once."""
@@ -61,25 +76,7 @@ class PanopticSegmenter(SegmenterTraining):
             self.network = self.make_network(self.classes.num_things, self.classes.num_regions)
         if self.trainer.ckpt_path is None:
             self.segmenter.setup()
-        self.prepare_measuring()
-
-    def configure_optimizers(self) -> Any:
-        """AdamW without decay of normalisation layers; the rate by optimizer step."""
-        groups = decay_groups(self.network, self.weight_decay)
-        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
-
-    def _rate(self, step: int) -> float:
-        if step < self.warm_up_steps:
-            return (step + 1) / (self.warm_up_steps + 1)
-        if not self.cosine:
-            return 1.0
-        steps = max(1, self.trainer.max_steps - self.warm_up_steps)
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - self.warm_up_steps) / steps)))
+        self.begin()
 
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
         """The sum of the weighted losses of one batch."""

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import torch
+from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from lightning_modules.segmenter_training import SegmenterTraining
-from relief.models.optimization.freezing import freeze_all_but, freeze_batch_norms
-from relief.models.optimization.parameter_groups import decay_groups
+from relief.models.optimization.trained_parameters import NamedParameters
 from relief.models.segmenters.checkpoint import SegmenterCheckpoint, Which, read_segmenter
 from relief.models.segmenters.panoptic_predictor import PanopticPredictor
 from relief.models.segmenters.test_time_augmentation import TestTimeAugmentation
 from relief.models.self_training.pseudo_targets import pseudo_targets
 from relief.models.self_training.rounds import Rounds
 from relief.models.self_training.semantic_thresholds import ShareOfMaximum
-from relief.models.teachers.mean_teacher import update_average
+from relief.models.teachers.mean_teacher import MeanTeacher
 from relief.models.weights.files import sha256_of
 from relief.schema.batch import ImageBatch
 from relief.schema.errors import ReadError, WeightsError
@@ -30,19 +29,17 @@ from relief.schema.training import (
     Segmenter,
     SemanticThreshold,
     TrainingBatch,
-    ViewSegmenter,
 )
-
-TEACHER = "teacher."
+from relief.schema.training_parts import Criterion, RateSchedule, Teacher, TrainedParameters
 
 
 class SelfTrainer(SegmenterTraining):
     """A student learns what its teacher, its own moving average, is sure of.
 
     Both begin as the network of a checkpoint. The teacher sees whole images as they are, in
-    several views; the student sees them after the augmentations. Only the heads are trained; what
-    is frozen gets no gradient, and batch norms keep their statistics. `val/pq` is the teacher's,
-    the one that is worth using; the student's is `val/student_pq`.
+    several views; the student sees them after the augmentations. Only the heads are trained unless
+    `trained` says otherwise; what is frozen gets no gradient. `val/pq` is the teacher's, the one
+    that is worth using; the student's is `val/student_pq`.
 
     Args:
         network: Makes the network for (number of thing classes, number of regions); the
@@ -56,18 +53,18 @@ class SelfTrainer(SegmenterTraining):
         rounds: When the teacher is renewed, and how sure it has to be of its objects.
         augmentations: Applied to what the student sees, in this order.
         predictor: How outputs become a panoptic map, for measuring.
-        decay: Of the teacher, per optimizer step.
-        learning_rate: Of AdamW, constant.
-        weight_decay: Of AdamW.
-        trained: Parameters with one of these in their name are trained, ...
-        frozen: ... unless one of these is in it too.
+        criterion: What the losses are; those of the network itself unless given.
+        teacher: How the teacher follows the student; `MeanTeacher()` unless given.
+        trained: Which parameters are trained; the heads, `NamedParameters()`, unless given.
+        optimizer: Takes their groups: AdamW.
+        schedule: Factor on the learning rate by step; constant as published unless given.
         protocols: Protocols of the panoptic quality; the first one gives `val/pq`.
         assignment: How clusters meet classes on the validation images.
         seed: Of augmentations and sampling.
     """
 
-    teacher: nn.Module
     measuring = SegmenterTraining.measuring - {"predictor"}  # it makes the targets
+    following: Teacher
 
     def __init__(
         self,
@@ -79,27 +76,33 @@ class SelfTrainer(SegmenterTraining):
         rounds: Rounds = Rounds(),  # noqa: B008  # frozen
         augmentations: Sequence[Augmentation] = (),
         predictor: PanopticPredictor = PanopticPredictor(),  # noqa: B008  # frozen
-        decay: float = 0.999,
-        learning_rate: float = 1e-5,
-        weight_decay: float = 1e-5,
-        trained: Sequence[str] = ("head",),
-        frozen: Sequence[str] = ("norm",),
+        criterion: Criterion | None = None,
+        teacher: Teacher | None = None,
+        trained: TrainedParameters | None = None,
+        optimizer: OptimizerCallable = lambda groups: torch.optim.AdamW(
+            groups, lr=1e-5, weight_decay=1e-5
+        ),
+        schedule: RateSchedule | None = None,
         protocols: Sequence[str] = ("panopticapi", "cups"),
         assignment: str = "majority",
         seed: int = 0,
     ) -> None:
-        super().__init__(augmentations, predictor, protocols, assignment, seed)
+        super().__init__(
+            trained=trained or NamedParameters(),
+            optimizer=optimizer,
+            schedule=schedule,
+            teacher=teacher or MeanTeacher(),
+            criterion=criterion,
+            augmentations=augmentations,
+            predictor=predictor,
+            protocols=protocols,
+            assignment=assignment,
+            seed=seed,
+        )
         self.make_network, self.checkpoint, self.which = network, Path(checkpoint), which
-        self.views, self.rounds, self.decay = views, rounds, decay
+        self.views, self.rounds = views, rounds
         self.semantic_threshold = semantic_threshold or ShareOfMaximum()
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
-        self.trained, self.frozen = tuple(trained), tuple(frozen)
         self._start: SegmenterCheckpoint | None = None
-
-    @property
-    def measured(self) -> Mapping[str, Segmenter]:
-        """Both networks."""
-        return {"teacher": cast(Segmenter, self.teacher), "student": self.segmenter}
 
     @property
     def label_origin(self) -> LabelOrigin:
@@ -144,27 +147,14 @@ class SelfTrainer(SegmenterTraining):
         self._start = replace(start, weights={})  # not kept twice
         self.classes = start.classes
         self.network = start.build(self.make_network)
-        freeze_batch_norms(self.network)
-        freeze_all_but(self.network, self.trained, self.frozen)
-        self.teacher = copy.deepcopy(self.network).requires_grad_(False)
+        self.begin()
         self.network.train()  # the teacher stays in evaluation mode
-        self.prepare_measuring()
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW over what is trained; the teacher follows every step that it really makes."""
-        groups = decay_groups(self.network, self.weight_decay)
-        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate)
-        optimizer.register_step_post_hook(self._follow)
-        return optimizer
-
-    def _follow(self, *_: Any) -> None:
-        update_average(self.teacher, self.network, self.decay)
 
     def on_train_batch_start(self, batch: ImageBatch, batch_idx: int) -> None:
         """Begins a round where one is due."""
         del batch, batch_idx
         if self.rounds.refreshes_at(self.global_step):
-            update_average(self.teacher, self.network, 0.0)
+            self.following.renew(self.teacher, self.network)
 
     def training_step(self, batch: ImageBatch, batch_idx: int) -> Tensor:
         """The sum of the weighted losses against what the teacher sees in the clean images."""
@@ -179,7 +169,7 @@ class SelfTrainer(SegmenterTraining):
             TrainingDivergedError: The teacher gives values that are not finite.
         """
         score = self.rounds.score_at(self.global_step)
-        seen = self.views(cast(ViewSegmenter, self.teacher), batch["image"])
+        seen = self.views(cast(Segmenter, self.teacher), batch["image"])
         predictor = replace(self.predictor, score_threshold=score)
         try:
             semantic, instance, classes = pseudo_targets(
@@ -201,16 +191,15 @@ class SelfTrainer(SegmenterTraining):
             key=batch["key"],
         )
 
-    def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+    def refuse_other_teaching(self, has_teacher: bool) -> None:
         """Refuses a checkpoint of another stage, which cannot be gone on from.
 
         Raises:
             WeightsError: With the option that takes it.
         """
-        if not any(name.startswith(TEACHER) for name in checkpoint["state_dict"]):
+        if not has_teacher:
             msg = (
                 f"no checkpoint of a self-training: {self.trainer.ckpt_path}. "
                 "Begin with it: --model.init_args.checkpoint FILE."
             )
             raise WeightsError(msg)
-        super().on_load_checkpoint(checkpoint)

@@ -72,7 +72,7 @@ def recipe(tmp_path_factory):
             "class_path": "lightning_modules.panoptic_segmenter.PanopticSegmenter",
             "init_args": {
                 "network": network,
-                "learning_rate": 2e-3,
+                "optimizer": {"class_path": "torch.optim.AdamW", "init_args": {"lr": 2e-3}},
                 "augmentations": [
                     {
                         "class_path": f"{augmentation}.flip_and_crop.FlipAndCrop",
@@ -174,13 +174,19 @@ def test_overwrite_starts_anew(recipe, trained, tmp_path):
 def test_other_settings_are_refused_before_anything_is_changed(recipe, trained, capsys):
     before = {p: p.stat().st_mtime_ns for p in trained.rglob("*") if p.is_file()}
     command = ["fit", "--config", str(recipe[0]), "--out", str(trained)]
-    other = [*command, "--model.init_args.learning_rate", "0.5", "--data.init_args.batch_size", "3"]
+    other = [
+        *command,
+        "--model.init_args.optimizer.init_args.lr",
+        "0.5",
+        "--data.init_args.batch_size",
+        "3",
+    ]
     assert cli.exit_code(train.main, other) == 2
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1
     assert said[0].startswith(
-        f"error: {trained} was begun with model.init_args.learning_rate=0.002, this run has 0.5 "
-        "(1 more differences)."
+        f"error: {trained} was begun with model.init_args.optimizer.init_args.lr=0.002, "
+        "this run has 0.5 (1 more differences)."
     )
     assert {p: p.stat().st_mtime_ns for p in trained.rglob("*") if p.is_file()} == before
 
@@ -202,7 +208,7 @@ def test_an_option_that_bends_the_order_of_images_is_refused_before_any_work(
 def test_a_start_that_fails_leaves_the_folder_as_it_was(recipe, trained, tmp_path, capsys):
     before = {p: p.stat().st_mtime_ns for p in trained.rglob("*") if p.is_file()}
     command = ["fit", "--config", str(recipe[0]), "--out", str(trained)]
-    command += ["--trainer.max_steps", "8", "--model.init_args.learning_rate", "0.5"]
+    command += ["--trainer.max_steps", "8", "--model.init_args.optimizer.init_args.lr", "0.5"]
     path = tmp_path / "other.ckpt"
     torch.save({**weights(trained), "state_dict": {"w": torch.ones(2)}}, path)
     given = ["--overwrite", "true", "--ckpt_path", str(path)]
@@ -281,7 +287,7 @@ def test_what_decides_nothing_may_change(recipe, tmp_path):
     assert train.main([*command, *more, "--data.init_args.keep_in_memory", "true"]) == 0
     command += ["--ckpt_path", str(tmp_path / "checkpoints" / "last.ckpt")]
     command += ["--trainer.max_steps", "3"]
-    assert train.main([*command, "--model.init_args.weight_decay", "0.5"]) == 0
+    assert train.main([*command, "--model.init_args.optimizer.init_args.weight_decay", "0.5"]) == 0
     assert [row["step"] for row in rows(tmp_path)] == ["0", "1", "2"]
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 import train
@@ -33,7 +34,7 @@ class Plain(nn.Module):
     def logits(self, image):
         return self.head(self.body(image))
 
-    def forward(self, batch):
+    def forward(self, batch, moment):
         logits = self.logits(batch["image"])
         return {"loss_sem_seg": F.cross_entropy(logits, batch["semantic"], ignore_index=-1)}
 
@@ -49,6 +50,79 @@ class Plain(nn.Module):
             }
             for one in logits.to(image.device)
         ]}
+'''
+
+EMBEDDER = '''
+"""A network that gives every pixel a place in a space, where objects are far from each other."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Embedder(nn.Module):
+    """Regions, and places of pixels; an object is what lies near the place of a seed pixel."""
+
+    def __init__(self, num_things, num_regions, dim: int = 4):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU())
+        self.regions = nn.Conv2d(8, 1 + num_regions, 1)
+        self.places = nn.Conv2d(8, dim, 1)
+
+    def setup(self):
+        """Has no weights to read."""
+
+    def forward(self, image):
+        features = self.body(image)
+        return self.regions(features), self.places(features)
+
+    @torch.no_grad()
+    def predict(self, image, size=None):
+        was_training = self.training
+        self.eval()
+        maps = (F.interpolate(one.float(), size or image.shape[-2:]) for one in self(image))
+        regions, places = maps
+        self.train(was_training)
+        found = []
+        for logits, where in zip(regions, places):
+            seed = where.flatten(1)[:, logits[0].argmax()].view(-1, 1, 1)
+            score = (-(where - seed).square().sum(dim=0)).exp()
+            mask = (score >= 0.5)[None]
+            found.append({
+                "masks": mask, "boxes": score.new_tensor([[0, 0, *reversed(score.shape)]]),
+                "classes": torch.zeros(1, dtype=torch.int64, device=score.device),
+                "scores": score[mask[0]].mean()[None],
+            })
+        return {"semantic_logits": regions, "detections": found}
+'''
+
+PULL = '''
+"""Pixels of an object are pulled together, and all of them to where the teacher sees them."""
+
+import torch
+from torch.nn import functional as F
+
+from relief.schema.training_parts import Criterion
+
+
+class PullTogether(Criterion):
+    def __init__(self, agreement: float = 1.0):
+        self.agreement = agreement
+
+    def __call__(self, network, batch, moment):
+        regions, places = network(batch["image"])
+        with torch.no_grad():
+            _, taught = moment.teacher(batch["image"])
+        ids, numbers = batch["instance"].flatten().unique(return_inverse=True)
+        members = F.one_hot(numbers, len(ids)).float()
+        flat = places.movedim(1, -1).flatten(0, -2)
+        centres = members.T @ flat / members.sum(dim=0)[:, None]
+        return {
+            "loss_regions": F.cross_entropy(regions, batch["semantic"], ignore_index=-1),
+            "loss_pull": (flat - centres[numbers]).square().mean(),
+            "loss_agreement": (places - taught).square().mean()
+            * self.agreement * (moment.step / moment.total),
+        }
 '''
 
 
@@ -104,3 +178,45 @@ def test_a_network_in_plain_torch_is_trained_without_detectron2(city, tmp_path):
     assert ended.returncode == 0, ended.stderr
     assert float(rows(out)[-1]["val/pq"]) >= 0
     assert weights(out)["state_dict"]["network.body.0.weight"].shape == (4, 3, 3, 3)
+
+
+@pytest.fixture
+def embedding(tmp_path, monkeypatch):
+    """One file of a network and one of a criterion, where Python finds them."""
+    for name, source in (("embedder", EMBEDDER), ("pull_together", PULL)):
+        (tmp_path / f"{name}.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    for name in ("embedder", "pull_together"):
+        sys.modules.pop(name, None)
+
+
+def fit(recipe, path, out):
+    path.write_text(yaml.safe_dump(recipe))
+    return train.main(["fit", "--config", str(path), "--out", str(out)])
+
+
+def test_embeddings_with_a_mean_teacher_are_a_network_a_criterion_and_a_recipe(
+    city, embedding, tmp_path
+):
+    parts = {
+        "criterion": {"class_path": "pull_together.PullTogether", "init_args": {"agreement": 0.5}},
+        "teacher": {
+            "class_path": "relief.models.teachers.mean_teacher.MeanTeacher",
+            "init_args": {"decay": 0.8, "buffers": "copied"},
+        },
+        "optimizer": {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1}},
+    }
+    network = {"class_path": "embedder.Embedder", "init_args": {"dim": 3}}
+    recipe, out = recipe_of(network, city, steps=3, **parts), tmp_path / "out"
+    assert fit(recipe, tmp_path / "embedding.yaml", out) == 0
+    agreement = [float(row["train/loss_agreement"]) for row in rows(out)]
+    assert agreement[0] == 0 < agreement[1] < agreement[2]
+    assert {"val/pq", "val/teacher_pq", "val/student_pq"} <= rows(out)[-1].keys()
+    state = weights(out)["state_dict"]
+    for name in ("running_mean", "running_var", "num_batches_tracked"):
+        assert torch.equal(state[f"teacher.body.1.{name}"], state[f"network.body.1.{name}"])
+    assert not torch.equal(state["teacher.places.weight"], state["network.places.weight"])
+    recipe["trainer"]["max_steps"] = 4  # gone on with: the teacher comes from the checkpoint
+    assert fit(recipe, tmp_path / "embedding.yaml", out) == 0
+    assert [row["step"] for row in rows(out)] == list("0123")

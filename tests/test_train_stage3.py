@@ -67,7 +67,12 @@ def stage3(recipe, start, tmp_path_factory):  # noqa: F811
                 "ClassAdaptiveThreshold",
                 "init_args": {"floor": 0.01},
             },
-            "learning_rate": 1e-3, "decay": 0.9, "augmentations": PUBLISHED_ORDER,
+            "optimizer": {"class_path": "torch.optim.AdamW", "init_args": {"lr": 1e-3}},
+            "teacher": {
+                "class_path": "relief.models.teachers.mean_teacher.MeanTeacher",
+                "init_args": {"decay": 0.9},
+            },
+            "augmentations": PUBLISHED_ORDER,
             "predictor": {"short_side_px": 32},
         },
     }  # fmt: skip

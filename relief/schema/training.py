@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NotRequired, Protocol, TypedDict
+from typing import Any, NotRequired, Protocol, TypedDict, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -162,9 +162,7 @@ class SegmenterPrediction(TypedDict):
 
 
 class Segmenter(Protocol):
-    """A trainable panoptic network. Every segmenter is an `nn.Module` built for its classes."""
-
-    training: bool
+    """A trainable panoptic network: an `nn.Module`, built for its classes."""
 
     def setup(self) -> None:
         """Loads initial weights, if there are any; called once before training.
@@ -173,12 +171,18 @@ class Segmenter(Protocol):
             WeightsError: A file is missing, damaged, of another shape, or holds code.
         """
 
-    def __call__(self, batch: TrainingBatch) -> dict[str, Tensor]:
-        """The weighted losses by name, scalars; their sum is what is minimised."""
+    def __call__(self, batch: TrainingBatch, moment: TrainingMoment) -> dict[str, Tensor]:
+        """The weighted losses by name, scalars; their sum is what is minimised.
+
+        Not asked where a `Criterion` says what the losses are.
+        """
         ...
 
     def predict(self, image: Tensor, size: tuple[int, int] | None = None) -> SegmenterPrediction:
-        """(B, 3, H, W) float32 in [0, 1] -> what is seen, at `size` or that of the images."""
+        """(B, 3, H, W) float32 in [0, 1] -> what is seen, at `size` or that of the images.
+
+        Without gradients; the mode of the network is left as it is found.
+        """
         ...
 
 
@@ -190,8 +194,9 @@ class ScoredBoxes(TypedDict):
     scores: Tensor  # (N,) float32 in [0, 1]
 
 
-class ViewSegmenter(Segmenter, Protocol):
-    """A segmenter whose prediction can be made in steps, so that views are merged in between.
+@runtime_checkable
+class ViewSteps(Protocol):
+    """What a segmenter may offer too: a prediction in steps, so that views are merged in between.
 
     Without gradients, the mode of the network is left as it is found. Boxes are in px of the images
     that were encoded.
@@ -230,17 +235,21 @@ class SemanticThreshold(nn.Module, ABC):
 
 @dataclass(frozen=True)
 class TrainingMoment:
-    """What an augmentation may know of the training it is part of.
+    """What losses and augmentations may know of the training that they are part of.
 
     Attributes:
         step: Optimizer steps done so far.
         predict: The running network on images (B, 3, H, W) float32 in [0, 1].
         classes: Of the training; `None` where all things share a region.
+        total: Optimizer steps of the whole training; `None` where nobody said.
+        teacher: The moving average of the network, where the training has one.
     """
 
     step: int
     predict: Callable[[Tensor], SegmenterPrediction]
     classes: DetectorClasses | None = None
+    total: int | None = None
+    teacher: nn.Module | None = None
 
 
 class Augmentation(ABC):

@@ -1,6 +1,7 @@
 """Self-training of a network of a few weights, step by step."""
 
 import copy
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -11,11 +12,14 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from lightning_modules.self_trainer import SelfTrainer
+from relief.models.optimization.trained_parameters import NamedParameters
 from relief.models.self_training.rounds import Rounds
 from relief.models.self_training.semantic_thresholds import ClassAdaptiveThreshold
+from relief.models.teachers.mean_teacher import MeanTeacher
 from relief.schema.errors import TrainingDivergedError, WeightsError
 from relief.schema.label_spaces import CITYSCAPES_19
 from relief.schema.training import Augmentation, Detections, SegmenterPrediction
+from relief.schema.training_parts import Criterion
 
 CLASSES = {"things": (3,), "stuff": (0, 1, 2)}
 SIZE = (8, 16)
@@ -41,7 +45,7 @@ class Tiny(nn.Module):
     def logits(self, image):
         return self.head_norm(self.head(self.body_norm(self.body(image)).relu()))
 
-    def forward(self, batch):
+    def forward(self, batch, moment):
         self.learned_from.append(batch)
         logits = self.logits(batch["image"])
         return {"loss_sem_seg": F.cross_entropy(logits, batch["semantic"], ignore_index=-1)}
@@ -113,8 +117,12 @@ def stage2(tmp_path):
     return tmp_path / "stage2.ckpt"
 
 
+def adamw(weight_decay=1e-5):
+    return partial(torch.optim.AdamW, lr=0.05, weight_decay=weight_decay)
+
+
 def self_trainer(checkpoint, **options):
-    options = {"learning_rate": 0.05, "views": OneLook()} | options
+    options = {"optimizer": adamw(), "views": OneLook()} | options
     return SelfTrainer(Tiny, checkpoint, **options)
 
 
@@ -162,7 +170,7 @@ def test_both_begin_as_the_checkpoint(stage2):
 def test_the_teacher_follows_optimizer_steps_by_the_closed_form(stage2, accumulated):
     """t_n = d^n t_0 + (1 - d) sum_i d^(n - i) s_i, whatever is accumulated."""
     watch, decay, steps = Watch(), 0.9, 5
-    model = self_trainer(stage2, decay=decay)
+    model = self_trainer(stage2, teacher=MeanTeacher(decay))
     fit(model, steps, watch, accumulate_grad_batches=accumulated)
     assert len(model.views.seen) == steps * accumulated
     assert len(watch.student) == steps + 1
@@ -218,6 +226,56 @@ def test_the_teacher_sees_clean_images_and_the_student_noise(stage2):
         assert torch.equal(batch["image"], own / 2)
 
 
+class Whole(Tiny):
+    """Predicts regions and one object at once, as any panoptic network can."""
+
+    def predict(self, image, size):
+        mask = torch.zeros(1, *size, dtype=torch.bool)
+        mask[:, :4, :4] = True
+        found = Detections(
+            masks=mask, boxes=torch.tensor([[0.0, 0, 4, 4]]), classes=torch.tensor([0]),
+            scores=torch.tensor([0.9]),
+        )  # fmt: skip
+        logits = F.interpolate(self.logits(image), size)
+        return SegmenterPrediction(semantic_logits=logits, detections=[found] * len(image))
+
+
+def test_a_network_without_steps_teaches_itself_in_the_same_views(stage2):
+    model = SelfTrainer(Whole, stage2, optimizer=adamw(), rounds=Rounds(score_threshold=0.5))
+    fit(model, 2)
+    for batch in model.network.learned_from:
+        assert [classes.tolist() for classes in batch["classes"]] == [[0, 0], [0, 0]]
+        assert (batch["instance"][:, :4, :4] > 0).all()  # and mirrored, on the right
+        assert (batch["instance"][:, :4, -4:] > 0).all()
+        assert (batch["instance"] > 0).sum() == 2 * 2 * 16
+
+
+def test_what_is_lost_trained_and_how_fast_is_chosen(stage2):
+    class OfTheMoment(Criterion):
+        def __init__(self):
+            self.moments = []
+
+        def __call__(self, network, batch, moment):
+            self.moments.append(moment)
+            return {"loss_own": network.logits(batch["image"]).square().mean()}
+
+    criterion, watch = OfTheMoment(), Watch()
+    model = self_trainer(
+        stage2, criterion=criterion, trained=NamedParameters(("body",)),
+        optimizer=partial(torch.optim.SGD, lr=1.0), schedule=lambda step, total: 0.1 * total,
+    )  # fmt: skip
+    trainer = fit(model, 3, watch)
+    assert [(moment.step, moment.total) for moment in criterion.moments] == [(0, 3), (1, 3), (2, 3)]
+    assert all(moment.teacher is model.teacher for moment in criterion.moments)
+    assert trainer.optimizers[0].param_groups[0]["lr"] == pytest.approx(0.3)
+    moved = {
+        name
+        for name, value in watch.student[-1].items()
+        if not torch.equal(value, watch.student[0][name])
+    }
+    assert moved == {"body.weight", "body.bias"}
+
+
 def test_targets_are_what_the_teacher_is_sure_of(stage2):
     model = self_trainer(stage2, rounds=Rounds(steps=1, score_threshold=0.7, score_step=0.05))
     fit(model, 2)
@@ -233,19 +291,19 @@ def test_targets_are_what_the_teacher_is_sure_of(stage2):
 
 def test_every_round_but_the_first_begins_with_a_copy_of_the_student(stage2):
     watch = Watch()
-    fit(self_trainer(stage2, rounds=Rounds(steps=2), decay=1.0), 5, watch)
+    fit(self_trainer(stage2, rounds=Rounds(steps=2), teacher=MeanTeacher(1.0)), 5, watch)
     start = [teacher["head.weight"] for teacher in watch.teacher]
     student = [one["head.weight"] for one in watch.student]
     for step, expected in ((1, start[0]), (2, start[0]), (3, student[2]), (4, student[2]), (5, student[4])):  # fmt: skip  # noqa: E501
         assert torch.equal(start[step], expected), step
     watch = Watch()
     published = Rounds(steps=2, refresh_teacher=False, score_step=0.0)
-    fit(self_trainer(stage2, rounds=published, decay=1.0), 5, watch)
+    fit(self_trainer(stage2, rounds=published, teacher=MeanTeacher(1.0)), 5, watch)
     assert torch.equal(watch.teacher[-1]["head.weight"], start[0])
 
 
 def test_one_step_is_adamw_on_the_gradient_of_the_head(stage2):
-    model = self_trainer(stage2, weight_decay=0.1)
+    model = self_trainer(stage2, optimizer=adamw(0.1))
     fit(model, 1)
     (batch,) = model.network.learned_from
     network = Tiny(1, 3)
@@ -253,7 +311,7 @@ def test_one_step_is_adamw_on_the_gradient_of_the_head(stage2):
     network.load_state_dict({n.removeprefix("network."): v for n, v in stored.items()})
     network.eval()
     optimizer = torch.optim.AdamW(network.head.parameters(), lr=0.05, weight_decay=0.1)
-    sum(network(batch).values()).backward()
+    sum(network(batch, None).values()).backward()
     optimizer.step()
     assert torch.allclose(model.network.head.weight, network.head.weight, atol=1e-6)
 
@@ -263,8 +321,8 @@ class Diverging(Tiny):
 
     fault = ""
 
-    def forward(self, batch):
-        losses = super().forward(batch)
+    def forward(self, batch, moment):
+        losses = super().forward(batch, moment)
         weight = self.head.weight.sum()
         if len(self.learned_from) > 2 and self.fault == "loss":
             losses["loss_box"] = weight * float("nan")
@@ -280,7 +338,7 @@ def test_a_loss_or_gradient_that_is_not_finite_stops_before_the_optimizer_moves(
     stage2, monkeypatch, fault, told
 ):
     monkeypatch.setattr(Diverging, "fault", fault)
-    model, watch = SelfTrainer(Diverging, stage2, views=OneLook(), learning_rate=0.05), Watch()
+    model, watch = SelfTrainer(Diverging, stage2, views=OneLook(), optimizer=adamw()), Watch()
     with pytest.raises(
         TrainingDivergedError, match=rf"^{told} is not finite at step 2.*: the weights"
     ):

@@ -8,11 +8,12 @@ from torch import nn
 from torch.nn import Parameter
 
 
-def decay_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+def decay_groups(network: nn.Module) -> list[dict[str, Any]]:
     """The trainable parameters in two groups: normalisation layers never decay.
 
     A layer is a normalisation layer when its class is called one (`BatchNorm2d`, `GroupNorm`,
-    `LayerNorm`, ...), so that those of other libraries count too.
+    `LayerNorm`, ...), so that those of other libraries count too. The others decay as the
+    optimizer says.
     """
     norms: list[Parameter] = []
     others: list[Parameter] = []
@@ -21,7 +22,4 @@ def decay_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]
         for parameter in module.parameters(recurse=False):
             if parameter.requires_grad:
                 (norms if is_norm else others).append(parameter)
-    return [
-        {"params": others, "weight_decay": weight_decay},
-        {"params": norms, "weight_decay": 0.0},
-    ]
+    return [{"params": others}, {"params": norms, "weight_decay": 0.0}]

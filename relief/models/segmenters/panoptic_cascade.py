@@ -14,7 +14,7 @@ from relief.models.segmenters.detectron2_parts import BitMasks, Boxes, Instances
 from relief.models.segmenters.prediction_size import paste_detections, resize_logits
 from relief.ops.instance_targets import instance_targets
 from relief.schema.label_spaces import VOID
-from relief.schema.training import ScoredBoxes, SegmenterPrediction, TrainingBatch
+from relief.schema.training import ScoredBoxes, SegmenterPrediction, TrainingBatch, TrainingMoment
 
 
 class PanopticCascade(nn.Module):
@@ -113,12 +113,15 @@ class PanopticCascade(nn.Module):
         backbone: Any = self.detector.backbone
         backbone.setup()
 
-    def forward(self, batch: TrainingBatch) -> dict[str, Tensor]:
+    def forward(
+        self, batch: TrainingBatch, moment: TrainingMoment | None = None
+    ) -> dict[str, Tensor]:
         """The weighted losses by name; their sum is what is minimised.
 
         `loss_sem_seg`, `loss_rpn_cls`, `loss_rpn_loc`, `loss_cls_stageN`, `loss_box_reg_stageN`
-        (N = 0..2) and `loss_mask`, scalars.
+        (N = 0..2) and `loss_mask`, scalars; the same at every moment.
         """
+        del moment
         height, width = batch["image"].shape[-2:]
         inputs = []
         for index, image in enumerate(batch["image"]):

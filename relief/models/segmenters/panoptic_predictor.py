@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -19,7 +18,6 @@ from relief.schema.training import (
     DetectorClasses,
     Segmenter,
     SegmenterPrediction,
-    ViewSegmenter,
 )
 
 
@@ -35,8 +33,8 @@ class PanopticPredictor:
         things_from_regions: Objects are the thing regions of the semantic head, which detections
             only part (`relief.ops.region_merge`); asks for classes with things apart. `False`:
             objects are the detections, as published.
-        views: What the network sees of an image instead of the image alone, as a
-            `ViewSegmenter` can; `short_side_px` is that of their scale 1 unless they say their own.
+        views: What the network sees of an image instead of the image alone; `short_side_px` is
+            that of their scale 1 unless they say their own.
     """
 
     short_side_px: int | None = None
@@ -113,7 +111,7 @@ class PanopticPredictor:
         if self.views is not None:
             short_side_px = self.views.short_side_px or self.short_side_px
             views = replace(self.views, short_side_px=short_side_px)
-            return views(cast(ViewSegmenter, network), image, size)
+            return views(network, image, size)
         if self.short_side_px is not None:
             own_size = (image.shape[-2], image.shape[-1])
             image = resize_image(image, scaled_size(own_size, self.short_side_px))

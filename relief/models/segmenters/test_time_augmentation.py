@@ -3,38 +3,23 @@
 Boxes are merged over the views, masks and semantic probabilities averaged, as in Hahn et al.,
 "Scene-Centric Unsupervised Panoptic Segmentation", 2025. The published code resizes padded maps to
 the size of the image, which stretches images whose sides are not divisible by 32; here what was
-padded is cut off first.
+padded is cut off first. A network that does not predict in steps is asked for whole predictions:
+a mask is then the one of the view that saw its object best.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 from torchvision.ops import batched_nms
 
-from relief.models.segmenters.prediction_size import paste_detections, resize_logits
+from relief.models.segmenters.view_merging import View, merge_predictions, merge_steps
 from relief.ops.resize import resize_image
 from relief.schema.geometry import scaled_size
-from relief.schema.training import Detections, ScoredBoxes, SegmenterPrediction, ViewSegmenter
-
-
-@dataclass(frozen=True)
-class EncodedViews:
-    """Views of one image and of one size, after the backbone.
-
-    Attributes:
-        features: Of the views, for the network's other steps.
-        size: (height, width) of the views.
-        mirrored: Which of them are.
-    """
-
-    features: Any
-    size: tuple[int, int]
-    mirrored: tuple[bool, ...]
+from relief.schema.training import ScoredBoxes, Segmenter, SegmenterPrediction, ViewSteps
 
 
 @dataclass(frozen=True)
@@ -62,7 +47,7 @@ class TestTimeAugmentation:
 
     @torch.no_grad()
     def __call__(
-        self, network: ViewSegmenter, image: Tensor, size: tuple[int, int] | None = None
+        self, network: Segmenter | ViewSteps, image: Tensor, size: tuple[int, int] | None = None
     ) -> SegmenterPrediction:
         """Stuff and objects of images of one size, one image after the other.
 
@@ -75,18 +60,20 @@ class TestTimeAugmentation:
             As `Segmenter.predict`; `semantic_logits` are the logarithm of the mean probabilities,
             so that their softmax is this mean.
         """
-        own_size = (image.shape[-2], image.shape[-1])
-        size = size or own_size
+        size = size or (image.shape[-2], image.shape[-1])
         semantic, detections = [], []
         for one in image:
-            views = list(self._views(network, one[None]))
-            semantic.append(_mean_probabilities(network, views, size))
-            found = self._merged_boxes(network, views, own_size)
-            detections.append(_with_masks(network, views, found, own_size, size))
+            views = self._views(one[None])
+            if isinstance(network, ViewSteps):
+                mean, objects = merge_steps(network, views, size, self._merged)
+            else:
+                mean, objects = merge_predictions(network, views, size, self._merged)
+            semantic.append(mean)
+            detections.append(objects)
         probabilities = torch.stack(semantic).clamp_min_(torch.finfo(torch.float32).tiny)
         return SegmenterPrediction(semantic_logits=probabilities.log_(), detections=detections)
 
-    def _views(self, network: ViewSegmenter, image: Tensor) -> Iterator[EncodedViews]:
+    def _views(self, image: Tensor) -> Iterator[View]:
         own_size = (image.shape[-2], image.shape[-1])
         short_side_px = self.short_side_px or min(own_size)
         mirrored = (False, True) if self.flip else (False,)
@@ -96,71 +83,13 @@ class TestTimeAugmentation:
             for start in range(0, len(mirrored), self.views_per_batch):
                 flips = mirrored[start : start + self.views_per_batch]
                 batch = torch.cat([view.flip(-1) if flip else view for flip in flips])
-                yield EncodedViews(network.encode(batch), size, flips)
+                yield View(batch, flips, own_size)
 
-    def _merged_boxes(
-        self, network: ViewSegmenter, views: list[EncodedViews], own_size: tuple[int, int]
-    ) -> ScoredBoxes:
-        """The objects of all views, in px of the image, each once."""
-        boxes, scores, classes = [], [], []
-        for batch in views:
-            for found, flip in zip(network.boxes(batch.features), batch.mirrored, strict=True):
-                sure = found["scores"] >= self.score_threshold
-                upright = _mirrored(found["boxes"][sure], batch.size[1], flip)
-                boxes.append(_scaled(upright, batch.size, own_size))
-                scores.append(found["scores"][sure])
-                classes.append(found["classes"][sure])
-        box, score, thing_class = torch.cat(boxes), torch.cat(scores), torch.cat(classes)
-        kept = batched_nms(box, score, thing_class, self.suppression_iou)
-        kept = kept[: self.detections_per_image]
-        return ScoredBoxes(boxes=box[kept], classes=thing_class[kept], scores=score[kept])
-
-
-def _mean_probabilities(
-    network: ViewSegmenter, views: list[EncodedViews], size: tuple[int, int]
-) -> Tensor:
-    """(C, *size) float32: mean over the views of the semantic probabilities."""
-    total, number = torch.zeros(()), 0
-    for batch in views:
-        logits = network.semantic_logits(batch.features)
-        for one, flip in zip(logits, batch.mirrored, strict=True):
-            upright = one.flip(-1) if flip else one
-            probabilities = resize_logits(upright[None], size)[0].softmax(dim=0)
-            total = probabilities if number == 0 else total.add_(probabilities)
-            number += 1
-    return total.div_(number)
-
-
-def _with_masks(
-    network: ViewSegmenter,
-    views: list[EncodedViews],
-    found: ScoredBoxes,
-    own_size: tuple[int, int],
-    size: tuple[int, int],
-) -> Detections:
-    """The objects with the mean of the masks that the views see in their boxes."""
-    masks = []
-    for batch in views:
-        boxes = _scaled(found["boxes"], own_size, batch.size)
-        seen = network.mask_probabilities(
-            batch.features,
-            [_mirrored(boxes, batch.size[1], flip) for flip in batch.mirrored],
-            [found["classes"]] * len(batch.mirrored),
-        )
-        pairs = zip(seen, batch.mirrored, strict=True)
-        masks += [mask.flip(-1) if flip else mask for mask, flip in pairs]
-    return paste_detections(found, torch.stack(masks).mean(dim=0), own_size, size)
-
-
-def _scaled(boxes: Tensor, size: tuple[int, int], new_size: tuple[int, int]) -> Tensor:
-    """(N, 4) boxes in an image of `size` -> the same in one of `new_size`."""
-    along_x, along_y = new_size[1] / size[1], new_size[0] / size[0]
-    return boxes * boxes.new_tensor((along_x, along_y, along_x, along_y))
-
-
-def _mirrored(boxes: Tensor, width_px: int, flip: bool) -> Tensor:
-    """(N, 4) boxes in an image -> the same in its mirror image, where it is to be one."""
-    if not flip:
-        return boxes
-    left, top, right, bottom = boxes.unbind(dim=1)
-    return torch.stack((width_px - right, top, width_px - left, bottom), dim=1)
+    def _merged(self, found: ScoredBoxes) -> Tensor:
+        """(M,) int64: which of the boxes of all views stay, each object once, by falling score."""
+        (sure,) = torch.where(found["scores"] >= self.score_threshold)
+        kept = batched_nms(
+            found["boxes"][sure], found["scores"][sure], found["classes"][sure],
+            self.suppression_iou,
+        )  # fmt: skip
+        return sure[kept[: self.detections_per_image]]

@@ -1,0 +1,71 @@
+"""The seams of how a network is taught: what is lost, who teaches, what is trained, how fast."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+
+from relief.schema.training import TrainingBatch, TrainingMoment
+
+RateSchedule = Callable[[int, int], float]
+"""(Optimizer steps done, steps of the whole training) -> factor on the learning rate."""
+
+
+class Criterion(ABC):
+    """What a network is taught by; if an `nn.Module`, its buffers travel with checkpoints."""
+
+    @abstractmethod
+    def __call__(
+        self, network: nn.Module, batch: TrainingBatch, moment: TrainingMoment
+    ) -> dict[str, Tensor]:
+        """The weighted losses by name, scalars; their sum is what is minimised.
+
+        Args:
+            network: What is trained, in training mode.
+            batch: On the device of the network, augmented.
+            moment: When it is; `moment.teacher` is the moving average, where there is one.
+        """
+        ...
+
+
+class Teacher(ABC):
+    """How a network that teaches comes from the one that learns; remembers nothing itself."""
+
+    @abstractmethod
+    def begin(self, student: nn.Module) -> nn.Module:
+        """Makes the teacher: of the student's build, in evaluation mode, without gradients."""
+        ...
+
+    @abstractmethod
+    def follow(self, teacher: nn.Module, student: nn.Module, step: int) -> None:
+        """Moves the teacher, in place, after optimizer step number `step`, from 1.
+
+        Steps that the optimizer leaves out, as loss scaling does, are none.
+        """
+        ...
+
+    @abstractmethod
+    def renew(self, teacher: nn.Module, student: nn.Module) -> None:
+        """Makes the teacher, in place, what the student is now."""
+        ...
+
+
+class TrainedParameters(ABC):
+    """Which parameters of a network are trained, and in which groups an optimizer takes them."""
+
+    @abstractmethod
+    def freeze(self, network: nn.Module) -> None:
+        """Takes the gradient from what is not trained, in place; before any optimizer is made.
+
+        Raises:
+            UsageError: Nothing would be trained.
+        """
+        ...
+
+    @abstractmethod
+    def groups(self, network: nn.Module) -> list[dict[str, Any]]:
+        """Parameters under `params`; other entries overrule the arguments of the optimizer."""
+        ...
