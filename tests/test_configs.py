@@ -32,7 +32,7 @@ def parse_label(*arguments: str) -> label.LabelCLI:
 def parse_evaluate(*arguments: str) -> Any:
     requests = {name: request for name, (request, _) in evaluate.COMMANDS.items()}
     name, request = parse_request(requests, arguments, ROOT / "configs" / "studies")
-    assert name == arguments[0]
+    assert name.split("-") == list(arguments[: 1 + name.count("-")])
     return request
 
 

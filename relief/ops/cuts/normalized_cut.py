@@ -30,6 +30,7 @@ LEAST_PATCHES = 16
 _CORNERS = 3  # of the four, that make a side the background
 _SAME_IOU = 0.5
 _LEAST_SHARE = 0.01
+_ALL_ALIKE = 1e-9  # cosines that differ by less: nothing to be parted
 _DENSE_BELOW = 100  # patches: a dense solver is as fast and never fails to converge
 
 
@@ -341,7 +342,8 @@ def mask_cut(
 
 def has_objects(similarity: Tensor, size: tuple[int, int]) -> bool:
     """Whether there is anything to cut: at least 16 patches that are not all alike."""
-    return size[0] * size[1] >= LEAST_PATCHES and float(similarity.min()) < 1 - 1e-9
+    spread = float(similarity.max() - similarity.min())
+    return size[0] * size[1] >= LEAST_PATCHES and spread > _ALL_ALIKE
 
 
 def refuse_not_finite(features: Tensor) -> None:
