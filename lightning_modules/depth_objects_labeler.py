@@ -37,28 +37,30 @@ class DepthObjectsLabeler(SegmenterLabeler):
     looked at.
 
     Args:
-        network: As `SegmenterLabeler`.
         checkpoint: As `SegmenterLabeler`; of a training that tells things apart in its semantics.
         splitter: Things to objects.
+        network: As `SegmenterLabeler`.
         depth: A depth network, or `None` where depth comes with the images.
         split_short_side_px: The size at which splitting runs.
         leftovers: What becomes of thing pixels that no object takes.
         predictor: The sizes and views in which the network sees an image.
         which: As `SegmenterLabeler`.
+        network_changes: As `SegmenterLabeler`.
     """
 
     def __init__(
         self,
-        network: Callable[[int, int], nn.Module],
         checkpoint: Path,
         splitter: Splitter,
+        network: Callable[[int, int], nn.Module] | None = None,
         depth: nn.Module | None = None,
         split_short_side_px: int = 512,
         leftovers: Leftovers | None = None,
         predictor: PanopticPredictor = PanopticPredictor(),  # noqa: B008  # frozen
         which: Which | None = None,
+        network_changes: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(network, checkpoint, predictor, which)
+        super().__init__(checkpoint, network, predictor, which, network_changes)
         self.splitter, self.depth = splitter, depth
         self.split_short_side_px = split_short_side_px
         self.leftovers = leftovers or LeaveVoid()

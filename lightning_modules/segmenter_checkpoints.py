@@ -9,7 +9,8 @@ from typing import Any, cast
 from torch import nn
 
 from lightning_modules.segmenter_measuring import SegmenterMeasuring
-from relief.models.segmenters.checkpoint import supervision_of
+from relief.models.segmenters.checkpoint import NETWORK_KEY, supervision_of
+from relief.models.segmenters.network_settings import NetworkSettings
 from relief.models.segmenters.panoptic_predictor import PanopticPredictor
 from relief.models.weights.files import check_fits
 from relief.schema.errors import UsageError, WeightsError
@@ -32,6 +33,7 @@ class SegmenterCheckpoints(SegmenterMeasuring):
     Attributes:
         network: What is trained.
         teacher: What teaches it, if anything; where there is one it is what is measured first.
+        network_settings: How the network is made; `None` where only its maker is known.
     """
 
     network: nn.Module
@@ -46,7 +48,12 @@ class SegmenterCheckpoints(SegmenterMeasuring):
     ) -> None:
         super().__init__(predictor, protocols, assignment)
         self.following = teacher
+        self.network_settings: NetworkSettings | None = None
         self._inherited: tuple[str, ...] = ()
+
+    def keep_network(self, settings: Any) -> None:
+        """Keeps for the checkpoints what the configuration says of the network, if anything."""
+        self.network_settings = NetworkSettings.of(settings)
 
     @property
     def segmenter(self) -> Segmenter:
@@ -67,8 +74,10 @@ class SegmenterCheckpoints(SegmenterMeasuring):
         return origin
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """The classes travel with the weights; what was fitted on ground truth stays apart."""
+        """Classes and network travel with the weights; what ground truth fitted stays apart."""
         checkpoint["classes"] = dataclasses.asdict(self.classes)
+        if self.network_settings is not None:
+            checkpoint[NETWORK_KEY] = dataclasses.asdict(self.network_settings)
         origin = self.label_origin
         supervision = tuple(dict.fromkeys((*origin.supervision, *self._inherited)))
         checkpoint |= {**dataclasses.asdict(origin), "supervision": supervision}

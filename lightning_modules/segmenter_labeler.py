@@ -20,26 +20,28 @@ class SegmenterLabeler(Labeler):
     """Labels with a network that `train.py` trained; categories are those of its labels.
 
     Args:
-        network: Makes the network for (number of thing classes, number of regions); the
-            same as in training.
         checkpoint: What training wrote, such as `OUT/checkpoints/last.ckpt`, or an exported
             network.
+        network: Makes the network for (number of thing classes, number of regions), where the
+            checkpoint does not say how.
         predictor: How outputs become a panoptic map.
         which: Of a self-training, the network that labels; its teacher unless given.
+        network_changes: Arguments of the network that are others than in the checkpoint.
     """
 
     network: nn.Module
 
     def __init__(
         self,
-        network: Callable[[int, int], nn.Module],
         checkpoint: Path,
+        network: Callable[[int, int], nn.Module] | None = None,
         predictor: PanopticPredictor = PanopticPredictor(),  # noqa: B008  # frozen
         which: Which | None = None,
+        network_changes: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.make_network, self.checkpoint, self.predictor = network, checkpoint, predictor
-        self.which = which
+        self.checkpoint, self.which, self.predictor = checkpoint, which, predictor
+        self.make_network, self.network_changes = network, network_changes or {}
         self._trained: SegmenterCheckpoint | None = None
 
     @property
@@ -62,11 +64,12 @@ class SegmenterLabeler(Labeler):
 
         Raises:
             WeightsError: The checkpoint cannot be read or is of another network.
-            UsageError: The predictor cannot make maps of its classes.
+            UsageError: The predictor cannot make maps of its classes, or the network has no such
+                argument to change.
         """
         self.predictor.check(self.trained.classes)
         if not hasattr(self, "network"):
-            self.network = self.trained.build(self.make_network)
+            self.network = self.trained.build(self.make_network, self.network_changes)
 
     def manifest(
         self,

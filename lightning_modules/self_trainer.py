@@ -42,10 +42,11 @@ class SelfTrainer(SegmenterTraining):
     that is worth using; the student's is `val/student_pq`.
 
     Args:
-        network: Makes the network for (number of thing classes, number of regions); the
-            same as in the training that made the checkpoint.
         checkpoint: `last.ckpt` of a Stage 2 or Stage 3, or an exported network; not read where a
             training is resumed.
+        network: Makes the network for (number of thing classes, number of regions), where the
+            checkpoint does not say how.
+        network_changes: Arguments of the network that are others than in the checkpoint.
         which: Of a Stage-3 checkpoint, the network to begin with; its teacher unless given.
         views: What the teacher sees of an image.
         semantic_threshold: Which pixels of the teacher's semantic map count;
@@ -68,8 +69,9 @@ class SelfTrainer(SegmenterTraining):
 
     def __init__(
         self,
-        network: Callable[[int, int], nn.Module],
         checkpoint: Path,
+        network: Callable[[int, int], nn.Module] | None = None,
+        network_changes: dict[str, Any] | None = None,
         which: Which | None = None,
         views: TestTimeAugmentation = TestTimeAugmentation(),  # noqa: B008  # frozen
         semantic_threshold: SemanticThreshold | None = None,
@@ -99,7 +101,8 @@ class SelfTrainer(SegmenterTraining):
             assignment=assignment,
             seed=seed,
         )
-        self.make_network, self.checkpoint, self.which = network, Path(checkpoint), which
+        self.checkpoint, self.which = Path(checkpoint), which
+        self.make_network, self.network_changes = network, network_changes or {}
         self.views, self.rounds = views, rounds
         self.semantic_threshold = semantic_threshold or ShareOfMaximum()
         self._start: SegmenterCheckpoint | None = None
@@ -146,7 +149,11 @@ class SelfTrainer(SegmenterTraining):
         start = cast(SegmenterCheckpoint, self._start)
         self._start = replace(start, weights={})  # not kept twice
         self.classes = start.classes
-        self.network = start.build(self.make_network)
+        self.network = start.build(self.make_network, self.network_changes)
+        if self.make_network is None:
+            self.network_settings = start.network
+        if self.network_settings is not None:
+            self.network_settings = self.network_settings.changed(self.network_changes)
         self.begin()
         self.network.train()  # the teacher stays in evaluation mode
 

@@ -72,13 +72,10 @@ def test_label_recipes(config, without_weights):
     assert parsed.resolved_yaml()
 
 
-def network_and_predictor(config: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What decides whether a checkpoint fits; losses and what they skip do not."""
+def network_and_predictor(config: str) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """The network that a recipe names, if it does not take that of a checkpoint."""
     init = yaml.safe_load((ROOT / config).read_text())["model"]["init_args"]
-    network = init["network"]["init_args"]
-    for loss in ("drop_loss_iou", "semantic_loss_stride_px"):
-        network.pop(loss, None)
-    return network, init["predictor"]
+    return init.get("network"), init["predictor"]
 
 
 @pytest.mark.parametrize(
@@ -89,8 +86,11 @@ def network_and_predictor(config: str) -> tuple[dict[str, Any], dict[str, Any]]:
         "configs/label/sample_detector.yaml",
     ],
 )
-def test_recipes_that_take_the_checkpoint_of_the_sample_have_its_network(config):
-    assert network_and_predictor(config) == network_and_predictor("configs/train/sample.yaml")
+def test_recipes_beside_that_of_the_sample_have_its_network_and_predictor(config):
+    network, predictor = network_and_predictor("configs/train/sample.yaml")
+    own, seen = network_and_predictor(config)
+    assert seen == predictor
+    assert own == (network if config.endswith("ground_truth.yaml") else None)
 
 
 @pytest.mark.parametrize("config", configs("train"))

@@ -11,10 +11,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import yaml
 from jsonargparse import ArgumentError
 
 import cli
 import label
+import train
 from datamodules.pseudo_labels import PseudoLabels
 from datamodules.unlabelled_images import UnlabelledImages
 from relief.formats.label_store import LabelStore
@@ -38,7 +40,7 @@ def parts(tmp_path_factory):
     """All examples of the page as a module that configurations can name."""
     folder = tmp_path_factory.mktemp("parts")
     blocks = re.findall(r"```python\n(.*?)```", PARTS, re.DOTALL)
-    assert len(blocks) == 11
+    assert len(blocks) == 13
     futures = "from __future__ import annotations\n"
     (folder / "my_parts.py").write_text(futures + "\n\n".join(blocks), encoding="utf-8")
     sys.path.insert(0, str(folder))
@@ -125,6 +127,42 @@ def test_an_augmentation_of_ours_moves_all_maps(parts):
         assert len(turned) == 1
         moves |= turned
     assert moves == {True, False}
+
+
+def test_a_network_of_ours_is_taught_by_a_criterion_and_a_teacher_of_ours(
+    parts, tiny_cityscapes, tmp_path
+):
+    (block,) = re.findall(r"```yaml\n(network:.*?)```", PARTS, re.DOTALL)
+    labels = {"class_path": "relief.formats.ground_truth.GroundTruthLabels"}
+    labels["init_args"] = {"root": str(tiny_cityscapes)}
+    data = {"root": str(tiny_cityscapes), "labels": labels, "size": [32, 64], "num_workers": 0}
+    recipe = {
+        "model": {"class_path": "lightning_modules.panoptic_segmenter.PanopticSegmenter"},
+        "data": {"class_path": "datamodules.pseudo_labels.PseudoLabels", "init_args": data},
+        "trainer": {
+            "accelerator": "cpu", "max_steps": 2, "val_check_interval": 2, "log_every_n_steps": 1,
+            "check_val_every_n_epoch": None, "num_sanity_val_steps": 0,
+            "enable_progress_bar": False, "enable_model_summary": False,
+        },
+    }  # fmt: skip
+    recipe["model"]["init_args"] = yaml.safe_load(block)
+    path, out = tmp_path / "ours.yaml", tmp_path / "out"
+    path.write_text(yaml.safe_dump(recipe))
+    assert train.main(["fit", "--config", str(path), "--out", str(out)]) == 0
+    last = torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["network"] == {
+        "class_path": "my_parts.ColourRegions", "init_args": {"width": 16},
+    }  # fmt: skip
+    assert last["state_dict"]["teacher.head.weight"].shape == (20 - 8, 16, 1, 1)
+    lines = (out / "metrics.csv").read_text().splitlines()
+    assert {"train/loss_regions", "train/loss_agreement", "val/teacher_pq"} <= {
+        *lines[0].split(",")
+    }
+
+
+def test_a_teacher_of_ours_slows_down(parts):
+    teacher = parts.SlowingTeacher(decay=0.9)
+    assert [teacher.decay_at(number) for number in (1, 4)] == pytest.approx([0.9, 0.95])
 
 
 def test_a_format_of_ours_is_scored(parts, tmp_path):

@@ -9,9 +9,13 @@ import pytest
 import torch
 import yaml
 
+import cli
+import label
 import train
+from relief.formats.label_store import LabelStore
 from tests.test_train import draw_city, rows, weights
 
+ALL_PARAMETERS = "relief.models.optimization.trained_parameters.AllParameters"
 PLAIN = '''
 """A panoptic network in plain torch."""
 
@@ -220,3 +224,30 @@ def test_embeddings_with_a_mean_teacher_are_a_network_a_criterion_and_a_recipe(
     recipe["trainer"]["max_steps"] = 4  # gone on with: the teacher comes from the checkpoint
     assert fit(recipe, tmp_path / "embedding.yaml", out) == 0
     assert [row["step"] for row in rows(out)] == list("0123")
+
+    checkpoint = {"checkpoint": str(out / "checkpoints" / "last.ckpt")}
+    recipe["model"] = {
+        "class_path": "lightning_modules.self_trainer.SelfTrainer",
+        "init_args": {
+            **checkpoint, **parts, "trained": {"class_path": ALL_PARAMETERS},
+            "rounds": {"score_threshold": 0.0}, "views": {"score_threshold": 0.0},
+        },
+    }  # fmt: skip
+    recipe["data"] = {
+        "class_path": "datamodules.unlabelled_images.UnlabelledImages",
+        "init_args": {"root": str(city), "size": [64, 128], "batch_size": 2, "num_workers": 0},
+    }
+    taught = tmp_path / "taught"
+    assert fit(recipe, tmp_path / "taught.yaml", taught) == 0
+    assert float(rows(taught)[-1]["train/loss_agreement"]) > 0
+    assert weights(taught)["network"] == weights(out)["network"] == network
+    assert label_with(taught / "checkpoints" / "last.ckpt", city, tmp_path / "labels") == 0
+    assert len(LabelStore(tmp_path / "labels").keys) == 1
+
+
+def label_with(checkpoint, root, out):
+    """Labels of val, by the recipe for trained networks and a file."""
+    recipe = str(cli.CONFIGS / "label" / "stage2.yaml")
+    data = ["--data.init_args.root", str(root), "--data.init_args.num_workers", "0"]
+    given = ["--model.init_args.checkpoint", str(checkpoint), "--trainer.accelerator", "cpu"]
+    return label.main(["--config", recipe, "--out", str(out), *data, *given])

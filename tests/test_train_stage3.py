@@ -49,15 +49,13 @@ def stage3(recipe, start, tmp_path_factory):  # noqa: F811
     """A tiny recipe that begins with the trained network: `fit` with its arguments, and parts."""
     path, root = recipe
     config = yaml.safe_load(path.read_text())
-    network = config["model"]["init_args"]["network"]
-    network["init_args"] |= {
-        "drop_loss_iou": None, "score_threshold": 0.05, "detections_per_image": 8,
-    }  # fmt: skip
     config["model"] = {
         "class_path": "lightning_modules.self_trainer.SelfTrainer",
         "init_args": {
             "checkpoint": str(start),
-            "network": network,
+            "network_changes": {
+                "drop_loss_iou": None, "score_threshold": 0.05, "detections_per_image": 8,
+            },
             "views": {
                 "scales": [1.0], "score_threshold": 0.05, "detections_per_image": 8,
             },
@@ -86,7 +84,7 @@ def stage3(recipe, start, tmp_path_factory):  # noqa: F811
     config["trainer"] |= {"max_steps": 4, "val_check_interval": 4}
     path = tmp_path_factory.mktemp("stage3") / "tiny_stage3.yaml"
     path.write_text(yaml.safe_dump(config))
-    return SimpleNamespace(fit=["fit", "--config", str(path)], network=network, start=start)
+    return SimpleNamespace(fit=["fit", "--config", str(path)], start=start)
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +122,10 @@ def test_fit_measures_both_and_learns_from_what_the_teacher_finds(stage3, self_t
     after = weights(self_trained)
     for name in ("classes", "supervision", "label_classes"):
         assert after[name] == before[name]
+    changes = {"drop_loss_iou": None, "score_threshold": 0.05, "detections_per_image": 8}
+    assert before["network"]["class_path"].endswith(".PanopticCascade")
+    assert before["network"]["init_args"]["drop_loss_iou"] == 0.4
+    assert after["network"]["init_args"] == before["network"]["init_args"] | changes
     moved = {"network": 0, "teacher": 0}
     for name, value in after["state_dict"].items():
         net, _, own = name.partition(".")
@@ -179,7 +181,7 @@ def test_a_stage_3_checkpoint_is_measured_and_labels(stage3, self_trained, recip
         expected = float(rows(self_trained)[-1][f"val/{name}"])
         assert figures[f"val/{name}"] == pytest.approx(expected, abs=1e-3)
     config = yaml.safe_load((cli.CONFIGS / "label" / "stage2.yaml").read_text())
-    config["model"]["init_args"] = {"network": stage3.network, "checkpoint": str(last)}
+    config["model"]["init_args"] = {"checkpoint": str(last)}
     config["data"]["init_args"] = {"root": str(recipe[1]), "split": "val"}
     config["trainer"]["accelerator"] = "cpu"
     config["report"] = {"num_examples": 0, "num_overlays": 0}
@@ -232,21 +234,30 @@ def of_another_network(folder, start):
     return folder / "other.ckpt"
 
 
+def of_an_earlier_version(folder, start):
+    content = torch.load(start, weights_only=True)
+    del content["network"]
+    torch.save(content, folder / "earlier.ckpt")
+    return folder / "earlier.ckpt"
+
+
 @pytest.mark.parametrize(
     ("make", "line"),
     [
         (missing, "error: no checkpoint: "),
         (damaged, "error: cannot read checkpoint: "),
         (of_another_network, "error: cannot load weights: "),
+        (of_an_earlier_version, "error: {path} does not say which network it is of"),
     ],
 )
 def test_a_checkpoint_that_cannot_be_used(stage3, tmp_path, capsys, make, line):
-    given = ["--model.init_args.checkpoint", str(make(tmp_path, stage3.start))]
+    path = make(tmp_path, stage3.start)
+    given = ["--model.init_args.checkpoint", str(path)]
     code = cli.exit_code(train.main, [*stage3.fit, *given, "--out", str(tmp_path / "out")])
     said = capsys.readouterr().err.strip().splitlines()
     assert code == 2
     assert len(said) == 1
-    assert said[0].startswith(line)
+    assert said[0].startswith(line.format(path=path))
 
 
 def test_without_stage_2_the_sample_says_what_to_type(tmp_path, capsys, monkeypatch):

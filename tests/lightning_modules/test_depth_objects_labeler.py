@@ -27,7 +27,7 @@ class Namer(Painter):
 
 def labeler(path, splitter, **options):
     made = DepthObjectsLabeler(
-        Namer, path, splitter, split_short_side_px=32, predictor=PanopticPredictor(16), **options
+        path, splitter, Namer, split_short_side_px=32, predictor=PanopticPredictor(16), **options
     )
     made.load_weights()
     return made

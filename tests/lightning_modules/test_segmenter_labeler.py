@@ -37,7 +37,7 @@ def checkpoint(path, **changes):
 
 
 def labeler(path, which=None):
-    made = SegmenterLabeler(Painter, path, PanopticPredictor(short_side_px=16), which)
+    made = SegmenterLabeler(path, Painter, PanopticPredictor(short_side_px=16), which)
     made.load_weights()
     return made
 
@@ -54,6 +54,14 @@ def test_labels_have_the_ids_of_the_labels_it_was_trained_on(tmp_path):
         assert (panoptic[:, :32] == torch.tensor([3, 1])).all()
         assert (panoptic[:, 32:] == torch.tensor([2, 0])).all()
         assert torch.equal(semantic, panoptic[..., 0])
+
+
+def test_the_file_alone_is_enough(tmp_path):
+    path = checkpoint(tmp_path / "last.ckpt", network={"class_path": f"{__name__}.Painter"})
+    model = SegmenterLabeler(path)
+    model.load_weights()
+    assert type(model.network) is Painter
+    assert torch.equal(model.network.weight, torch.ones(2, 3))
 
 
 def test_of_a_self_training_the_teacher_labels_unless_told_otherwise(tmp_path):

@@ -123,7 +123,7 @@ def adamw(weight_decay=1e-5):
 
 def self_trainer(checkpoint, **options):
     options = {"optimizer": adamw(), "views": OneLook()} | options
-    return SelfTrainer(Tiny, checkpoint, **options)
+    return SelfTrainer(checkpoint, Tiny, **options)
 
 
 def fit(model, steps, *watching, **options):
@@ -241,7 +241,7 @@ class Whole(Tiny):
 
 
 def test_a_network_without_steps_teaches_itself_in_the_same_views(stage2):
-    model = SelfTrainer(Whole, stage2, optimizer=adamw(), rounds=Rounds(score_threshold=0.5))
+    model = SelfTrainer(stage2, Whole, optimizer=adamw(), rounds=Rounds(score_threshold=0.5))
     fit(model, 2)
     for batch in model.network.learned_from:
         assert [classes.tolist() for classes in batch["classes"]] == [[0, 0], [0, 0]]
@@ -338,7 +338,7 @@ def test_a_loss_or_gradient_that_is_not_finite_stops_before_the_optimizer_moves(
     stage2, monkeypatch, fault, told
 ):
     monkeypatch.setattr(Diverging, "fault", fault)
-    model, watch = SelfTrainer(Diverging, stage2, views=OneLook(), optimizer=adamw()), Watch()
+    model, watch = SelfTrainer(stage2, Diverging, views=OneLook(), optimizer=adamw()), Watch()
     with pytest.raises(
         TrainingDivergedError, match=rf"^{told} is not finite at step 2.*: the weights"
     ):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,13 +12,15 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from relief.models.segmenters.network_settings import MakeNetwork, NetworkSettings
 from relief.models.weights.files import fill, refuse_not_finite, sha256_of
-from relief.schema.errors import WeightsError
+from relief.schema.errors import UsageError, WeightsError
 from relief.schema.plain_text import sentences_of
 from relief.schema.training import DetectorClasses, LabelOrigin
 
 Which = Literal["teacher", "student"]
 METADATA_KEY = "segmenter"  # of an exported file
+NETWORK_KEY = "network"  # of a checkpoint, and in the metadata
 _NETWORK, _TEACHER = "network.", "teacher."
 _COUNTER = "num_batches_tracked"
 
@@ -33,6 +35,7 @@ class SegmenterCheckpoint:
         classes: The classes the network was trained for.
         origin: Where the labels it learned from come from, how it was chosen included.
         weights: Tensors of the network by name.
+        network: How the network is made; `None` where the file does not say.
     """
 
     path: Path
@@ -40,16 +43,33 @@ class SegmenterCheckpoint:
     classes: DetectorClasses
     origin: LabelOrigin
     weights: Mapping[str, Tensor]
+    network: NetworkSettings | None = None
 
-    def build(self, make_network: Callable[[int, int], nn.Module]) -> nn.Module:
+    def build(
+        self, make_network: MakeNetwork | None = None, changes: Mapping[str, Any] | None = None
+    ) -> nn.Module:
         """The network with its weights, in evaluation mode.
 
         Batch norms that were frozen have no counters of batches; they start from 0.
 
+        Args:
+            make_network: Makes it in place of what the file says.
+            changes: Arguments of the network that have other values than there.
+
         Raises:
-            WeightsError: The checkpoint is of another network.
+            WeightsError: The checkpoint is of another network, or does not say of which.
+            UsageError: The network has no such argument to change.
         """
-        network = make_network(self.classes.num_things, self.classes.num_regions)
+        make: Any = make_network or self._maker()
+        try:
+            network: nn.Module = make(
+                self.classes.num_things, self.classes.num_regions, **(changes or {})
+            )
+        except TypeError as error:
+            if not changes:
+                raise
+            msg = f"cannot change {', '.join(changes)} of the network of {self.path} ({error})."
+            raise UsageError(msg) from error
         counters = {
             name: torch.zeros_like(value)
             for name, value in network.state_dict().items()
@@ -57,6 +77,15 @@ class SegmenterCheckpoint:
         }
         fill(network, {**counters, **self.weights}, source=self.path)
         return network.eval()
+
+    def _maker(self) -> MakeNetwork:
+        if self.network is None:
+            msg = (
+                f"{self.path} does not say which network it is of: an earlier version wrote it. "
+                "Name the network: --model.init_args.network CLASS."
+            )
+            raise WeightsError(msg)
+        return self.network.maker(self.path)
 
 
 def read_segmenter(path: Path, which: Which | None = None) -> SegmenterCheckpoint:
@@ -84,6 +113,7 @@ def read_segmenter(path: Path, which: Which | None = None) -> SegmenterCheckpoin
         classes = DetectorClasses.of(told["classes"])
         supervision = supervision_of(told)
         notes = sentences_of(told, "notes")
+        network = NetworkSettings.of(told.get(NETWORK_KEY))
     except Exception as error:  # a cut or foreign file fails in many ways
         msg = f"cannot read checkpoint: {path}. Give the last.ckpt of a `train.py fit` run."
         raise WeightsError(msg) from error
@@ -99,6 +129,7 @@ def read_segmenter(path: Path, which: Which | None = None) -> SegmenterCheckpoin
             codebook=told.get("codebook"),
         ),
         weights=weights,
+        network=network,
     )
 
 

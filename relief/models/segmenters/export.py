@@ -19,6 +19,7 @@ from safetensors.torch import save
 from relief.formats.atomic import WriteError, write_bytes
 from relief.models.segmenters.checkpoint import (
     METADATA_KEY,
+    NETWORK_KEY,
     SegmenterCheckpoint,
     Which,
     read_segmenter,
@@ -32,8 +33,8 @@ def export(trained: SegmenterCheckpoint, out: Path) -> None:
     """Writes one network as safetensors; equal networks give equal bytes.
 
     The metadata hold one sorted JSON string under `segmenter`: `classes` (category ids of `things`
-    and `stuff` in the network's order), the fields of `LabelOrigin`, `version`. What
-    `read_segmenter` reads, this file is too.
+    and `stuff` in the network's order), `network` (its class path and arguments), the fields of
+    `LabelOrigin`, `version`. What `read_segmenter` reads, this file is too.
 
     Args:
         trained: What was read from a checkpoint.
@@ -49,6 +50,7 @@ def export(trained: SegmenterCheckpoint, out: Path) -> None:
         "version": FORMAT_VERSION,
         "classes": dataclasses.asdict(trained.classes),
         **dataclasses.asdict(trained.origin),
+        NETWORK_KEY: dataclasses.asdict(trained.network) if trained.network else None,
     }
     tensors = {name: trained.weights[name].contiguous().clone() for name in sorted(trained.weights)}
     try:

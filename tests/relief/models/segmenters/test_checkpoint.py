@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from relief.models.segmenters.checkpoint import read_segmenter
-from relief.schema.errors import WeightsError
+from relief.models.segmenters.network_settings import NetworkSettings
+from relief.schema.errors import UsageError, WeightsError
 from relief.schema.training import DetectorClasses
 
 
@@ -65,6 +66,41 @@ def test_frozen_batch_norms_have_lost_their_counters(tmp_path):
     network = read_segmenter(path).build(lambda things, stuff: nn.BatchNorm1d(stuff))
     assert torch.equal(network.running_mean, torch.ones(3))
     assert network.num_batches_tracked == 0
+
+
+LINEAR = {"class_path": "torch.nn.Linear", "init_args": {"bias": True}}
+
+
+def test_a_file_knows_its_network(tmp_path):
+    found = read_segmenter(written(tmp_path / "last.ckpt", network=LINEAR))
+    assert found.network == NetworkSettings("torch.nn.Linear", {"bias": True})
+    network = found.build()
+    assert type(network) is nn.Linear
+    assert torch.equal(network.weight, torch.ones(3, 2))
+    assert not network.training
+
+
+def test_arguments_of_the_network_may_change(tmp_path):
+    weights = {"network.weight": torch.ones(3, 2)}
+    found = read_segmenter(written(tmp_path / "last.ckpt", network=LINEAR, state_dict=weights))
+    assert found.build(changes={"bias": False}).bias is None
+    assert found.build(nn.Linear, {"bias": False}).bias is None
+    with pytest.raises(UsageError, match=r"^cannot change colour of the network of .*last\.ckpt"):
+        found.build(changes={"colour": "red"})
+
+
+def test_a_file_of_an_earlier_version_asks_for_its_network(tmp_path):
+    found = read_segmenter(written(tmp_path / "last.ckpt"))
+    assert found.network is None
+    with pytest.raises(WeightsError, match=r"last\.ckpt does not say .*init_args\.network CLASS"):
+        found.build()
+
+
+@pytest.mark.parametrize("network", [3, {"init_args": {}}, {"class_path": 1}, ["torch.nn.Linear"]])
+def test_a_network_that_cannot_be_read(tmp_path, network):
+    path = written(tmp_path / "last.ckpt", network=network)
+    with pytest.raises(WeightsError, match="cannot read checkpoint"):
+        read_segmenter(path)
 
 
 def test_another_network(tmp_path):
