@@ -27,6 +27,7 @@ from relief.schema.parts import Backbone, DepthModel, DepthReader, KMeansFitter
 from relief.sources.cityscapes import CityscapesSource
 from relief.studies.scoring.scored_images import read_scored_images
 from tests.contracts.augmentation import MOMENT, drawn_batch
+from tests.contracts.network import NUM_REGIONS, NUM_THINGS, NetworkContract
 from tests.contracts.source import SourceContract
 from tests.label_runs import run_label
 from tests.test_configs import TrainRecipe, parse_evaluate
@@ -158,6 +159,16 @@ def test_a_network_of_ours_is_taught_by_a_criterion_and_a_teacher_of_ours(
     assert {"train/loss_regions", "train/loss_agreement", "val/teacher_pq"} <= {
         *lines[0].split(",")
     }
+
+
+class TestColourRegions(NetworkContract):
+    @pytest.fixture(autouse=True)
+    def page(self, parts):
+        self.parts = parts
+
+    def network(self):
+        torch.manual_seed(0)
+        return self.parts.ColourRegions(NUM_THINGS, NUM_REGIONS)
 
 
 def test_a_teacher_of_ours_slows_down(parts):

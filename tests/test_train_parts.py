@@ -201,7 +201,7 @@ def fit(recipe, path, out):
 
 
 def test_embeddings_with_a_mean_teacher_are_a_network_a_criterion_and_a_recipe(
-    city, embedding, tmp_path
+    city, embedding, tmp_path, capsys
 ):
     parts = {
         "criterion": {"class_path": "pull_together.PullTogether", "init_args": {"agreement": 0.5}},
@@ -224,6 +224,13 @@ def test_embeddings_with_a_mean_teacher_are_a_network_a_criterion_and_a_recipe(
     recipe["trainer"]["max_steps"] = 4  # gone on with: the teacher comes from the checkpoint
     assert fit(recipe, tmp_path / "embedding.yaml", out) == 0
     assert [row["step"] for row in rows(out)] == list("0123")
+    recipe["model"]["init_args"]["teacher"] = None
+    last = ["--ckpt_path", str(out / "checkpoints" / "last.ckpt")]
+    (tmp_path / "alone.yaml").write_text(yaml.safe_dump(recipe))
+    alone = ["fit", "--config", str(tmp_path / "alone.yaml"), "--out", str(out)]
+    assert cli.exit_code(train.main, [*alone, *last]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith(f"error: {last[1]} was trained with a teacher. Give the same")
 
     checkpoint = {"checkpoint": str(out / "checkpoints" / "last.ckpt")}
     recipe["model"] = {

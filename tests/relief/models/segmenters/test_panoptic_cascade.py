@@ -10,6 +10,7 @@ from detectron2.utils.events import EventStorage
 
 from relief.models.segmenters.panoptic_cascade import PanopticCascade
 from relief.models.segmenters.resnet_pyramid import ResNetPyramid, SmallResNetPyramid
+from tests.contracts import network as contract
 
 PUBLISHED = Path(detectron2.__file__).parent / "model_zoo/configs/COCO-PanopticSegmentation"
 NUM_THINGS, NUM_STUFF = 4, 6
@@ -36,7 +37,7 @@ def batch(height=64, width=128, empty=()):
     }
 
 
-def small(**options):
+def small(num_things=NUM_THINGS, num_stuff=NUM_STUFF, **options):
     torch.manual_seed(0)
     backbone = SmallResNetPyramid(widths=(32, 64, 96, 128), width=32)
     numbers = {
@@ -44,7 +45,12 @@ def small(**options):
         "proposals_kept": (100, 50), "regions_per_image": 32, "box_width": 32, "mask_layers": 1,
         "mask_width": 16, "semantic_width": 32, "roi_sampling_ratio": 1,
     }  # fmt: skip
-    return PanopticCascade(NUM_THINGS, NUM_STUFF, backbone=backbone, **numbers | options)
+    return PanopticCascade(num_things, num_stuff, backbone=backbone, **numbers | options)
+
+
+class TestPanopticCascade(contract.NetworkContract):
+    def network(self):
+        return small(contract.NUM_THINGS, contract.NUM_REGIONS, score_threshold=0.0)
 
 
 def published_detector():
