@@ -25,6 +25,9 @@ def configs(folder: str) -> list[str]:
     )
 
 
+PIECES = ("backbone", "depth", "fitter", "geometry", "splitter", "thingness")
+
+
 def parse_label(*arguments: str) -> label.LabelCLI:
     return label.LabelCLI(arguments, Path("unused"), run=False, trainer_defaults=cli.QUIET_TRAINER)
 
@@ -62,7 +65,11 @@ def without_weights(monkeypatch):
 
 def test_every_folder_of_configs_is_looked_at():
     folders = {p.name for p in (ROOT / "configs").iterdir()}
-    assert folders == {"depth", "label", "studies", "sweep", "train"}
+    assert folders == {*PIECES, "label", "studies", "sweep", "train"}
+    for piece in PIECES:  # a piece is there because several recipes name it
+        recipes = [Path(name).read_text() for name in configs("label")]
+        used = sum(f"../{piece}/" in text for text in recipes)
+        assert used > 1, piece
 
 
 @pytest.mark.parametrize("config", configs("label"))
@@ -185,7 +192,7 @@ def test_the_published_pipeline_has_the_published_numbers():
     assert model["splitter"]["init_args"] == {"gradient_threshold": 0.2, "min_area_px": 1000}
     assert model["split_short_side_px"] == 512
     assert model["codebook"]["init_args"]["k"] == 80
-    assert model["geometry"]["init_args"]["short_side_px"] == 322
+    assert model["geometry"] == "../geometry/published_322.yaml"
     assert "fitter" not in values
     fit = yaml.safe_load(Path("configs/label/cityscapes_published_fit.yaml").read_text())
     assert fit["model"]["init_args"].pop("codebook") != model.pop("codebook")

@@ -132,11 +132,19 @@ def _read(config: Path, seen: set[Path]) -> Iterator[tuple[str, str]]:
         msg = f"cannot read configuration: {config}. Check --config."
         raise UsageError(msg) from error
     for argument, text in _leaves(content):
-        inner = Path(text)
-        if not text.endswith((".yaml", ".yml")) or not inner.is_file():
+        inner = _piece(text, config)
+        if inner is None:
             yield argument, text
         elif inner.resolve() not in seen:
             yield from _read(inner, seen)
+
+
+def _piece(text: str, config: Path) -> Path | None:
+    """The configuration that a text names, relative to the file it stands in or to the folder."""
+    if not text.endswith((".yaml", ".yml")):
+        return None
+    places = (config.parent / text, Path(text))
+    return next((place for place in places if place.is_file()), None)
 
 
 def _leaves(value: object, argument: str = "") -> Iterator[tuple[str, str]]:
