@@ -29,6 +29,7 @@ from relief.schema.manifest import NAMES_BY_HAND, Manifest
 from relief.schema.names import ClusterNames
 from relief.schema.observation import DEPTH, FEATURES, PICTURED, LabelRecord, Observation
 from relief.schema.selection import evenly_spaced
+from relief.splitters.depth_gradient import DepthGradientSplitter
 
 log = logging.getLogger("relief")
 LookUp = Callable[[str], Tensor | None]
@@ -102,7 +103,7 @@ class ReportWriter(pl.Callback):
         metrics = out / "metrics.json"
         splitter: Any = getattr(labeler, "splitter", None)
         edges = None
-        if hasattr(splitter, "gradient_threshold"):
+        if isinstance(splitter, DepthGradientSplitter):
             edges = DepthEdges(
                 splitter.gradient_threshold,
                 splitter.sigma,

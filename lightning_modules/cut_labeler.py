@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.labeler import Labeler, depth_of_files, origin
+from lightning_modules.labeler import Labeler, origin, sources_of
 from relief.models.cut_objects import OBJECT, cut_objects
 from relief.models.depth.sources import depth_at
 from relief.models.precision import Precision, run_in
@@ -98,9 +98,8 @@ class CutLabeler(Labeler):
         depth_record: Mapping[str, Any] | None = None,
     ) -> Manifest:
         """What determines the labels."""
-        told = {role: getattr(part, "provenance", {}) for role, part in self.networks().items()}
-        if self.uses_depth and self.depth is None:
-            parts, told["depth"] = depth_of_files(parts, depth_record)
+        looked_at = depth_record if self.uses_depth else None
+        parts, told = sources_of(self.networks(), parts, looked_at)
         source = origin(told)
         return Manifest(
             k=1,

@@ -10,7 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.labeler import depth_of_files, origin, refuse_missing
+from lightning_modules.labeler import origin, refuse_missing, sources_of
 from lightning_modules.segmenter_labeler import SegmenterLabeler
 from relief.models.depth.sources import depth_at
 from relief.models.leftovers import LeaveVoid, Leftovers
@@ -97,10 +97,8 @@ class DepthObjectsLabeler(SegmenterLabeler):
         depth_record: Mapping[str, Any] | None = None,
     ) -> Manifest:
         """What determines the labels: the checkpoint, and where depth comes from."""
-        parts, depth = depth_of_files(parts, None if self.depth else depth_record)
-        if self.depth is not None:
-            depth = getattr(self.depth, "provenance", {})
-        told, source = super().manifest(parts, keys), origin({"depth": depth})
+        parts, depth = sources_of(self.networks(), parts, depth_record)
+        told, source = super().manifest(parts, keys), origin(depth)
         is_region = [0 if group >= 0 else -1 for group in told.groups or ()]
         return dataclasses.replace(
             told,

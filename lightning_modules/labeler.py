@@ -157,22 +157,28 @@ def origin(provenances: Mapping[str, Mapping[str, Any]]) -> Origin:
     return Origin(weights, tuple(supervision), tuple(notes))
 
 
-def depth_of_files(
-    parts: Mapping[str, Any], depth_record: Mapping[str, Any] | None
-) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Tells of depth that was read like of depth that is computed.
+def sources_of(
+    networks: Mapping[str, nn.Module],
+    parts: Mapping[str, Any],
+    depth_record: Mapping[str, Any] | None,
+) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
+    """Tells where labels come from; of depth that was read like of depth that is computed.
 
     Args:
-        parts: By role.
-        depth_record: See `Labeler.manifest`.
+        networks: The parts that have weights, by role; a depth network goes before files.
+        parts: `class_path` and `init_args` by role.
+        depth_record: See `Labeler.manifest`; `None` where depth is not looked at.
 
     Returns:
-        The parts with the numbers that depth files were made with as `depth_files`; and what tells
-        of their weights and supervision, as a network's `provenance`.
+        The parts, with the numbers that depth files were made with as `depth_files`; and what has
+        a `Provenance`, by role, as `origin` takes it.
     """
-    record = depth_record or {}
-    made_with = {n: v for n, v in record.items() if n not in Provenance.__annotations__}
-    return {**parts, **({"depth_files": made_with} if made_with else {})}, record
+    told = {role: getattr(network, "provenance", {}) for role, network in networks.items()}
+    if "depth" in networks or not depth_record:
+        return dict(parts), told
+    made_with = {n: v for n, v in depth_record.items() if n not in Provenance.__annotations__}
+    files = {"depth_files": made_with} if made_with else {}
+    return {**parts, **files}, {**told, "depth": depth_record}
 
 
 def refuse_missing(parts: Iterable[Needing], given: Collection[str]) -> None:

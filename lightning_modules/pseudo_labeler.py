@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from lightning_modules.labeler import Labeler, depth_of_files, origin, refuse_missing
+from lightning_modules.labeler import Labeler, origin, refuse_missing, sources_of
 from relief.models.codebook import Codebook
 from relief.models.leftovers import LeaveVoid, Leftovers
 from relief.models.observer import Observer
@@ -128,11 +128,7 @@ class PseudoLabeler(Labeler):
         Depth that was read is told like depth that is computed: its weights and supervision under
         `depth`; the numbers it was made with are the part `depth_files`.
         """
-        provenances = {
-            role: getattr(network, "provenance", {}) for role, network in self.networks().items()
-        }
-        if self.depth is None:
-            parts, provenances["depth"] = depth_of_files(parts, depth_record)
+        parts, provenances = sources_of(self.networks(), parts, depth_record)
         codebook = self.codebook
         source = origin({**provenances, "codebook": {"weights": codebook.sources}})
         classes = codebook.metadata.get("classes")

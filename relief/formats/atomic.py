@@ -9,7 +9,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from relief.schema.errors import ReliefError, UsageError
 
@@ -72,6 +75,12 @@ def write_bytes(path: Path | str, data: bytes) -> None:
     """Writes a file whole or not at all; raises as `whole_file`."""
     with whole_file(path) as file:
         file.write(data)
+
+
+def write_array(path: Path | str, array: NDArray[Any]) -> None:
+    """As `write_bytes`, for an array as `.npy`."""
+    with whole_file(path) as file:
+        np.save(file, array, allow_pickle=False)
 
 
 def write_text(path: Path | str, text: str) -> None:

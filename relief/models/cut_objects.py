@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from relief.models.refined_segmentation import Refiner
 from relief.ops.cuts.cut_3d import CutSettings, extract
-from relief.ops.resize import resize_image, resize_nearest
+from relief.ops.lanczos import resize_lanczos
+from relief.ops.resize import resize_nearest
+from relief.ops.sliding_window import network_size
 from relief.schema.parts import Backbone
 
 _SAME_AFTER_REFINING = 0.5  # IoU: a mask that the refiner turns into another one is dropped
@@ -41,19 +43,17 @@ def network_image(image: Tensor, size_px: tuple[int, int] | int, patch_px: int) 
     Args:
         image: float32 in [0, 1].
         size_px: (height, width) whatever the aspect, as published; or the short side of an image
-            that keeps its aspect.
+            that keeps its aspect. Rounded down to whole patches.
         patch_px: Of the backbone.
 
     Returns:
         (1, 3, h, w).
     """
     if isinstance(size_px, int):
-        short = min(image.shape[-2:])
-        wanted = [side * size_px / short for side in image.shape[-2:]]
+        size = network_size((image.shape[-2], image.shape[-1]), size_px, patch_px)
     else:
-        wanted = [float(side) for side in size_px]
-    height, width = (max(1, round(side / patch_px)) * patch_px for side in wanted)
-    return resize_image(image[None], (height, width))
+        size = network_size(size_px, min(size_px), patch_px)
+    return resize_lanczos(image[None], size)
 
 
 @torch.no_grad()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from relief.formats.atomic import write_bytes
+from relief.formats.atomic import write_array, write_bytes
 from relief.samples.canvas import Canvas
 
 CITIES = {
@@ -63,12 +62,6 @@ def _png(array: np.ndarray) -> bytes:
     return data.tobytes()
 
 
-def _npy(array: np.ndarray) -> bytes:
-    buffer = BytesIO()
-    np.save(buffer, array)
-    return buffer.getvalue()
-
-
 def write_scene(scene: SceneFile, canvas: Canvas, parts: tuple[str, ...] = PARTS) -> None:
     """Writes the files of one scene that belong to these parts of the tree."""
     paths = scene.paths
@@ -79,4 +72,4 @@ def write_scene(scene: SceneFile, canvas: Canvas, parts: tuple[str, ...] = PARTS
         write_bytes(paths["label_ids"], _png(canvas.label_ids))
         write_bytes(paths["instance_ids"], _png(canvas.instance_ids))
     if "depth" in parts:
-        write_bytes(paths["depth"], _npy(canvas.depth.astype(np.float16)))
+        write_array(paths["depth"], canvas.depth.astype(np.float16))

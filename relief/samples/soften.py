@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from hashlib import blake2s
-from io import BytesIO
 from pathlib import Path
 
 import cv2
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from relief.formats.atomic import write_bytes
+from relief.formats.atomic import write_array
 from relief.schema.errors import ReliefError, UsageError
 
 
@@ -46,10 +45,8 @@ def soften(depth: Path, sigma_px: float, noise: float = 0.005, out: Path | None 
     for path in track(paths, "softening", console=Console(stderr=True), transient=True):
         name = path.relative_to(depth)
         seed = int.from_bytes(blake2s(name.as_posix().encode(), digest_size=8).digest(), "big")
-        buffer = BytesIO()
-        np.save(buffer, softened(np.load(path), sigma_px, noise, np.random.default_rng(seed)))
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(target / name, buffer.getvalue())
+        soft = softened(np.load(path), sigma_px, noise, np.random.default_rng(seed))
+        write_array(target / name, soft)
     return len(paths)
 
 

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import higra
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from relief.ops.depth_edges import gradient_magnitude_cpu
 from relief.ops.depth_softness import edge_softness_px
-from relief.schema.observation import DEPTH, Observation, Split
-from relief.schema.parts import Splitter
 from relief.schema.ranges import check_at_least
-from relief.splitters.thing_regions import (
-    by_falling_area,
-    enlarged_within,
-    instances_of,
-    thing_regions,
-)
+from relief.splitters.depth_sampled import DepthSampledSplitter
 
 Criterion = Literal["volume", "dynamics", "area"]
 _BORDER = 1e6  # basins of different regions meet above every gradient
 
 
-class WatershedSplitter(Splitter):
+class WatershedSplitter(DepthSampledSplitter):
     """Cuts a hierarchical watershed of the depth gradient at one level, within each region.
 
     Basins merge in the order of what is lost by it: the volume, depth or area of the smaller one
@@ -46,8 +38,6 @@ class WatershedSplitter(Splitter):
         UsageError: A number is out of its range.
     """
 
-    needs = frozenset({DEPTH})
-
     def __init__(
         self,
         level: float,
@@ -61,33 +51,16 @@ class WatershedSplitter(Splitter):
         self.level, self.min_area_px, self.by = level, min_area_px, by
         self.sigma, self.step_px = sigma, step_px
 
-    def split(self, observation: Observation) -> Split:
-        """Splits the regions of the things into instances by falling area; on the CPU.
-
-        Args:
-            observation: Of B images, with depth.
-
-        Raises:
-            ValueError: There is no depth.
-        """
-        observation.require(self.needs, type(self).__name__)
-        depths = cast(Tensor, observation.depth)[:, 0].double().cpu().numpy()
-        regions = thing_regions(observation.semantic, observation.things)
-        return instances_of(
-            observation, [self._parted(*pair) for pair in zip(regions, depths, strict=True)]
-        )
-
-    def _parted(self, region: NDArray[Any], depth: NDArray[np.float64]) -> NDArray[np.int64]:
+    def parts(self, region: NDArray[Any], depth: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Basins below the cut; see `DepthSampledSplitter.parts`."""
         sigma = max(1.0, edge_softness_px(depth)) if self.sigma is None else self.sigma
         step = self.step_px
         gradient = gradient_magnitude_cpu(depth, sigma)[::step, ::step]
-        basins = self._basins(np.ascontiguousarray(gradient), region[::step, ::step].astype(int))
-        number, area = np.unique(basins, return_counts=True)
-        kept = number[(area * step**2 >= max(self.min_area_px, 1)) & (number > 0)]
-        small = np.where(np.isin(basins, kept), basins, 0)
-        return by_falling_area(enlarged_within(small, region, step), region)
+        return self._basins(np.ascontiguousarray(gradient), region[::step, ::step].astype(np.int64))
 
-    def _basins(self, gradient: NDArray[np.float64], region: NDArray[np.int64]) -> NDArray[Any]:
+    def _basins(
+        self, gradient: NDArray[np.float64], region: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
         """(h, w) numbers of the merged basins, 0 outside the regions."""
         if not region.any():
             return np.zeros(region.shape, np.int64)

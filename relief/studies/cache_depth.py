@@ -9,7 +9,6 @@ labels from these maps have the manifest of labels from the model, but for where
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor, nn
 
-from relief.formats.atomic import check_writable, write_bytes
+from relief.formats.atomic import check_writable, write_array
 from relief.formats.cityscapes import CityscapesTree
 from relief.formats.depth_record import DEPTH_RECORD, depth_record_text, write_depth_record
 from relief.formats.images import MAX_ASPECT, find_images, read_image, refuse_line
@@ -66,7 +65,7 @@ def cache_depth(
             size = scaled_size((image.shape[1], image.shape[2]), short_side_px)
             if not _is_done(target, size):
                 depth = depth_at(model, image.to(device).float() / 255, None, size)
-                write_bytes(target, _npy(cast(Tensor, depth)[0, 0]))
+                write_array(target, cast(Tensor, depth)[0, 0].float().cpu().numpy())
         except Exception as error:
             failures[key] = reason_of(error, key)
     return failures
@@ -157,12 +156,6 @@ def _is_done(path: Path, size: tuple[int, int]) -> bool:
         return np.load(path, allow_pickle=False).shape == size
     except (OSError, ValueError, EOFError):
         return False
-
-
-def _npy(depth: Tensor) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, depth.cpu().numpy().astype(np.float32), allow_pickle=False)
-    return buffer.getvalue()
 
 
 if __name__ == "__main__":

@@ -40,12 +40,9 @@ from relief.schema.names import ClusterNames
 from relief.splitters.connected import ConnectedSplitter
 from relief.studies.scoring.label_sources import read_assignment
 from relief.studies.sweeps.settings import Setting
-from relief.studies.sweeps.sweep_images import (
-    ImageTables,
-    SharedReading,
-    SweepWork,
-    image_tables,
-)
+from relief.studies.sweeps.sweep_image import SharedReading
+from relief.studies.sweeps.sweep_images import image_tables
+from relief.studies.sweeps.table_cache import ImageTables, SweepWork
 from tests.faults.damage import damaged
 from tests.relief.studies.tiny import KEYS, SIZE, draw_store, draw_tree
 

@@ -23,25 +23,8 @@ from relief.models.segmenters.detectron2_parts import (
     EventStorage,
     Instances,
     StandardRPNHead,
-    pairwise_iou,
 )
-
-
-def overlaps_any(boxes: Tensor, labelled: Tensor, iou_threshold: float) -> Tensor:
-    """Which boxes overlap one of the labelled ones by more than the threshold.
-
-    Args:
-        boxes: (R, 4) x0, y0, x1, y1.
-        labelled: (N, 4), all labelled boxes of the same image; N may be 0.
-        iou_threshold: Intersection over union, in [0, 1].
-
-    Returns:
-        (R,) bool; all false for an image without objects.
-    """
-    if len(labelled) == 0:
-        return torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
-    best: Tensor = pairwise_iou(Boxes(boxes), Boxes(labelled)).amax(dim=1)
-    return best > iou_threshold
+from relief.ops.mask_training.drop_loss import drop_loss_weights
 
 
 def drop_loss(scores: Tensor, classes: Tensor, counted: Tensor) -> Tensor:
@@ -50,7 +33,7 @@ def drop_loss(scores: Tensor, classes: Tensor, counted: Tensor) -> Tensor:
     Args:
         scores: (R, C + 1) logits, the last column is background.
         classes: (R,) int64 in 0..C.
-        counted: (R,) bool.
+        counted: (R,) 1 or 0, see `drop_loss_weights`.
     """
     if len(classes) == 0:
         return scores.sum() * 0.0
@@ -138,7 +121,7 @@ class DropLossCascade(CascadeROIHeads):
             decoded = [boxes.detach() for boxes in predictor.predict_boxes(predictions, proposals)]
             counted = torch.cat(
                 [
-                    overlaps_any(boxes, known, self.drop_loss_iou)
+                    drop_loss_weights(boxes, known, self.drop_loss_iou)
                     for boxes, known in zip(decoded, labelled, strict=True)
                 ]
             )

@@ -23,7 +23,6 @@ from detectron2.structures import (
     Boxes,
     ImageList,
     Instances,
-    pairwise_iou,
 )
 from detectron2.utils.events import EventStorage
 
@@ -53,5 +52,4 @@ __all__ = [
     "build_resnet_fpn_backbone",
     "get_cfg",
     "get_norm",
-    "pairwise_iou",
 ]

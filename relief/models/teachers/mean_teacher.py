@@ -9,6 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from relief.schema.errors import UsageError
+from relief.schema.ranges import check_at_least
 from relief.schema.training_parts import Teacher
 
 Buffers = Literal["averaged", "copied", "kept"]
@@ -25,12 +27,21 @@ class MeanTeacher(Teacher):
             (counters) are copied, unless buffers are kept.
         warm_up: The first updates have a lower decay, 1 - 1 / (n + 1) at update n: until then the
             average is the mean of all students.
+
+    Raises:
+        UsageError: A number is out of its range.
     """
 
     decay: float = 0.999
     every_n_steps: int = 1
     buffers: Buffers = "averaged"
     warm_up: bool = False
+
+    def __post_init__(self) -> None:
+        check_at_least(1, every_n_steps=self.every_n_steps)
+        if not 0 <= self.decay <= 1:
+            msg = f"decay={self.decay}: expected 0 to 1. Give another number."
+            raise UsageError(msg)
 
     def begin(self, student: nn.Module) -> nn.Module:
         """Copies the student; in evaluation mode, without gradients."""

@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -21,14 +20,11 @@ from relief.ops.cuts.local_cut import (
 from relief.ops.cuts.normalized_cut import (
     Bisection,
     Reversal,
-    binarised,
     component_of,
-    cosines,
-    has_objects,
     iterate,
-    refuse_not_finite,
     without_earlier,
 )
+from relief.ops.cuts.patch_graph import binarised, cosines, has_objects, refuse_not_finite
 from relief.ops.cuts.spatial_importance import (
     Direction,
     Pairing,
@@ -36,6 +32,7 @@ from relief.ops.cuts.spatial_importance import (
     sharpen,
     spatial_importance,
 )
+from relief.ops.panoptic_map import resize_depth
 
 Mask = NDArray[np.bool_]
 
@@ -149,9 +146,7 @@ def depth_on_grid(depth: Tensor, size: tuple[int, int]) -> Tensor:
     """Depth (H, W) on the grid of patches (h, w), float64, bilinear; raises `ReadError`."""
     refuse_not_finite(depth)
     values = depth.detach().double().reshape(1, 1, *depth.shape[-2:])
-    if tuple(values.shape[-2:]) != tuple(size):
-        values = F.interpolate(values, size, mode="bilinear", align_corners=False)
-    return values[0, 0]
+    return resize_depth(values, size)[0, 0]
 
 
 class _Cutter:

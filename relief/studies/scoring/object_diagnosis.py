@@ -18,6 +18,7 @@ from relief.metrics.scoring import PERCENT, Scorer
 from relief.ops.matching import assignment_rule
 from relief.ops.panoptic_map import majority_category
 from relief.ops.resize import resize_nearest
+from relief.schema.batch import Failure
 from relief.schema.label_spaces import LabelSpace, label_space, thing_mask
 from relief.studies.scoring.label_sources import STORE, are_class_ids, open_labels
 from relief.studies.scoring.score import thing_categories, to_json
@@ -74,17 +75,30 @@ class ObjectStep:
     gain: float
 
 
+@dataclass(frozen=True)
+class ObjectDiagnosis:
+    """Where the points of things go.
+
+    Attributes:
+        steps: The labels as they are, then with ground truth in the place of a step.
+        failures: Images that could not be read.
+    """
+
+    steps: list[ObjectStep]
+    failures: list[Failure]
+
+
 Variant = Callable[[Tensor, Tensor, LabelSpace], Tensor]
 
 
-def diagnose_objects(request: ObjectDiagnosisRequest) -> list[ObjectStep]:
+def diagnose_objects(request: ObjectDiagnosisRequest) -> ObjectDiagnosis:
     """Measures things with ground truth in the place of a step.
 
     Clusters meet classes by majority.
 
     Raises:
         UsageError: There are no labels, or none with ground truth.
-        ReadError: Labels or ground truth of an image cannot be read.
+        ReadError: Of no image labels and ground truth can be read.
     """
     space = label_space(request.label_space)
     labels = open_labels(Path(request.labels), request.format, request.split, space)
@@ -116,7 +130,7 @@ def diagnose_objects(request: ObjectDiagnosisRequest) -> list[ObjectStep]:
         value = PERCENT * float(figures["pq_things"])
         before = found[0].pq_things if found else value
         found.append(ObjectStep(name, value, PERCENT * float(figures["rq_things"]), value - before))
-    return found
+    return ObjectDiagnosis(found, images.failures)
 
 
 def true_names(predicted: Tensor, target: Tensor, space: LabelSpace) -> Tensor:
@@ -148,6 +162,6 @@ def on_grid(target: Tensor, patch_px: int) -> Tensor:
     return resize_nearest(small, (height, width)).permute(1, 2, 0)
 
 
-def write_object_diagnosis(out: Path, steps: list[ObjectStep]) -> None:
+def write_object_diagnosis(out: Path, diagnosis: ObjectDiagnosis) -> None:
     """Writes OUT/objects.json; raises `WriteError`."""
-    write_text(out / "objects.json", to_json({"steps": [asdict(step) for step in steps]}))
+    write_text(out / "objects.json", to_json(asdict(diagnosis)))

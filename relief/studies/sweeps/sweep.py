@@ -38,16 +38,11 @@ from relief.schema.errors import ReadError, UsageError
 from relief.schema.label_spaces import LabelSpace, label_space, thing_mask
 from relief.studies.scoring.label_sources import open_labels
 from relief.studies.scoring.score import pixel_counts
-from relief.studies.sweeps.sweep_images import (
-    ImageTables,
-    SharedReading,
-    SweepWork,
-    determinants,
-    fingerprint,
-    image_tables,
-)
+from relief.studies.sweeps.sweep_image import SharedReading
+from relief.studies.sweeps.sweep_images import image_tables
 from relief.studies.sweeps.sweep_plan import SweepRequest, SweepSource, settings
 from relief.studies.sweeps.sweep_scores import ScoredSource, score_setting
+from relief.studies.sweeps.table_cache import ImageTables, SweepWork, determinants, fingerprint
 
 TABLES = "tables"
 _IMAGES_A_PROCESS = 60  # a process imports for as long as it needs for so many images

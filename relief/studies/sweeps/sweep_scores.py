@@ -16,7 +16,7 @@ from relief.metrics.scoring import PERCENT, Assignment, JointRows, Scorer
 from relief.ops.matching import AssignmentRule
 from relief.studies.sweeps.settings import Setting
 from relief.studies.sweeps.split_tables import panoptic_rows
-from relief.studies.sweeps.sweep_images import ImageTables
+from relief.studies.sweeps.table_cache import ImageTables
 
 _OWN_SIZE = 0
 _NAMED = ("gradient_threshold", "min_area_px", "sigma", "dilation_px")  # arguments with columns

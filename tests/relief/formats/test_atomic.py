@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from relief.formats.atomic import (
@@ -15,6 +16,7 @@ from relief.formats.atomic import (
     check_writable,
     is_temporary,
     remove_temporaries,
+    write_array,
     write_bytes,
     write_text,
 )
@@ -122,3 +124,12 @@ def test_a_killed_writer_leaves_no_partial_file(tmp_path: Path) -> None:
             assert is_temporary(path) or path.read_bytes() == content
     remove_temporaries(out)
     assert not list(out.glob(".*"))
+
+
+def test_arrays_come_back_and_appear_whole(tmp_path):
+    path = tmp_path / "new" / "a.npy"
+    write_array(path, np.arange(6, dtype=np.float16).reshape(2, 3))
+    read = np.load(path, allow_pickle=False)
+    assert read.dtype == np.float16
+    assert read.tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert [child.name for child in path.parent.iterdir()] == ["a.npy"]

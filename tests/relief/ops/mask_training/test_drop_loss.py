@@ -23,3 +23,9 @@ def test_the_best_label_counts_strictly_above_the_bound():
 def test_without_labels_nothing_counts():
     assert drop_loss_weights(DROP["predicted"], torch.zeros(0, 4)).sum() == 0
     assert drop_loss_weights(torch.zeros(0, 4), DROP["target"]).shape == (0,)
+
+
+def test_a_box_counts_when_it_overlaps_any_labelled_one():
+    labelled = torch.tensor([[0.0, 0, 10, 10], [20, 0, 30, 10]])
+    boxes = torch.tensor([[0.0, 0, 10, 4], [20, 0, 30, 5], [12, 0, 18, 10], [20, 0, 30, 10]])
+    assert drop_loss_weights(boxes, labelled, 0.4).tolist() == [0, 1, 0, 1]

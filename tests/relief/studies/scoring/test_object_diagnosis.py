@@ -60,11 +60,22 @@ def test_every_step_gains_what_it_was_given(tmp_path):
         )
         write_panoptic(store.out, key, panoptic, thing_mask(THING_CLUSTERS, 7))
     request = ObjectDiagnosisRequest(str(store.out), str(root), patch_px=1)
-    steps = diagnose_objects(request)
+    found = diagnose_objects(request)
+    steps = found.steps
     assert steps[0].gain == 0
     assert steps[1].gain == pytest.approx(steps[1].pq_things - steps[0].pq_things)
     assert steps[1].gain > 30
     assert steps[3].pq_things == pytest.approx(100)
-    write_object_diagnosis(tmp_path / "out", steps)
+    assert found.failures == []
+    write_object_diagnosis(tmp_path / "out", found)
     written = json.loads((tmp_path / "out" / "objects.json").read_text())
     assert [step["what"] for step in written["steps"]] == [step.what for step in steps]
+
+
+def test_an_image_that_cannot_be_read_is_told_and_the_others_are_asked(tmp_path):
+    root = draw_tree(tmp_path)
+    out = draw_store(tmp_path / "labels")
+    (out / "semantic" / f"{KEYS[0]}.png").write_bytes(b"")
+    found = diagnose_objects(ObjectDiagnosisRequest(str(out), str(root)))
+    assert [failure["key"] for failure in found.failures] == [KEYS[0]]
+    assert len(found.steps) == 4

@@ -6,19 +6,14 @@ from relief.formats.cityscapes import CityscapesTree
 from relief.formats.depth_files import FolderDepth
 from relief.formats.label_store import LabelStore
 from relief.ops.panoptic import segment_table
-from relief.schema.errors import ReadError
 from relief.schema.label_spaces import CITYSCAPES_19
 from relief.splitters.connected import ConnectedSplitter
 from relief.splitters.depth_gradient import DepthGradientSplitter
 from relief.studies.sweeps.settings import Setting
 from relief.studies.sweeps.split_tables import panoptic_rows
-from relief.studies.sweeps.sweep_images import (
-    SharedReading,
-    SweepImage,
-    SweepWork,
-    fingerprint,
-    image_tables,
-)
+from relief.studies.sweeps.sweep_image import SharedReading
+from relief.studies.sweeps.sweep_images import image_tables
+from relief.studies.sweeps.table_cache import SweepWork
 from tests.relief.studies.tiny import KEYS, SIZE, draw_store, draw_tree
 
 SETTINGS = Setting(ConnectedSplitter(5)), Setting(DepthGradientSplitter(0.1, 5), "drawn")
@@ -74,15 +69,6 @@ def test_the_maps_before_splitting_are_in_the_tables(root):
     assert found == {tuple(r[:4]): r[4] for r in segment_table(map_, target).tolist()}
 
 
-def test_other_configurations_do_not_share_tables(root, tmp_path):
-    image_tables([work(root, tmp_path)], KEYS[0])
-    other = work(root, tmp_path, mark="b")
-    before = (tmp_path / f"{KEYS[0]}.npz").read_bytes()
-    image_tables([other], KEYS[0])
-    assert (tmp_path / f"{KEYS[0]}.npz").read_bytes() != before
-    assert fingerprint(a=1) != fingerprint(a=2)
-
-
 def test_an_image_is_read_once_for_all_sources(root, monkeypatch):
     calls = []
     original = FolderDepth.read
@@ -96,26 +82,3 @@ def test_an_image_is_read_once_for_all_sources(root, monkeypatch):
     assert len(calls) == 1
     assert np.array_equal(first.cuts[0, CUTS[1]].rows, second.cuts[0, CUTS[1]].rows)
     assert image_tables([work(root, None)], "bonn/none") == [None]
-
-
-def test_missing_depth_is_told(root):
-    shared = work(root, None).shared
-    with pytest.raises(ReadError, match="no depth for"):
-        SweepImage(shared, "bonn/none").gradient("drawn", 1.0, SIZE)
-
-
-@pytest.mark.parametrize("damage", ["cut", "another shape", "another format"])
-def test_damaged_tables_are_made_again(root, tmp_path, damage):
-    image_tables([work(root, tmp_path)], KEYS[0])
-    path = tmp_path / f"{KEYS[0]}.npz"
-    whole = path.read_bytes()
-    if damage == "cut":
-        path.write_bytes(whole[: len(whole) // 2])
-    elif damage == "another shape":
-        arrays = dict(np.load(path))
-        np.savez(path, **{**arrays, "0/0/areas": np.zeros((2, 2), np.int32)})
-    else:
-        with path.open("wb") as file:
-            np.save(file, np.eye(3))
-    image_tables([work(root, tmp_path)], KEYS[0])
-    assert path.read_bytes() == whole

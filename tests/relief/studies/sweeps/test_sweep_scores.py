@@ -8,8 +8,8 @@ from relief.ops.matching import assignment_rule
 from relief.splitters.connected import ConnectedSplitter
 from relief.studies.sweeps.settings import Setting
 from relief.studies.sweeps.split_tables import CutTable
-from relief.studies.sweeps.sweep_images import ImageTables
 from relief.studies.sweeps.sweep_scores import ScoredSource, score_setting
+from relief.studies.sweeps.table_cache import ImageTables
 
 CLASSES = Classes.of(things=(1,), stuffs=(0,))
 PAIRS = np.array([[1, 1, 1], [1, 1, 2], [1, 0, 0]])  # thing cluster on object 1, 2 and stuff
