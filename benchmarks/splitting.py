@@ -19,16 +19,25 @@ from scipy import ndimage
 from torch import Tensor
 
 from relief.ops.depth_edges import gradient_magnitude, gradient_magnitude_cpu
+from relief.ops.depth_sharpening import ToggleSharpening
 from relief.ops.reclaim import partition
 from relief.schema.observation import Observation
 from relief.splitters.connected import ConnectedSplitter
 from relief.splitters.depth_gradient import DepthGradientSplitter
+from relief.splitters.knn_linkage import KnnLinkageSplitter
 from relief.splitters.thing_regions import thing_regions
+from relief.splitters.watershed import WatershedSplitter
 
 SIZE = (512, 1024)
 NUM_CLASSES, FIRST_THING = 19, 11
 THRESHOLD, MIN_AREA_PX, DILATION_PX = 0.2, 300, 3
 REPEATS = 15
+ONE_REGION = (
+    "sharpening of depth",
+    "one region, sharpened gradient",
+    "one region, linkage of every 2nd pixel",
+    "one region, watershed of every 2nd",
+)
 
 
 def drawn_scene(num_objects: int = 60, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -92,13 +101,17 @@ def main() -> None:
     observation = Observation(semantic=semantic, things=things, depth=depth)
     splitter = DepthGradientSplitter(THRESHOLD, MIN_AREA_PX, dilation_px=DILATION_PX)
     connected = ConnectedSplitter(MIN_AREA_PX)
+    one_region = observation.regions(torch.where(things, 0, -1))
+    first = DepthGradientSplitter(0.013, 800, sharpening=ToggleSharpening())
+    linkage = KnnLinkageSplitter(10, 0.004, 400, step_px=2)
+    watershed = WatershedSplitter(10.0, 800)
     gradient = gradient_magnitude(depth)[0, 0].numpy()
     cluster = semantic[0].numpy()
     regions, edges = thing_regions(semantic, things)[0], gradient > THRESHOLD
     parts = partition(regions, edges, DILATION_PX)
     instance = splitter.split(observation).instance[0]
     same = np.array_equal(instance, plain_split(cluster, gradient))
-    of_gradient, of_split, of_connected, of_plain, of_cpu, of_filter = medians_ms(
+    of_gradient, of_split, of_connected, of_plain, of_cpu, of_filter, *of_one = medians_ms(
         [
             lambda: gradient_magnitude(depth),
             lambda: splitter.split(observation),
@@ -106,6 +119,10 @@ def main() -> None:
             lambda: plain_split(cluster, gradient),
             lambda: gradient_magnitude_cpu(depth[0, 0].numpy()),
             lambda: parts.instances(MIN_AREA_PX),
+            lambda: ToggleSharpening()(depth),
+            lambda: first.split(one_region),
+            lambda: linkage.split(one_region),
+            lambda: watershed.split(one_region),
         ]
     )
     rows = [
@@ -116,6 +133,7 @@ def main() -> None:
         ("one more area filter", of_filter),
         ("connected components", of_connected),
         ("plain splitting, gradient given", of_plain),
+        *zip(ONE_REGION, of_one, strict=True),
     ]
     print(f"{SIZE[0]}x{SIZE[1]}, {len(parts.area_px) - 1} components, 1 thread, {REPEATS} turns")
     for name, milliseconds in rows:

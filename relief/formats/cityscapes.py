@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from relief.schema.label_spaces import INSTANCE_DIVISOR, VOID, LabelSpace, thing
 _IMAGE = "_leftImg8bit.png"
 _LABEL_IDS = "_gtFine_labelIds.png"
 _INSTANCE_IDS = "_gtFine_instanceIds.png"
+log = logging.getLogger("relief")
 
 
 class CityscapesTree:
@@ -52,11 +54,11 @@ class CityscapesTree:
 
     @cached_property
     def has_ground_truth(self) -> bool:
-        """Whether any image of the split has an `instanceIds` file."""
+        """Whether any image of the split has ground truth."""
         return bool(self.ground_truth.keys)
 
     def has_target(self, key: str) -> bool:
-        """Whether this image has an `instanceIds` file."""
+        """Whether this image has ground truth."""
         return self.ground_truth.instance_file(key) is not None
 
     def image_path(self, key: str) -> Path:
@@ -73,16 +75,36 @@ class CityscapesTree:
 
 
 class CityscapesIds:
-    """`labelIds` and `instanceIds` of one split, ours or the data set's."""
+    """`labelIds` and `instanceIds` of one split, ours or the data set's.
+
+    A split without any `instanceIds` is read from its `labelIds`: things are regions without single
+    objects there, and their PQ says nothing.
+    """
 
     def __init__(self, root: Path, split: str) -> None:
         self.folder = Path(root) / "gtFine" / split
         self._files = AlikeFiles()
 
     @cached_property
+    def has_objects(self) -> bool:
+        """Whether objects are told apart: there are `instanceIds`, or no `labelIds` either."""
+        names = [path.name.lower() for path in walk_files(self.folder)]
+        objects, labels = (
+            any(name.endswith(ending.lower()) for name in names)
+            for ending in (_INSTANCE_IDS, _LABEL_IDS)
+        )
+        if labels and not objects:
+            log.warning(
+                "no instanceIds: %s. Things are regions without single objects there; "
+                "their PQ says nothing.",
+                self.folder,
+            )
+        return objects or not labels
+
+    @cached_property
     def keys(self) -> list[str]:
-        """Sorted keys that have an `instanceIds` file."""
-        return _keys(self.folder, _INSTANCE_IDS, depth=None)
+        """Sorted keys that have ground truth."""
+        return _keys(self.folder, _INSTANCE_IDS if self.has_objects else _LABEL_IDS, depth=None)
 
     def instance_path(self, key: str) -> Path:
         """The `instanceIds` file of a key."""
@@ -98,12 +120,15 @@ class CityscapesIds:
 
     def instance_ids(self, key: str) -> Tensor:
         """(H, W) int64: a label id, or label id * 1000 + number; raises `ReadError`."""
-        return self._read(self.instance_path(key))
+        return self._read(self._object_path(key))
 
     def instance_file(self, key: str) -> Path | None:
-        """The `instanceIds` file of a key as it lies on the disk, or `None`."""
-        path = self._files.find(self.instance_path(key))
+        """The file that `instance_ids` reads, as it lies on the disk, or `None`."""
+        path = self._files.find(self._object_path(key))
         return path if path is not None and path.is_file() else None
+
+    def _object_path(self, key: str) -> Path:
+        return self.instance_path(key) if self.has_objects else self.label_path(key)
 
     def _read(self, path: Path) -> Tensor:
         return read_ids(self._files.find(path) or path)
@@ -118,7 +143,7 @@ class CityscapesLabels:
 
     @property
     def keys(self) -> list[str]:
-        """Sorted keys that have an `instanceIds` file."""
+        """Sorted keys that have ground truth."""
         return self.ids.keys
 
     @property

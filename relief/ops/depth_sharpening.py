@@ -53,7 +53,7 @@ class ToggleSharpening:
             raise UsageError(msg)
 
     def __call__(self, depth: Tensor) -> Tensor:
-        """Sharpens depth maps, on the CPU: OpenCV takes 8 ms for 512x1024.
+        """Sharpens depth maps, on the CPU.
 
         Args:
             depth: (B, 1, H, W) float in [0, 1].

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,8 +107,15 @@ def setting_name(row: Row) -> str:
     if row["splitter"] == _CONNECTED:
         return f"components, ≥ {row['min_area_px']} px"
     if row["splitter"] == _DEPTH:
-        return f"τ {row['gradient_threshold']:g}, ≥ {row['min_area_px']} px"
+        return f"τ {_threshold(row)}, ≥ {row['min_area_px']} px"
     return f"{row['splitter'].rpartition('.')[2]} {row['arguments']}"
+
+
+def _threshold(row: Row) -> str:
+    """The gradient threshold, and whether depth was sharpened before."""
+    arguments = json.loads(row.get("arguments") or "{}")
+    suffix = ", sharpened" if arguments.get("sharpening") else ""
+    return f"{row['gradient_threshold']:g}{suffix}"
 
 
 def _heatmaps(section: SweepSection) -> list[Heatmap]:
@@ -117,15 +125,12 @@ def _heatmaps(section: SweepSection) -> list[Heatmap]:
     maps = []
     for depth in depths:
         own = [row for row in edges if row["depth"] == depth]
-        thresholds = sorted({float(row["gradient_threshold"]) for row in own})
+        thresholds = {_threshold(row): float(row["gradient_threshold"]) for row in own}
         columns = [f"{area}" for area in areas]
-        names = [f"{threshold:g}" for threshold in thresholds]
+        names = sorted(thresholds, key=lambda name: (thresholds[name], name))
         suffix = f", depth {depth}" if len(depths) > 1 else ""
         for figure, title in (("pq", "PQ"), ("pq_things", "PQ things")):
-            values = {
-                (f"{row['gradient_threshold']:g}", f"{row['min_area_px']}"): float(row[figure])
-                for row in own
-            }
+            values = {(_threshold(row), f"{row['min_area_px']}"): float(row[figure]) for row in own}
             components = {
                 ("no edges", f"{row['min_area_px']}"): float(row[figure])
                 for row in section.connected
@@ -140,7 +145,7 @@ def _curves(section: SweepSection) -> list[str]:
     by_threshold: dict[str, list[Row]] = {}
     for row in section.rows:
         if row["splitter"] == _DEPTH:
-            by_threshold.setdefault(f"τ {row['gradient_threshold']:g}", []).append(row)
+            by_threshold.setdefault(f"τ {_threshold(row)}", []).append(row)
     widest = dict(sorted(by_threshold.items(), key=lambda item: -len(item[1]))[:4])
     lines: dict[str, Sequence[Row]] = {"no edges": section.connected, **widest}
 

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import track
 
 from relief.formats.atomic import write_array
+from relief.ops.depth_softness import edge_softness_px
 from relief.schema.errors import ReliefError, UsageError
 
 
@@ -42,11 +43,17 @@ def soften(depth: Path, sigma_px: float, noise: float = 0.005, out: Path | None 
         msg = f"no depth files: {depth}. Draw the sample first (python label.py)."
         raise UsageError(msg)
     target = out or depth.with_name(f"{depth.name}_soft_{sigma_px:g}px")
+    before, after = list[float](), list[float]()
     for path in track(paths, "softening", console=Console(stderr=True), transient=True):
         name = path.relative_to(depth)
         seed = int.from_bytes(blake2s(name.as_posix().encode(), digest_size=8).digest(), "big")
-        soft = softened(np.load(path), sigma_px, noise, np.random.default_rng(seed))
+        sharp = np.load(path)
+        soft = softened(sharp, sigma_px, noise, np.random.default_rng(seed))
         write_array(target / name, soft)
+        before.append(edge_softness_px(sharp))
+        after.append(edge_softness_px(soft))
+    was, now = np.median(before), np.median(after)
+    Console().print(f"{len(paths)} maps in {target}: edges are {was:.1f} -> {now:.1f} px soft")
     return len(paths)
 
 

@@ -196,3 +196,17 @@ def test_ground_truth_in_another_unicode_form_is_that_of_its_image(tmp_path: Pat
     assert tree.has_target(composed)
     assert not tree.has_target("aachen/0")
     assert tree.target(composed, CITYSCAPES_19).tolist() == [[[0, 0], [13, 5]]]
+
+
+def test_a_split_without_instance_ids_is_read_from_its_label_ids(tmp_path: Path, caplog) -> None:
+    draw_tree(tmp_path, KEY, ground_truth=False)
+    path = tmp_path / f"gtFine/val/{KEY}_gtFine_labelIds.png"
+    write_ids(path, [[7, 26, 0]], np.uint8)
+    tree = CityscapesTree(tmp_path, "val")
+    assert tree.has_target(KEY)
+    assert tree.ground_truth.keys == [KEY]
+    assert tree.target(KEY, CITYSCAPES_19).tolist() == [[[0, 0], [13, 0], [-1, 0]]]
+    assert caplog.text.count("their PQ says nothing") == 1
+    # One image with objects: the others are missing then, not without objects.
+    write_ids(tmp_path / "gtFine/val/ulm/ulm_0_gtFine_instanceIds.png", [[26001]], np.uint16)
+    assert not CityscapesTree(tmp_path, "val").has_target(KEY)

@@ -55,3 +55,14 @@ def test_one_source_has_no_curve_over_k(tmp_path):
 def test_settings_have_short_names():
     assert setting_name(row(0.2, 500, 1.0)) == "τ 0.2, ≥ 500 px"
     assert setting_name(row(None, 10, 1.0)) == "components, ≥ 10 px"
+
+
+def test_sharpened_depth_is_a_setting_of_its_own(tmp_path):
+    sharp = row(0.2, 500, 31.0) | {"arguments": '{"sharpening": {"times": 3}}'}
+    assert setting_name(sharp) == "τ 0.2, sharpened, ≥ 500 px"
+    assert setting_name(row(0.2, 500, 25.0)) == "τ 0.2, ≥ 500 px"
+    one = section(80)
+    one.rows.insert(0, sharp)
+    write_sweep_report(tmp_path / "a.html", SweepPage("a", "seed", "majority", 1, [one], [], []))
+    text = (tmp_path / "a.html").read_text()
+    assert "0.2, sharpened" in text and "31.0" in text and "25.0" in text
