@@ -54,7 +54,7 @@ class LabelJob:
         cli.refuse_precision(self.trainer.precision)
         check_at_least(1, limit=self.option("limit"))
         self.data.prepare_data()
-        items = self.data.items(self.data.split)[: self.option("limit")]
+        items = self.data.items()[: self.option("limit")]
         self.keys += [item.key for item in items]
         self.data.images_to_label = len(items)
         refuse_disorder(self.data.predict_dataloader())

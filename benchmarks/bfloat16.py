@@ -12,7 +12,6 @@ from pathlib import Path
 
 import torch
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.images import read_image
 from relief.models.backbones.cause_tr import CauseTR
 from relief.models.cluster_segmentation import window_features
@@ -21,16 +20,17 @@ from relief.models.feature_samples import patch_features
 from relief.models.precision import Precision, run_in
 from relief.ops.window_features import WindowFeatures
 from relief.schema.geometry import WindowGeometry
+from relief.sources.cityscapes import CityscapesSource
 
 WEIGHTS = "relief/samples/weights/cause_tr_sample.safetensors"
 
 
 def see(
-    network: CauseTR, tree: CityscapesTree, most: int, precision: Precision
+    network: CauseTR, source: CityscapesSource, most: int, precision: Precision
 ) -> list[WindowFeatures]:
     """The windows of the first images of a split."""
     run_in(network, precision)
-    images = [read_image(tree.image_path(key)).float() / 255 for key in tree.keys[:most]]
+    images = [read_image(source.image_path(key)).float() / 255 for key in source.keys[:most]]
     return [window_features(network, image, WindowGeometry()) for image in images]
 
 
@@ -45,7 +45,7 @@ def main() -> None:
     options = parser.parse_args()
     network = CauseTR(options.weights)
     network.setup()
-    train, val = (CityscapesTree(options.root, split) for split in ("train", "val"))
+    train, val = (CityscapesSource(options.root, split) for split in ("train", "val"))
     fit = see(network, train, options.images, "float32")
     samples = torch.cat([patch_features(windows, network.patch_px) for windows in fit])
     exact = see(network, val, options.images, "float32")

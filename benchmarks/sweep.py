@@ -25,11 +25,11 @@ import torch
 from jsonargparse import ArgumentParser
 from scipy import ndimage
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.label_png import write_png
 from relief.metrics.protocols import SEED
 from relief.samples.draw import draw_sample
 from relief.schema.label_spaces import CITYSCAPES_19
+from relief.sources.cityscapes import CityscapesSource
 from relief.studies.sweeps.sweep import prepare, run_sweep, shared_reading
 from relief.studies.sweeps.sweep_images import image_tables
 from relief.studies.sweeps.sweep_plan import SweepRequest, SweepSource, settings
@@ -45,12 +45,12 @@ def draw_inputs(root: Path, images: int) -> list[str]:
     """Scenes, depth, and cluster trees of each k with their majority vote."""
     with contextlib.redirect_stderr(io.StringIO()):
         draw_sample(root, train_images=1, val_images=images)
-    tree = CityscapesTree(root, "val")
+    source = CityscapesSource(root, "val")
     for k in KS:
         folder = root / f"pseudo_semantic_raw_k{k}"
-        for number, key in enumerate(tree.keys):
+        for number, key in enumerate(source.keys):
             random = np.random.default_rng((k, number))
-            classes = tree.target(key, CITYSCAPES_19)[..., 0].numpy()
+            classes = source.target(key)[..., 0].numpy()
             small = cv2.resize(
                 classes.astype(np.float32), (73, 36), interpolation=cv2.INTER_NEAREST
             )
@@ -64,7 +64,7 @@ def draw_inputs(root: Path, images: int) -> list[str]:
             write_png(folder / "val" / f"{key}.png", large)
         np.savez(folder / "kmeans_centroids.npz", centroids=np.zeros((k, 1)),
                  cluster_to_class=np.arange(k) % 19)  # fmt: skip
-    return tree.keys
+    return source.keys
 
 
 def published(root: Path) -> SweepRequest:
@@ -152,7 +152,7 @@ def plain(root: Path, key: str, k: int, tau: float | None, min_area_px: int) -> 
         classes = file["cluster_to_class"]
     clusters = cv2.imread(str(folder / "val" / f"{key}.png"), cv2.IMREAD_UNCHANGED)
     depth = np.load(root / "depth" / "val" / f"{key}.npy").astype(np.float32)
-    target = CityscapesTree(root, "val").target(key, CITYSCAPES_19).numpy()
+    target = CityscapesSource(root, "val").target(key).numpy()
     semantic = classes[clusters]
     return plain_statistics(semantic, plain_instances(semantic, depth, tau, min_area_px), target)
 

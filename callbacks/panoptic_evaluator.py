@@ -56,7 +56,6 @@ class PanopticEvaluator(pl.Callback):
             scores = score_labels(
                 store,
                 truth,
-                data.label_space,
                 self.protocols,
                 assignments,
                 fitted_on=truth.split,
@@ -67,7 +66,7 @@ class PanopticEvaluator(pl.Callback):
                 (out / name).unlink(missing_ok=True)
             return
         write_scores(out, scores)
-        without = [k for k in store.keys if not truth.has_target(k)]
+        without = [k for k in store.keys if truth.target_path(k) is None]
         left_out = [Failure(key=k, reason="no ground truth") for k in without] + scores.failures
         if left_out:
             measured, told = len(store.keys) - len(left_out), first_reasons(left_out)

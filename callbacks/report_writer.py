@@ -119,7 +119,7 @@ class ReportWriter(pl.Callback):
                 image=sources.image,
                 depth=or_nothing(sources.depth, failures),
                 features=or_nothing(sources.features, failures),
-                target=or_nothing(lambda key: self._target(truth, store, key, data), failures)
+                target=or_nothing(lambda key: self._target(truth, store, key), failures)
                 if truth
                 else None,
             ),
@@ -145,10 +145,10 @@ class ReportWriter(pl.Callback):
         keys = store.keys[::step][: self.num_overlays]
         write_overlays(out, store, categories, sources.image, keys)
 
-    def _target(self, truth: Any, store: LabelStore, key: str, data: Any) -> Tensor | None:
-        if not truth.has_target(key):
+    def _target(self, truth: Any, store: LabelStore, key: str) -> Tensor | None:
+        if truth.target_path(key) is None:
             return None
-        target: Tensor = truth.target(key, data.label_space)
+        target: Tensor = truth.target(key)
         refuse_other_shape(key, target.shape[:2], store.semantic(key).shape, "ground truth")
         return target
 

@@ -1,8 +1,10 @@
-"""What every DataModule for labelling shares: passes, shards, failures and one loader factory."""
+"""Images to label: passes, shards, failures and one loader factory, of any data set."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,11 +21,13 @@ from datamodules.items import (
 )
 from datamodules.travel import on_device, pins_memory
 from relief.formats.file_digest import content_digests, file_mark
-from relief.formats.images import MAX_ASPECT
+from relief.formats.images import MAX_ASPECT, SUFFIXES
 from relief.processes.signals import leave_signals_to_the_run
+from relief.schema.label_spaces import LabelSpace
 from relief.schema.parts import DepthReader
 from relief.schema.ranges import check_at_least
 from relief.schema.selection import evenly_spaced
+from relief.schema.sources import ImageSource
 
 Pass = Literal["fit", "observe", "label"]
 OnError = Literal["record", "skip", "stop"]
@@ -32,12 +36,16 @@ OBSERVED_IMAGES = 200  # at most so many are looked at for things and groups
 
 
 class LabellingDataModule(pl.LightningDataModule):
-    """Images for the passes of a labelling run.
+    """Images of any data set for the passes of a labelling run.
 
-    Subclasses say what there is (`items`, `fit_split`, `split`); the script says which pass is
-    next (`begin`). Ground truth is only read in a pass that is asked for it.
+    The script says which pass is next (`begin`). Ground truth is only read in a pass that is asked
+    for it.
 
     Args:
+        source: What is labelled.
+        fit_source: What the codebook is fitted on; what is labelled unless given.
+        observe_source: Where clusters are counted for things, groups and (`oracle_classes`) votes;
+            what the codebook is fitted on unless given.
         depth: Reader of precomputed depth; `None` when the labeller computes or needs none.
         batch_size: Images per batch; labels do not depend on it.
         num_workers: Reading processes per rank; 0 reads in the main process.
@@ -46,12 +54,11 @@ class LabellingDataModule(pl.LightningDataModule):
         max_aspect: An image whose sides differ by more than this factor cannot be used.
     """
 
-    split: str
-    fit_split: str
-    observe_split: str
-
     def __init__(
         self,
+        source: ImageSource,
+        fit_source: ImageSource | None = None,
+        observe_source: ImageSource | None = None,
         depth: DepthReader | None = None,
         batch_size: int = 1,
         num_workers: int = 0,
@@ -61,6 +68,9 @@ class LabellingDataModule(pl.LightningDataModule):
         super().__init__()
         check_at_least(1, batch_size=batch_size, max_aspect=max_aspect)
         check_at_least(0, num_workers=num_workers)
+        self.source = source
+        self.fit_source = fit_source or source
+        self.observe_source = observe_source or self.fit_source
         self.depth = depth
         self.batch_size = batch_size
         self.num_workers = num_workers
@@ -73,17 +83,46 @@ class LabellingDataModule(pl.LightningDataModule):
         self._with_targets = False
         self._depth_record: Mapping[str, Any] | None = None
 
-    def items(self, split: str) -> list[Item]:
-        """The items of a split, sorted by key.
+    @property
+    def label_space(self) -> LabelSpace:
+        """The classes of the ground truth, for measuring only."""
+        return self.source.label_space
+
+    def items(self, source: ImageSource | None = None) -> list[Item]:
+        """The items of a source, by default of what is labelled, sorted by key.
 
         Raises:
             UsageError: There are none; the message says where and for what was looked.
         """
-        raise NotImplementedError
+        source = source or self.source
+        paths = {key: source.image_path(key) for key in source.keys}
+        depth = {key: self._depth_of(source.split, key, path) for key, path in paths.items()}
+        # Depth may lie beside the photographs: `a.png` beside `a.jpg` is no photograph then.
+        pictures = (p for p in depth.values() if p and p.lower().endswith(SUFFIXES))
+        depth_files = {os.path.realpath(path) for path in pictures}
+        return [
+            Item(
+                key=key,
+                image_path=path,
+                file_name=path.relative_to(source.root).as_posix(),
+                depth_path=depth[key],
+                target=partial(source.target, key),
+            )
+            for key, path in paths.items()
+            if not depth_files or os.path.realpath(path) not in depth_files
+        ]
 
-    def ground_truth(self) -> Any:
-        """Ground truth of the labelled split, for measuring; `None` where there is none."""
-        return None
+    def _depth_of(self, split: str, key: str, image_path: Path) -> str | None:
+        path = self.depth.find(split, key) if self.depth else None
+        is_picture = path is not None and path.lower().endswith(SUFFIXES)
+        if is_picture and os.path.realpath(str(path)) == os.path.realpath(image_path):
+            return None
+        return path
+
+    def ground_truth(self) -> ImageSource | None:
+        """What is labelled, where any of its images has ground truth."""
+        has_target = (self.source.target_path(key) is not None for key in self.source.keys)
+        return self.source if any(has_target) else None
 
     def depth_record(self) -> Mapping[str, Any] | None:
         """What made the depth that is read with the images; `None` when none is read.
@@ -99,7 +138,7 @@ class LabellingDataModule(pl.LightningDataModule):
         record: Mapping[str, Any] = (
             getattr(self.depth, "provenance", None) or {}
             if made_by is None
-            else made_by((self.split, self.observe_split))
+            else made_by((self.source.split, self.observe_source.split))
         )
         self._depth_record = {**record, "content": self._depth_digests()}
         return self._depth_record
@@ -107,9 +146,9 @@ class LabellingDataModule(pl.LightningDataModule):
     def _depth_digests(self) -> dict[str, str]:
         """Digests of some depth files of every split that is looked at, by split and key."""
         paths: dict[str, Path] = {}
-        for split in dict.fromkeys((self.split, self.observe_split)):
-            some = evenly_spaced(self.items(split), DIGESTED_DEPTH_FILES)
-            paths |= {f"{split}/{i.key}": Path(i.depth_path) for i in some if i.depth_path}
+        for source in dict.fromkeys((self.source, self.observe_source)):
+            some = evenly_spaced(self.items(source), DIGESTED_DEPTH_FILES)
+            paths |= {f"{source.split}/{i.key}": Path(i.depth_path) for i in some if i.depth_path}
         return content_digests(paths)
 
     def marks(self, keys: Sequence[str]) -> dict[str, str]:
@@ -122,7 +161,7 @@ class LabellingDataModule(pl.LightningDataModule):
 
     def observed_items(self) -> list[Item]:
         """The images that things and groups are decided on, evenly spaced over the keys."""
-        return evenly_spaced(self.items(self.observe_split), OBSERVED_IMAGES)
+        return evenly_spaced(self.items(self.observe_source), OBSERVED_IMAGES)
 
     def images_left(self, done: int) -> int:
         """Images that all passes from the current one on still have to read.
@@ -151,7 +190,7 @@ class LabellingDataModule(pl.LightningDataModule):
     def item(self, key: str) -> Item:
         """One item of the labelled split."""
         if key not in self._by_key:
-            self._by_key = {item.key: item for item in self.items(self.split)}
+            self._by_key = {item.key: item for item in self.items()}
         return self._by_key[key]
 
     def predict_dataloader(self) -> DataLoader[Sample]:

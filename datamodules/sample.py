@@ -15,6 +15,6 @@ class SampleScenes(Cityscapes):
 
     def prepare_data(self) -> None:
         """Draws the scenes unless they were drawn before."""
-        seconds = draw_sample(self.root)
+        seconds = draw_sample(self.source.root)
         if seconds:
             log.info("sample: %.1f s", seconds, extra={"step": "sample", "seconds": seconds})

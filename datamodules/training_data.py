@@ -21,7 +21,7 @@ from relief.schema.errors import ReadError
 from relief.schema.label_spaces import label_space as find_label_space
 from relief.schema.ranges import check_at_least
 from relief.schema.selection import evenly_spaced
-from relief.schema.sources import ImageSource
+from relief.schema.sources import ImageSource, keys_with_target
 from relief.sources.cityscapes import CityscapesSource
 
 LOOKED_AT = 20  # images and labels, evenly spaced, to tell whether others lie there by now
@@ -62,7 +62,7 @@ class TrainingDataModule(pl.LightningDataModule):
         check_at_least(0, num_workers=num_workers)
         self.root = root
         if validation is None and root is not None:
-            validation = CityscapesSource(str(root), val_split, label_space, images)
+            validation = CityscapesSource(root, val_split, label_space, images)
         self.validation = validation
         self.label_space = validation.label_space if validation else find_label_space(label_space)
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
@@ -119,8 +119,7 @@ class TrainingDataModule(pl.LightningDataModule):
                 file_name=source.image_path(key).name,
                 target=partial(source.target, key),
             )
-            for key in source.keys
-            if source.has_target(key)
+            for key in keys_with_target(source)
         ]
         rank, world_size = 0, 1
         if self.trainer is not None:

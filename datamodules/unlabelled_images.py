@@ -8,11 +8,11 @@ from pathlib import Path
 from datamodules.items import collate
 from datamodules.training_data import TrainingDataModule
 from datamodules.training_samples import BareImages, TrainingImage
-from relief.formats.images import find_images
 from relief.schema.errors import UsageError
 from relief.schema.ranges import check_at_least
 from relief.schema.sources import ImageSource
 from relief.sources.cityscapes import CityscapesSource
+from relief.sources.image_folder import ImageFolderSource
 
 
 class UnlabelledImages(TrainingDataModule):
@@ -81,8 +81,7 @@ class UnlabelledImages(TrainingDataModule):
     def _find(self) -> list[TrainingImage]:
         source = self.source
         if source is None and self.folder is not None:
-            found = find_images(self.folder, "data.folder")
-            return [TrainingImage(key, path) for key, path in found.items()]
+            source = ImageFolderSource(self.folder, "data.folder")
         if source is None and self.root is None:
             msg = "no images given: data.root is empty. Add --data.init_args.root DIR."
             raise UsageError(msg)

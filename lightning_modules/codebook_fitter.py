@@ -182,7 +182,7 @@ class CodebookFitter(pl.LightningModule):
             "feature_weights": dict(weights),
             "kmeans": getattr(self.kmeans, "description", {}),
             "fit": {
-                "split": self.trainer.datamodule.fit_split,  # type: ignore[attr-defined]
+                "split": self.trainer.datamodule.fit_source.split,  # type: ignore[attr-defined]
                 "images": self.num_images,
                 "max_samples": self.max_samples,
                 "seed": self.seed,

@@ -32,10 +32,10 @@ def add_pass_arguments(parser: LightningArgumentParser) -> None:
 class PassData(Protocol):
     """What the passes ask of a DataModule."""
 
-    fit_split: str
+    fit_source: Any
 
-    def items(self, split: str) -> list[Any]:
-        """The images of a split, sorted by key."""
+    def items(self, source: Any) -> list[Any]:
+        """The images of a source, sorted by key."""
 
     def observed_items(self) -> list[Any]:
         """The images that things and groups are decided on."""
@@ -48,7 +48,7 @@ def expect_codebook(data: Any, fitter: CodebookFitter, finder: ThingFinder | Non
     """Finds before any work what would stop the passes later.
 
     Args:
-        data: A DataModule; one without ground truth has no `label_space`.
+        data: A DataModule; without ground truth its `label_space` has no classes.
         fitter: First pass.
         finder: Second pass, if there is one.
 
@@ -56,11 +56,11 @@ def expect_codebook(data: Any, fitter: CodebookFitter, finder: ThingFinder | Non
         UsageError: Clusters are to be named in other classes than the ground truth has.
         WeightsError: Published centroids cannot be read.
     """
-    space = getattr(data, "label_space", None)
+    space = data.label_space
     for role, part in (("fitter", fitter), ("thingness", finder)):
         wanted = getattr(part, "oracle_classes", None)
-        if wanted is not None and (space is None or wanted != space.name):
-            there = "no classes" if space is None else f"the classes {space.name}"
+        if wanted is not None and wanted != space.name:
+            there = f"the classes {space.name}" if space.num_classes else "no classes"
             msg = (
                 f"the ground truth has {there}: {role}.oracle_classes is {wanted}. "
                 "Give it the name of data.label_space, or leave it out."
@@ -89,7 +89,7 @@ def fit_codebook(
         msg = "nothing decides which clusters are things: thingness. Name a ThingFinder there."
         raise UsageError(msg)
     source: PassData = data
-    items = evenly_spaced(source.items(source.fit_split), fitter.max_samples)
+    items = evenly_spaced(source.items(source.fit_source), fitter.max_samples)
     start = time.perf_counter()
     fitter.begin(len(items))
     source.begin("fit", items, with_targets=fitter.needs_targets)

@@ -155,6 +155,6 @@ class ThingFinder(pl.LightningModule):
     def _oracle_metadata(self) -> dict[str, Any]:
         if self.oracle_classes is None:
             return {}
-        split = self.trainer.datamodule.observe_split  # type: ignore[attr-defined]
+        split = self.trainer.datamodule.observe_source.split  # type: ignore[attr-defined]
         sentence = f"codebook: clusters named by a majority vote of the ground truth of {split}"
         return {"classes": self.oracle_classes, "supervision": [sentence]}

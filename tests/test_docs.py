@@ -25,6 +25,7 @@ from relief.schema.label_spaces import CITYSCAPES_19
 from relief.schema.observation import Observation
 from relief.schema.parts import Backbone, DepthModel, DepthReader, KMeansFitter
 from relief.sources.cityscapes import CityscapesSource
+from relief.sources.ground_truth import GroundTruthLabels
 from relief.studies.scoring.scored_images import read_scored_images
 from tests.contracts.augmentation import MOMENT, drawn_batch
 from tests.contracts.network import NUM_REGIONS, NUM_THINGS, NetworkContract
@@ -134,7 +135,7 @@ def test_a_network_of_ours_is_taught_by_a_criterion_and_a_teacher_of_ours(
     parts, tiny_cityscapes, tmp_path
 ):
     (block,) = re.findall(r"```yaml\n(network:.*?)```", PARTS, re.DOTALL)
-    labels = {"class_path": "relief.formats.ground_truth.GroundTruthLabels"}
+    labels = {"class_path": "relief.sources.ground_truth.GroundTruthLabels"}
     labels["init_args"] = {"root": str(tiny_cityscapes)}
     data = {"root": str(tiny_cityscapes), "labels": labels, "size": [32, 64], "num_workers": 0}
     recipe = {
@@ -181,14 +182,16 @@ def test_a_format_of_ours_is_scored(parts, tmp_path):
     np.save(tmp_path / "a.npy", truth)
 
     class Truth:
-        def has_target(self, key):
-            return True
+        label_space, root = CITYSCAPES_19, Path()
 
-        def target(self, key, space):
+        def target_path(self, key):
+            return Path(key)
+
+        def target(self, key):
             return torch.from_numpy(truth)
 
     labels: LabelReader = parts.NumpyLabels(str(tmp_path))
-    images = read_scored_images(labels, Truth(), CITYSCAPES_19)
+    images = read_scored_images(labels, Truth())
     assert images.semantic.pixels[0, 0] == images.semantic.pixels[13, 13] == 4
 
 
@@ -327,28 +330,13 @@ class TestFlatSource(SourceContract):
         return parts.FlatSource(str(flat_data_set))
 
 
-class TrueLabels:
-    """The ground truth of a source as labels to train on."""
-
-    def __init__(self, source):
-        self.source, self.keys = source, source.keys
-        self.num_categories = source.label_space.num_classes
-        self.thing_ids = source.label_space.things
-
-    def semantic(self, key):
-        return self.source.target(key)[..., 0]
-
-    def panoptic(self, key):
-        return self.source.target(key)
-
-
 def test_a_source_of_ours_is_trained_on_and_cityscapes_measured_on(
     parts, flat_data_set, tiny_cityscapes
 ):
     ours = parts.FlatSource(str(flat_data_set))
     cityscapes = CityscapesSource(str(tiny_cityscapes), "val", "cityscapes27")
     options = {"source": ours, "validation": cityscapes, "size": (32, 64), "num_workers": 0}
-    labelled = PseudoLabels("", TrueLabels(ours), **options)
+    labelled = PseudoLabels("", GroundTruthLabels(source=ours), **options)
     for data in (labelled, UnlabelledImages(**options)):
         data.setup("fit")
         assert [item.image_path for item in data.items] == [ours.image_path(k) for k in ours.keys]

@@ -8,9 +8,10 @@ import yaml
 
 import cli
 import evaluate
-from relief.formats.cityscapes import CityscapesLabels, CityscapesTree
+from relief.formats.cityscapes import CityscapesLabels
 from relief.formats.label_store import LabelStore, semantic_path, write_semantic
 from relief.schema.label_spaces import CITYSCAPES_19
+from relief.sources.cityscapes import CityscapesSource
 from relief.studies.published.published_study import read_sweep
 from relief.studies.scoring.score import score_labels, to_json
 from tests.relief.studies.tiny import KEYS, SIZE, draw_store, draw_tree
@@ -30,8 +31,8 @@ def run(*args):
 
 def test_labels_writes_the_figures_of_score_labels(root, tmp_path, capsys):
     assert run("labels", "--labels", root / "one", "--root", root, "--out", tmp_path) == 0
-    store, truth = LabelStore(root / "one"), CityscapesTree(root, "val")
-    figures = score_labels(store, truth, CITYSCAPES_19).metrics
+    store, truth = LabelStore(root / "one"), CityscapesSource(root, "val")
+    figures = score_labels(store, truth).metrics
     assert (tmp_path / "metrics.json").read_text() == to_json(figures)
     assert json.loads((tmp_path / "assignment.json").read_text())["fitted_on"] == "val"
     assert (tmp_path / "per_class.png").stat().st_size > 5000
@@ -77,8 +78,8 @@ def test_exports_score_as_the_store(root, tmp_path, name):
     given = ("--labels", exported, "--format", name, "--root", root, "--protocol", "panopticapi")
     assert run("labels", *given, "--assignment", "majority", "--out", tmp_path / "s") == 0
     found = json.loads((tmp_path / "s" / "metrics.json").read_text())["panopticapi/majority"]
-    store, tree = LabelStore(root / "one"), CityscapesTree(root, "val")
-    expected = score_labels(store, tree, CITYSCAPES_19).metrics["panopticapi/majority"]
+    store, tree = LabelStore(root / "one"), CityscapesSource(root, "val")
+    expected = score_labels(store, tree).metrics["panopticapi/majority"]
     assert found["pq_stuff"] == pytest.approx(expected["pq_stuff"], abs=1e-9)
     assert found["matched_things"] == expected["matched_things"]
 

@@ -91,7 +91,7 @@ def recipe(tmp_path_factory):
             "init_args": {
                 "root": str(root),
                 "labels": {
-                    "class_path": "relief.formats.ground_truth.GroundTruthLabels",
+                    "class_path": "relief.sources.ground_truth.GroundTruthLabels",
                     "init_args": {"root": str(root)},
                 },
                 "size": [64, 128], "batch_size": 2, "num_workers": 0,

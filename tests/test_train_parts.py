@@ -133,7 +133,7 @@ class PullTogether(Criterion):
 def recipe_of(network, root, steps, **arguments):
     """What a person writes: the network by its class path, ground truth of a few images."""
     labels = {
-        "class_path": "relief.formats.ground_truth.GroundTruthLabels",
+        "class_path": "relief.sources.ground_truth.GroundTruthLabels",
         "init_args": {"root": str(root)},
     }
     return {

@@ -1,4 +1,4 @@
-"""Cityscapes on disk: the images, the ground truth, and labels written as Cityscapes ids."""
+"""Cityscapes ids on disk: ground truth read, labels written."""
 
 from __future__ import annotations
 
@@ -16,62 +16,9 @@ from relief.formats.reader import LabelReader, path_of_key, with_progress
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import INSTANCE_DIVISOR, VOID, LabelSpace, thing_mask
 
-_IMAGE = "_leftImg8bit.png"
 _LABEL_IDS = "_gtFine_labelIds.png"
 _INSTANCE_IDS = "_gtFine_instanceIds.png"
 log = logging.getLogger("relief")
-
-
-class CityscapesTree:
-    """One split of `ROOT/leftImg8bit/SPLIT/CITY/*_leftImg8bit.png`, with `gtFine` beside it.
-
-    The key of an image is `CITY/STEM`, its stem without `_leftImg8bit`. Files are looked up when
-    they are first asked for.
-    """
-
-    def __init__(self, root: Path, split: str, images: str = "leftImg8bit") -> None:
-        self.root = Path(root)
-        self.split = split
-        self.image_folder = self.root / images / split
-        self.ground_truth = CityscapesIds(self.root, split)
-
-    @cached_property
-    def keys(self) -> list[str]:
-        """Sorted keys of the images.
-
-        Raises:
-            UsageError: There is none.
-        """
-        keys = _keys(self.image_folder, _IMAGE)
-        if not keys:
-            looked_for = self.image_folder / "*" / f"*{_IMAGE}"
-            msg = (
-                f"no images found: data.root={self.root} (looked for {looked_for}). "
-                "Check data.root and data.split."
-            )
-            raise UsageError(msg)
-        return keys
-
-    @cached_property
-    def has_ground_truth(self) -> bool:
-        """Whether any image of the split has ground truth."""
-        return bool(self.ground_truth.keys)
-
-    def has_target(self, key: str) -> bool:
-        """Whether this image has ground truth."""
-        return self.ground_truth.instance_file(key) is not None
-
-    def image_path(self, key: str) -> Path:
-        """The photograph of a key."""
-        return path_of_key(self.image_folder, key, _IMAGE)
-
-    def label_ids(self, key: str) -> Tensor:
-        """(H, W) int64 Cityscapes label ids 0..33; raises `ReadError`."""
-        return self.ground_truth.label_ids(key)
-
-    def target(self, key: str, space: LabelSpace) -> Tensor:
-        """Ground truth (H, W, 2) int64 as `LabelSpace.target`; raises `ReadError`."""
-        return space.target(self.ground_truth.instance_ids(key))
 
 
 class CityscapesIds:
@@ -104,7 +51,7 @@ class CityscapesIds:
     @cached_property
     def keys(self) -> list[str]:
         """Sorted keys that have ground truth."""
-        return _keys(self.folder, _INSTANCE_IDS if self.has_objects else _LABEL_IDS, depth=None)
+        return keys_below(self.folder, _INSTANCE_IDS if self.has_objects else _LABEL_IDS)
 
     def instance_path(self, key: str) -> Path:
         """The `instanceIds` file of a key."""
@@ -232,8 +179,8 @@ def _numbered_by_class(class_id: Tensor, instance: Tensor) -> Tensor:
     return numbered
 
 
-def _keys(folder: Path, suffix: str, depth: int | None = 1) -> list[str]:
-    """Sorted keys of the files with that ending, so many folders down; `None`: any number."""
+def keys_below(folder: Path, suffix: str, depth: int | None = None) -> list[str]:
+    """Lists the sorted keys of files with that ending, so many folders down; `None`: any number."""
     paths = (path.relative_to(folder) for path in walk_files(folder))
     wanted = (p for p in paths if depth is None or len(p.parts) == depth + 1)
     return sorted(p.as_posix().removesuffix(suffix) for p in wanted if p.name.endswith(suffix))

@@ -14,9 +14,9 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.ops.depth_edges import gradient_magnitude_cpu
 from relief.schema.label_spaces import CITYSCAPES_19
+from relief.sources.cityscapes import CityscapesSource
 
 GRADIENT_THRESHOLD = 0.20
 MIN_OBJECT_PX = 32
@@ -78,12 +78,12 @@ class ColourGuess:
 
 def read_split(root: Path, split: str) -> Iterator[GroundTruth]:
     """The images of a split in the order of their keys."""
-    tree = CityscapesTree(root, split)
-    for key in tree.keys:
-        target = tree.target(key, CITYSCAPES_19).numpy()
+    source = CityscapesSource(root, split)
+    for key in source.keys:
+        target = source.target(key).numpy()
         depth_path = root / "depth" / split / f"{key}.npy"
         yield GroundTruth(
-            cv2.cvtColor(cv2.imread(str(tree.image_path(key))), cv2.COLOR_BGR2RGB),
+            cv2.cvtColor(cv2.imread(str(source.image_path(key))), cv2.COLOR_BGR2RGB),
             target[..., 0],
             target[..., 1],
             np.load(depth_path).astype(np.float32) if depth_path.exists() else None,

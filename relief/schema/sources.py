@@ -13,9 +13,18 @@ from relief.schema.label_spaces import LabelSpace
 
 @runtime_checkable
 class ImageSource(Protocol):
-    """The images of one split of a data set. Constructors read no files."""
+    """The images of one split of a data set. Constructors read no files.
+
+    Attributes:
+        label_space: The classes of the ground truth.
+        root: The folder of the data set; all photographs lie below it.
+        split: Name of the split; precomputed depth lies below a folder of that name. Empty where
+            the data set has no splits.
+    """
 
     label_space: LabelSpace
+    root: Path
+    split: str
 
     @property
     def keys(self) -> Sequence[str]:
@@ -30,8 +39,8 @@ class ImageSource(Protocol):
         """Returns the path of the photograph of a key."""
         ...
 
-    def has_target(self, key: str) -> bool:
-        """Returns whether this image has ground truth."""
+    def target_path(self, key: str) -> Path | None:
+        """Returns the file that the ground truth of a key is read from; `None`: there is none."""
         ...
 
     def target(self, key: str) -> Tensor:
@@ -41,3 +50,8 @@ class ImageSource(Protocol):
             ReadError: It cannot be read.
         """
         ...
+
+
+def keys_with_target(source: ImageSource) -> list[str]:
+    """Lists the sorted keys of the images that have ground truth."""
+    return [key for key in source.keys if source.target_path(key) is not None]

@@ -22,7 +22,6 @@ from rich.progress import track
 from torch import Tensor, nn
 
 from relief.formats.atomic import check_writable, write_array
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.depth_record import DEPTH_RECORD, depth_record_text, write_depth_record
 from relief.formats.images import MAX_ASPECT, find_images, read_image, refuse_line
 from relief.models.depth.sources import depth_at
@@ -30,6 +29,7 @@ from relief.models.weights.configured import check_weights
 from relief.schema.errors import ReliefError, UsageError, reason_of
 from relief.schema.geometry import scaled_size
 from relief.schema.parts import DepthModel
+from relief.sources.cityscapes import CityscapesSource
 
 
 def cache_depth(
@@ -126,8 +126,8 @@ def _images(root: str | None, folder: str | None, split: str) -> dict[str, Path]
         raise UsageError("one folder of images is needed: --root or --folder. Give one of them.")
     if folder:
         return find_images(Path(folder))
-    tree = CityscapesTree(Path(str(root)), split)
-    return {key: tree.image_path(key) for key in tree.keys}
+    source = CityscapesSource(str(root), split)
+    return {key: source.image_path(key) for key in source.keys}
 
 
 def _describe(model: nn.Module, out: Path, short_side_px: int, overwrite: bool) -> None:

@@ -42,7 +42,7 @@ def parse_request(
     for name, request in requests.items():
         command = ArgumentParser(exit_on_error=False)
         command.add_argument("--config", action="config", help="Options from a YAML file.")
-        command.add_class_arguments(request)
+        command.add_class_arguments(request, sub_configs=True)
         command_parsers[name] = command
         commands.add_subcommand(name, command, help=str(request.__doc__).splitlines()[0])
     options = parser.parse_args(_completed(args, studies))

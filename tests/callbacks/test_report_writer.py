@@ -32,13 +32,12 @@ def test_an_image_that_went_away_is_told_with_its_reason():
 
 def test_truth_of_another_shape_is_not_stretched_over_the_labels():
     truth = SimpleNamespace(
-        has_target=lambda key: True, target=lambda key, space: torch.zeros(4, 8, 2).long()
+        target_path=lambda key: key, target=lambda key: torch.zeros(4, 8, 2).long()
     )
-    data = SimpleNamespace(label_space=None)
     for size, fits in (((2, 4), True), ((8, 4), False)):
         store = SimpleNamespace(semantic=lambda key, size=size: torch.zeros(size))
         look_up = or_nothing(
-            lambda key, store=store: ReportWriter()._target(truth, store, key, data), failures := []
+            lambda key, store=store: ReportWriter()._target(truth, store, key), failures := []
         )
         assert (look_up("a") is not None) == fits
         assert len(failures) == (not fits)

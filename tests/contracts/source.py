@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from relief.formats.images import read_image
-from relief.schema.sources import ImageSource
+from relief.schema.sources import ImageSource, keys_with_target
 
 
 class SourceContract:
@@ -21,10 +21,13 @@ class SourceContract:
         assert keys
         assert keys == sorted(set(keys))
         assert all(source.image_path(key).is_file() for key in keys)
+        assert all(source.image_path(key).is_relative_to(source.root) for key in keys)
+        assert isinstance(source.split, str)
 
     def test_targets_have_the_shape_of_the_image_and_the_classes_of_the_source(self, source):
-        keys = [key for key in source.keys if source.has_target(key)]
+        keys = keys_with_target(source)
         assert keys
+        assert all(source.target_path(key).is_file() for key in keys)
         space = source.label_space
         for key in keys:
             target = source.target(key)
@@ -38,4 +41,4 @@ class SourceContract:
             assert torch.equal(source.target(key), target)
 
     def test_an_unknown_key_has_no_target(self, source):
-        assert not source.has_target("no/such_image")
+        assert source.target_path("no/such_image") is None

@@ -28,7 +28,7 @@ def test_every_index_is_on_exactly_one_rank_and_ranks_are_equally_long(length, w
 def test_unreadable_images_become_failures_and_the_others_are_kept(tmp_path):
     write_image(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"<html>not an image</html>")
-    items = ImageFolder(str(tmp_path)).items("")
+    items = ImageFolder(str(tmp_path)).items()
     dataset = ItemDataset(items, None, with_targets=False)
     batch = collate([dataset[0], dataset[1], dataset[NOTHING]])
     assert batch["key"] == ["a"]
@@ -42,7 +42,7 @@ def test_long_names_of_any_bytes_can_be_told_of(tmp_path):
     for name in ("\udcdf" * 100 + ".png", "c" * 251 + ".png", "c" * 251 + ".jpg"):
         write_image(tmp_path / "images" / name)
     data = ImageFolder(str(tmp_path / "images"), depth=FolderDepth(tmp_path / "depth"))
-    items = data.items("")
+    items = data.items()
     dataset, run = ItemDataset(items, None, with_targets=False), LabelRun(tmp_path / "out")
     read = [dataset[index] for index in range(3)]
     assert [sample.get("key", "")[:200] for sample in read] == ["c" * 200, "c" * 200, ""]
@@ -60,7 +60,7 @@ def test_missing_depth_is_a_failure_of_that_image(tmp_path):
     np.save(tmp_path / "depth" / "a.npy", np.full((6, 8), 0.5, np.float32))
     depth = FolderDepth(tmp_path / "depth")
     data = ImageFolder(str(tmp_path / "images"), depth=depth)
-    dataset = ItemDataset(data.items(""), depth, with_targets=False)
+    dataset = ItemDataset(data.items(), depth, with_targets=False)
     batch = collate([dataset[0], dataset[1]])
     assert batch["key"] == ["a"]
     assert batch["depth"].shape == (1, 1, 6, 8)
@@ -73,7 +73,7 @@ def test_depth_of_another_shape_is_a_failure(tmp_path):
     np.save(tmp_path / "depth" / "a.npy", np.full((8, 6), 0.5, np.float32))
     depth = FolderDepth(tmp_path / "depth")
     data = ImageFolder(str(tmp_path / "images"), depth=depth)
-    sample = ItemDataset(data.items(""), depth, with_targets=False)[0]
+    sample = ItemDataset(data.items(), depth, with_targets=False)[0]
     assert "another shape" in sample["failure"]["reason"]
 
 
@@ -86,20 +86,20 @@ def test_a_batch_of_failures_only_is_empty():
 def test_images_of_different_sizes_do_not_stack(tmp_path):
     write_image(tmp_path / "a.png", (6, 8))
     write_image(tmp_path / "b.png", (8, 6))
-    dataset = ItemDataset(ImageFolder(str(tmp_path)).items(""), None, with_targets=False)
+    dataset = ItemDataset(ImageFolder(str(tmp_path)).items(), None, with_targets=False)
     with pytest.raises(UsageError, match="batch_size 1"):
         collate([dataset[0], dataset[1]])
 
 
 def test_a_folder_that_was_not_named_says_what_to_type():
     with pytest.raises(UsageError, match=r"--data\.init_args\.root DIR"):
-        ImageFolder().items("")
+        ImageFolder().items()
 
 
 def test_images_arrive_as_floats_on_the_device(tmp_path):
     write_image(tmp_path / "a.png", value=51)
     data = ImageFolder(str(tmp_path))
-    data.begin("label", data.items(""))
+    data.begin("label", data.items())
     batch = next(iter(data.predict_dataloader()))
     moved = data.on_after_batch_transfer(batch, 0)
     assert moved["image"].dtype == torch.float32
@@ -126,12 +126,12 @@ def test_depth_beside_the_photographs_is_no_photograph(tmp_path):
     write_image(tmp_path / "a.jpg")
     Image.fromarray(np.zeros((6, 8), np.uint16)).save(tmp_path / "a.png")
     write_image(tmp_path / "b.png")
-    items = ImageFolder(str(tmp_path), depth=FolderDepth(tmp_path)).items("")
+    items = ImageFolder(str(tmp_path), depth=FolderDepth(tmp_path)).items()
     paths = [(item.key, item.depth_path) for item in items]
     assert paths == [("a.jpg", str(tmp_path / "a.png")), ("b", None)]
     (tmp_path / "linked").symlink_to(tmp_path)
     depth = FolderDepth(tmp_path / "linked")  # the same folder under another name
-    items = ImageFolder(str(tmp_path), depth=depth).items("")
+    items = ImageFolder(str(tmp_path), depth=depth).items()
     assert [item.depth_path for item in items] == [str(tmp_path / "linked" / "a.png"), None]
 
 

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from callbacks.checkpoint_files import read_checkpoint
-from relief.formats.cityscapes import CityscapesLabels, CityscapesTree
+from relief.formats.cityscapes import CityscapesLabels
 from relief.formats.coco_panoptic import write_panoptic_json
 from relief.formats.coco_reader import CocoPanoptic
 from relief.formats.cups import CupsLabels, write_cups
@@ -37,6 +37,7 @@ from relief.schema.categories import cluster_categories
 from relief.schema.errors import ReliefError
 from relief.schema.label_spaces import CITYSCAPES_19
 from relief.schema.names import ClusterNames
+from relief.sources.cityscapes import CityscapesSource
 from relief.splitters.connected import ConnectedSplitter
 from relief.studies.scoring.label_sources import read_assignment
 from relief.studies.sweeps.settings import Setting
@@ -113,7 +114,7 @@ def store_of(path: Path) -> LabelStore:
 def tables_of(path: Path) -> Any:
     """The tables of one image of a sweep, from that cache; where an image cannot be read: why."""
     root = path.parents[2]
-    shared = SharedReading(CityscapesTree(root, "val"), CITYSCAPES_19, {}, SIZE[0], (0,))
+    shared = SharedReading(CityscapesSource(root, "val"), {}, SIZE[0], (0,))
     store = LabelStore(root / "store")
     region = store.manifest.group_of_id.numpy() + 1
     setting = Setting(ConnectedSplitter(1))

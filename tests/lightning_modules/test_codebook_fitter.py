@@ -4,14 +4,13 @@ import torch.nn.functional as F
 from PIL import Image
 from sklearn.cluster import MiniBatchKMeans
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.images import read_image
 from relief.formats.label_store import LabelStore
 from relief.models.backbones.rgb_statistics import RGBStatistics
 from relief.models.codebook import Codebook
 from relief.ops.resize import resize_nearest
 from relief.ops.sliding_window import sliding_window_features
-from relief.schema.label_spaces import CITYSCAPES_19
+from relief.sources.cityscapes import CityscapesSource
 from tests.label_runs import label_bytes, run_label
 
 ORACLE = (
@@ -35,12 +34,12 @@ def void_below(root, row):
 def published_fit(root):
     """Centroids and their classes, written down plainly."""
     backbone, features, classes = RGBStatistics(2), [], []
-    tree = CityscapesTree(root, "val")
+    tree = CityscapesSource(root, "val")
     for key in tree.keys:
         image = read_image(tree.image_path(key))[None].float() / 255
         dense = sliding_window_features(backbone, image, 32, 16)
         patches = F.normalize(F.adaptive_avg_pool2d(dense, (16, 32))[0].flatten(1).T, dim=1)
-        target = resize_nearest(tree.target(key, CITYSCAPES_19)[None, ..., 0], (16, 32)).flatten()
+        target = resize_nearest(tree.target(key)[None, ..., 0], (16, 32)).flatten()
         features.append(patches[target >= 0])
         classes.append(target[target >= 0])
     fitted = MiniBatchKMeans(4, batch_size=10000, max_iter=300, n_init=3, random_state=42)

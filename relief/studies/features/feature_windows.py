@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.depth_files import check_aspect
 from relief.formats.images import read_image
 from relief.models.cluster_segmentation import window_features
@@ -17,8 +16,8 @@ from relief.ops.panoptic import compact_pairs
 from relief.ops.window_features import WindowFeatures
 from relief.schema.errors import ReadError
 from relief.schema.geometry import WindowGeometry, scaled_size
-from relief.schema.label_spaces import LabelSpace
 from relief.schema.parts import Backbone, DepthReader
+from relief.schema.sources import ImageSource
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class TrueImage:
 
 @torch.no_grad()
 def see_images(
-    tree: CityscapesTree,
+    source: ImageSource,
     keys: Sequence[str],
     backbone: Backbone,
     depth: DepthReader,
@@ -75,7 +74,7 @@ def see_images(
     """Runs a backbone over images, as the labelling run does, one by one.
 
     Args:
-        tree: Where they are.
+        source: Where they are.
         keys: Which.
         backbone: Already set up, on the device.
         depth: Finds their depth.
@@ -89,8 +88,8 @@ def see_images(
     """
     seen = []
     for key in keys:
-        image = read_image(tree.image_path(key)).to(device).to(torch.float32) / 255
-        depth_path = depth.find(tree.split, key)
+        image = read_image(source.image_path(key)).to(device).to(torch.float32) / 255
+        depth_path = depth.find(source.split, key)
         if depth_path is None:
             msg = f"depth is missing: {key}. Add its file."
             raise ReadError(msg)
@@ -108,6 +107,6 @@ def _on_cpu(windows: WindowFeatures) -> WindowFeatures:
     )
 
 
-def read_truth(tree: CityscapesTree, keys: Sequence[str], space: LabelSpace) -> list[TrueImage]:
+def read_truth(source: ImageSource, keys: Sequence[str]) -> list[TrueImage]:
     """Ground truth of images, for measuring; raises `ReadError`."""
-    return [TrueImage(*compact_pairs(tree.target(key, space))) for key in keys]
+    return [TrueImage(*compact_pairs(source.target(key))) for key in keys]

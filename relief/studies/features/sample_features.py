@@ -13,19 +13,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from functools import partial
-from pathlib import Path
 from typing import Any, cast
 
 import torch
 from rich.console import Console
 from rich.progress import Progress
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.models.codebook_fitters.lloyd import LloydKMeans
 from relief.models.feature_samples import key_generator, sample_features, samples_per_image
 from relief.processes.pools import process_pool
 from relief.schema.parts import Backbone, Splitter
 from relief.schema.selection import evenly_spaced
+from relief.sources.cityscapes import CityscapesSource
 from relief.studies.devices import chosen_device
 from relief.studies.features.codebook_runs import fit_codebook, measure_labels
 from relief.studies.features.feature_windows import read_truth, see_images
@@ -50,7 +49,7 @@ def run_sample_features(study: SampleFeatures) -> tuple[list[dict[str, Any]], fl
     chosen_device(study.device)
     for source in study.features:  # what is wrong with the use is told before any work
         cast(Backbone, source.backbone).setup()
-    images = sum(len(CityscapesTree(Path(study.root), s).keys) for s in study.splits)
+    images = sum(len(CityscapesSource(study.root, s).keys) for s in study.splits)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bars = {
             source.name: progress.add_task(
@@ -105,16 +104,17 @@ def measure_source(
     backbone.setup()
     device = chosen_device(study.device)
     source.backbone.to(device)
-    trees = {split: CityscapesTree(Path(study.root), split) for split in study.splits}
+    space = study.measure.space.name
+    sources = {split: CityscapesSource(study.root, split, space) for split in study.splits}
     seen = {
         split: see_images(
-            *(tree, tree.keys, backbone, study.depth, study.geometry),
+            *(images, images.keys, backbone, study.depth, study.geometry),
             *(study.split_short_side_px, step, device),
         )
-        for split, tree in trees.items()
+        for split, images in sources.items()
     }
     fit, labelled = seen[study.fit_split], seen[study.split]
-    truth = read_truth(trees[study.split], [i.key for i in labelled], study.measure.space)
+    truth = read_truth(sources[study.split], [i.key for i in labelled])
     wanted = samples_per_image(len(fit), study.max_samples)
     samples = torch.cat(
         [

@@ -11,7 +11,6 @@ import copy
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -19,7 +18,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.metrics.scoring import PERCENT, Scorer
 from relief.metrics.semantic_iou import CategoryCounts, iou_per_class
 from relief.models.class_votes import nearest_centroid
@@ -27,6 +25,7 @@ from relief.ops.matching import assignment_rule
 from relief.schema.geometry import WindowGeometry
 from relief.schema.label_spaces import CITYSCAPES_19
 from relief.schema.parts import Backbone, KMeansFitter
+from relief.sources.cityscapes import CityscapesSource
 from relief.studies.devices import chosen_device
 from relief.studies.published.beside_published import (
     beside_published,
@@ -150,9 +149,9 @@ class PatchLevelStudy(Study):
         return StudyResult([table], runs, notes, seconds=time.perf_counter() - start)
 
     def _runs(self, features: str, device: torch.device) -> Iterator[dict[str, Any]]:
-        tree = CityscapesTree(Path(self.root), self.split)
+        source = CityscapesSource(self.root, self.split)
         backbone = cast(Backbone, self.features[features])
-        seen = see_patches(tree, backbone, self.geometry, device, features)
+        seen = see_patches(source, backbone, self.geometry, device, features)
         for row in self.rows:
             if row.features != features:
                 continue

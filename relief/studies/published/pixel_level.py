@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.label_run import CODEBOOK
 from relief.formats.label_store import MANIFEST
 from relief.schema.errors import UsageError
+from relief.sources.cityscapes import CityscapesSource
 from relief.studies.published.beside_published import (
     beside_published,
     published_figures,
@@ -129,7 +129,7 @@ class PixelLevelStudy(Study):
             msg = f"no labels found: {missing[0].labels}. Run `{self.command(missing[0])}`."
             raise UsageError(msg)
         scorer = RegionScorer(
-            CityscapesTree(Path(self.root), self.split),
+            CityscapesSource(self.root, self.split),
             self.protocol,
             self.min_area_px,
             self.short_side_px,

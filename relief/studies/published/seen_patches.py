@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor, nn
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.images import read_image
 from relief.models.class_votes import patch_classes
 from relief.models.cluster_segmentation import window_features
@@ -19,8 +18,8 @@ from relief.models.feature_samples import patch_features, patch_grid
 from relief.ops.sliding_window import network_size
 from relief.schema.errors import ReadError, UsageError
 from relief.schema.geometry import WindowGeometry
-from relief.schema.label_spaces import CITYSCAPES_19
 from relief.schema.parts import Backbone
+from relief.schema.sources import ImageSource
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class SeenPatches:
 
 @torch.no_grad()
 def see_patches(
-    tree: CityscapesTree,
+    source: ImageSource,
     backbone: Backbone,
     geometry: WindowGeometry,
     device: torch.device | str = "cpu",
@@ -53,7 +52,7 @@ def see_patches(
     tensors, their concatenation and the fitter's copy.
 
     Args:
-        tree: The images with ground truth.
+        source: The images with ground truth.
         backbone: Already set up; it is moved to the device.
         geometry: The size it sees, and its windows.
         device: Where it runs.
@@ -63,13 +62,13 @@ def see_patches(
         UsageError: There are no images, or ground truth is missing.
         ReadError: An image or its ground truth cannot be read, or they differ in size.
     """
-    classes, grids = _classes(tree, backbone.patch_px, geometry, name)
+    classes, grids = _classes(source, backbone.patch_px, geometry, name)
     known = [own >= 0 for own in classes]
     features = torch.empty(sum(int(own.sum()) for own in known), backbone.dim, dtype=torch.float64)
     cast(nn.Module, backbone).to(device)
     begin = 0
-    for i, key in enumerate(_with_progress(tree.keys, f"{name}: images")):
-        image = read_image(tree.image_path(key)).to(device).to(torch.float32) / 255
+    for i, key in enumerate(_with_progress(source.keys, f"{name}: images")):
+        image = read_image(source.image_path(key)).to(device).to(torch.float32) / 255
         windows = window_features(backbone, image, geometry)
         if patch_grid(windows, backbone.patch_px) != grids[i]:
             msg = f"image and ground truth differ in size: {key}. Replace one of them."
@@ -78,21 +77,21 @@ def see_patches(
         features[begin : begin + len(own)] = own
         begin += len(own)
     joined = torch.cat([own[own >= 0] for own in classes])
-    return SeenPatches(features, joined, len(tree.keys))
+    return SeenPatches(features, joined, len(source.keys))
 
 
 def _classes(
-    tree: CityscapesTree, patch_px: int, geometry: WindowGeometry, name: str
+    source: ImageSource, patch_px: int, geometry: WindowGeometry, name: str
 ) -> tuple[list[Tensor], list[tuple[int, int]]]:
     """For each image the class under each patch, -1 = void, and the patch grid."""
-    missing = [key for key in tree.keys if not tree.has_target(key)]
+    missing = [key for key in source.keys if source.target_path(key) is None]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         msg = f"ground truth is missing: {missing[0]}{more}. Check --root and --split for gtFine."
         raise UsageError(msg)
     classes, grids = [], []
-    for key in _with_progress(tree.keys, f"{name}: ground truth"):
-        target = tree.target(key, CITYSCAPES_19)[..., 0]
+    for key in _with_progress(source.keys, f"{name}: ground truth"):
+        target = source.target(key)[..., 0]
         seen = network_size((target.shape[0], target.shape[1]), geometry.short_side_px, patch_px)
         grid = seen[0] // patch_px, seen[1] // patch_px
         classes.append(patch_classes(target, grid))
@@ -100,5 +99,5 @@ def _classes(
     return classes, grids
 
 
-def _with_progress(keys: list[str], what: str) -> Iterable[str]:
+def _with_progress(keys: Sequence[str], what: str) -> Iterable[str]:
     return track(keys, what, console=Console(stderr=True), transient=True)

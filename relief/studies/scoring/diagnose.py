@@ -10,12 +10,12 @@ from typing import Literal
 import numpy as np
 
 from relief.formats.atomic import write_text
-from relief.formats.cityscapes import CityscapesTree
 from relief.metrics.scoring import PERCENT, Scorer
 from relief.metrics.semantic_iou import iou_per_class
 from relief.ops.matching import assignment_rule
 from relief.schema.batch import Failure
-from relief.schema.label_spaces import label_space
+from relief.schema.sources import ImageSource
+from relief.sources.cityscapes import given_or_cityscapes
 from relief.studies.scoring.label_sources import STORE, are_class_ids, open_labels
 from relief.studies.scoring.score import thing_categories, to_json
 from relief.studies.scoring.score_runs import IDENTITY, SAMPLE_ROOT, SpaceName
@@ -37,7 +37,8 @@ class DiagnoseRequest:
         format: store, coco_panoptic, cityscapes, cups or monocular_ups.
         assignment: How clusters meet classes. By default hungarian, which shows what a fixed probe
             loses, and identity where ids are classes already.
-        label_space: 19 or 27 classes.
+        label_space: 19 or 27 classes of Cityscapes.
+        truth: Any data set with ground truth, in place of `root`, `split` and `label_space`.
         out: Folder for diagnosis.json; outputs/diagnose/NAME by default.
     """
 
@@ -47,7 +48,13 @@ class DiagnoseRequest:
     format: str = STORE
     assignment: Literal["majority", "hungarian", "cups", "identity"] | None = None
     label_space: SpaceName = "cityscapes19"
+    truth: ImageSource | None = None
     out: str | None = None
+
+    @property
+    def ground_truth(self) -> ImageSource:
+        """The data set that is measured on."""
+        return given_or_cityscapes(self.truth, self.root, self.split, self.label_space)
 
     @property
     def folder(self) -> Path:
@@ -122,11 +129,12 @@ def diagnose_labels(request: DiagnoseRequest) -> Diagnosis:
     Raises:
         UsageError: There are no labels, or none with ground truth.
     """
-    space = label_space(request.label_space)
-    labels = open_labels(Path(request.labels), request.format, request.split, space)
+    truth = request.ground_truth
+    space = truth.label_space
+    labels = open_labels(Path(request.labels), request.format, truth.split, space)
     are_classes = are_class_ids(labels, request.format, space)
     assignment = request.assignment or (IDENTITY if are_classes else "hungarian")
-    images = read_scored_images(labels, CityscapesTree(Path(request.root), request.split), space)
+    images = read_scored_images(labels, truth)
     scorer = Scorer.of(space, labels.num_categories, thing_categories(labels, images))
     fitted = scorer.fit(assignment_rule(assignment), images.counts)
     confusion = scorer.confusion(images.semantic, fitted)

@@ -11,7 +11,6 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from relief.formats.atomic import write_text
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.reader import with_progress
 from relief.metrics.panoptic_quality import PanopticQuality
 from relief.metrics.scoring import PERCENT, Scorer
@@ -19,7 +18,9 @@ from relief.ops.matching import assignment_rule
 from relief.ops.panoptic_map import majority_category
 from relief.ops.resize import resize_nearest
 from relief.schema.batch import Failure
-from relief.schema.label_spaces import LabelSpace, label_space, thing_mask
+from relief.schema.label_spaces import LabelSpace, thing_mask
+from relief.schema.sources import ImageSource
+from relief.sources.cityscapes import given_or_cityscapes
 from relief.studies.scoring.label_sources import STORE, are_class_ids, open_labels
 from relief.studies.scoring.score import thing_categories, to_json
 from relief.studies.scoring.score_runs import IDENTITY, SAMPLE_ROOT, SpaceName
@@ -38,7 +39,8 @@ class ObjectDiagnosisRequest:
         root: Cityscapes folder with gtFine.
         split: Split that is looked at.
         format: store, coco_panoptic, cityscapes, cups or monocular_ups.
-        label_space: 19 or 27 classes.
+        label_space: 19 or 27 classes of Cityscapes.
+        truth: Any data set with ground truth, in place of `root`, `split` and `label_space`.
         patch_px: Pixels of the image that one feature stands for: 22 where windows of 322 px see
             512x1024.
         out: Folder for objects.json; outputs/diagnose/NAME by default.
@@ -49,8 +51,14 @@ class ObjectDiagnosisRequest:
     split: str = "val"
     format: str = STORE
     label_space: SpaceName = "cityscapes19"
+    truth: ImageSource | None = None
     patch_px: int = 22
     out: str | None = None
+
+    @property
+    def ground_truth(self) -> ImageSource:
+        """The data set that is measured on."""
+        return given_or_cityscapes(self.truth, self.root, self.split, self.label_space)
 
     @property
     def folder(self) -> Path:
@@ -100,10 +108,10 @@ def diagnose_objects(request: ObjectDiagnosisRequest) -> ObjectDiagnosis:
         UsageError: There are no labels, or none with ground truth.
         ReadError: Of no image labels and ground truth can be read.
     """
-    space = label_space(request.label_space)
-    labels = open_labels(Path(request.labels), request.format, request.split, space)
-    truth = CityscapesTree(Path(request.root), request.split)
-    images = read_scored_images(labels, truth, space)
+    truth = request.ground_truth
+    space = truth.label_space
+    labels = open_labels(Path(request.labels), request.format, truth.split, space)
+    images = read_scored_images(labels, truth)
     scorer = Scorer.of(space, labels.num_categories, thing_categories(labels, images))
     rule = IDENTITY if are_class_ids(labels, request.format, space) else "majority"
     assigned = scorer.fit(assignment_rule(rule), images.counts).panoptic
@@ -118,7 +126,7 @@ def diagnose_objects(request: ObjectDiagnosisRequest) -> ObjectDiagnosis:
     }
     metrics = {name: PanopticQuality(space.things, space.stuffs) for name in steps}
     for key in with_progress(images.keys, "asking ground truth", len(images.keys)):
-        target = truth.target(key, space)
+        target = truth.target(key)
         size = (target.shape[0], target.shape[1])
         pairs = resize_nearest(labels.panoptic(key).permute(2, 0, 1), size).permute(1, 2, 0)
         predicted = torch.stack((class_of[pairs[..., 0]], pairs[..., 1]), dim=-1)

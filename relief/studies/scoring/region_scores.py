@@ -9,7 +9,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.reader import LabelReader, refuse_other_shape, with_progress
 from relief.metrics.protocols import panoptic_protocol
 from relief.metrics.scoring import JointRows, Scorer
@@ -19,6 +18,7 @@ from relief.ops.resize import resize_nearest
 from relief.schema.geometry import scaled_size
 from relief.schema.label_spaces import CITYSCAPES_19, VOID, thing_mask
 from relief.schema.observation import Observation
+from relief.schema.sources import ImageSource
 from relief.splitters.connected import ConnectedSplitter
 from relief.studies.scoring.label_sources import STORE, are_class_ids, open_labels
 from relief.studies.scoring.scored_images import read_scored_images
@@ -41,7 +41,7 @@ class RegionScores:
 
 @dataclass(frozen=True)
 class RegionScorer:
-    """Scores label stores in the 19 classes.
+    """Scores label stores in the classes of the ground truth.
 
     Args:
         truth: Ground truth of a split.
@@ -50,7 +50,7 @@ class RegionScorer:
         short_side_px: The size at which regions are made and compared; 0 as the ground truth is.
     """
 
-    truth: CityscapesTree
+    truth: ImageSource
     protocol: Literal["seed", "panopticapi", "cups"] = "seed"
     min_area_px: int = 10
     short_side_px: int = 0
@@ -67,9 +67,9 @@ class RegionScorer:
             UsageError: It cannot be opened, or has no image with ground truth.
             ReadError: None of its images can be read.
         """
-        space = CITYSCAPES_19
+        space = self.truth.label_space
         labels = open_labels(store, STORE, self.truth.split, space)
-        images = read_scored_images(labels, self.truth, space)
+        images = read_scored_images(labels, self.truth)
         failures = [failure["reason"] for failure in images.failures]
         rule = "identity" if are_class_ids(labels, STORE, space) else assignment
         clusters = Scorer.of(space, labels.num_categories)
@@ -100,7 +100,7 @@ class RegionScorer:
         Raises:
             ReadError: One of the two cannot be read.
         """
-        target = self.truth.target(key, CITYSCAPES_19)
+        target = self.truth.target(key)
         size = (target.shape[0], target.shape[1])
         if self.short_side_px:
             size = scaled_size(size, self.short_side_px)

@@ -30,7 +30,8 @@ from relief.metrics.semantic_iou import CategoryCounts
 from relief.ops.matching import assignment_rule
 from relief.schema.batch import Failure
 from relief.schema.label_spaces import LabelSpace
-from relief.studies.scoring.scored_images import GroundTruth, ScoredImages, read_scored_images
+from relief.schema.sources import ImageSource
+from relief.studies.scoring.scored_images import ScoredImages, read_scored_images
 
 PROTOCOL_NAMES = ("panopticapi", "cups", "seed")
 ASSIGNMENT_NAMES = ("majority", "hungarian", "cups")
@@ -62,8 +63,7 @@ class Scores:
 
 def score_labels(
     labels: LabelReader,
-    truth: GroundTruth,
-    space: LabelSpace,
+    truth: ImageSource,
     protocols: Sequence[str] = PROTOCOL_NAMES,
     assignments: Sequence[str] = ASSIGNMENT_NAMES,
     fit: CategoryCounts | None = None,
@@ -77,8 +77,7 @@ def score_labels(
 
     Args:
         labels: The labels.
-        truth: The ground truth.
-        space: Its classes.
+        truth: The ground truth and its classes.
         protocols: Names of protocols.
         assignments: Names of assignments, `identity` for labels whose ids are classes.
         fit: What assignments are fitted on (`pixel_counts` of another split); by default the
@@ -90,6 +89,7 @@ def score_labels(
         ValueError: A name is none of the known ones.
     """
     rules = {name: assignment_rule(name) for name in assignments}
+    space = truth.label_space
     above = labels.num_categories - space.num_classes
     if "identity" in rules and above > 0:
         log.warning(
@@ -98,7 +98,7 @@ def score_labels(
             *(above, labels.num_categories),
         )
     ways = [panoptic_protocol(name) for name in protocols]
-    images = read_scored_images(labels, truth, space, {way.short_side_px for way in ways})
+    images = read_scored_images(labels, truth, {way.short_side_px for way in ways})
     scorer = Scorer.of(space, labels.num_categories, thing_categories(labels, images))
     counts = images.counts if fit is None else fit
     fitted = {name: scorer.fit(rule, counts) for name, rule in rules.items()}
@@ -111,9 +111,9 @@ def score_labels(
     return Scores(metrics, fitted, space, fitted_on, images.failures)
 
 
-def pixel_counts(labels: LabelReader, truth: GroundTruth, space: LabelSpace) -> CategoryCounts:
+def pixel_counts(labels: LabelReader, truth: ImageSource) -> CategoryCounts:
     """Pixels of the panoptic categories by class, to fit assignments on."""
-    return read_scored_images(labels, truth, space).counts
+    return read_scored_images(labels, truth).counts
 
 
 def thing_categories(labels: LabelReader, images: ScoredImages) -> tuple[int, ...]:

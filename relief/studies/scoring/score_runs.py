@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.reader import LabelReader
 from relief.metrics.semantic_iou import CategoryCounts
 from relief.schema.errors import UsageError
-from relief.schema.label_spaces import LabelSpace, label_space
+from relief.schema.label_spaces import LabelSpace
+from relief.schema.sources import ImageSource, keys_with_target
+from relief.sources.cityscapes import given_or_cityscapes
 from relief.studies.scoring.label_sources import STORE, are_class_ids, open_labels
 from relief.studies.scoring.runs import mean_and_spread
 from relief.studies.scoring.score import (
@@ -40,9 +41,11 @@ class ScoreRequest:
         format: store, coco_panoptic, cityscapes, cups or monocular_ups.
         protocol: panopticapi, cups or seed; all by default.
         assignment: majority, hungarian, cups or identity; all that apply by default.
-        label_space: 19 or 27 classes.
+        label_space: 19 or 27 classes of Cityscapes.
+        truth: Any data set with ground truth, in place of `root`, `split` and `label_space`.
         fit_labels: Labels of another split that assignments are fitted on.
         fit_split: That split.
+        fit_truth: That split of any data set, in place of `root` and `fit_split`.
         out: Folder for metrics.json, assignment.json and the figure.
     """
 
@@ -53,14 +56,21 @@ class ScoreRequest:
     protocol: Literal["panopticapi", "cups", "seed"] | None = None
     assignment: Literal["majority", "hungarian", "cups", "identity"] | None = None
     label_space: SpaceName = "cityscapes19"
+    truth: ImageSource | None = None
     fit_labels: str | None = None
     fit_split: str = "train"
+    fit_truth: ImageSource | None = None
     out: str | None = None
+
+    @property
+    def ground_truth(self) -> ImageSource:
+        """The data set that is measured on."""
+        return given_or_cityscapes(self.truth, self.root, self.split, self.label_space)
 
     @property
     def space(self) -> LabelSpace:
         """The classes."""
-        return label_space(self.label_space)
+        return self.ground_truth.label_space
 
     @property
     def folder(self) -> Path:
@@ -86,17 +96,16 @@ def score_runs(request: ScoreRequest) -> tuple[dict[str, dict[str, Any]], list[S
 
 
 def _score(request: ScoreRequest, path: Path) -> Scores:
-    labels = open_labels(path, request.format, request.split, request.space)
-    truth = CityscapesTree(Path(request.root), request.split)
+    truth = request.ground_truth
+    labels = open_labels(path, request.format, truth.split, truth.label_space)
     _tell_missing(labels, truth)
     fit, fitted_on = _fit(request)
     by_default: Sequence[str] = ASSIGNMENT_NAMES
-    if are_class_ids(labels, request.format, request.space):
+    if are_class_ids(labels, request.format, truth.label_space):
         by_default = (IDENTITY,)
     return score_labels(
         labels,
         truth,
-        request.space,
         [request.protocol] if request.protocol else PROTOCOL_NAMES,
         [request.assignment] if request.assignment else by_default,
         fit=fit,
@@ -104,9 +113,9 @@ def _score(request: ScoreRequest, path: Path) -> Scores:
     )
 
 
-def _tell_missing(labels: LabelReader, truth: CityscapesTree) -> None:
+def _tell_missing(labels: LabelReader, truth: ImageSource) -> None:
     """Says how many images only one side has: figures are of those that both have."""
-    labelled, true = set(labels.keys), set(truth.ground_truth.keys)
+    labelled, true = set(labels.keys), set(keys_with_target(truth))
     if labelled != true:
         log.warning(
             "measured on %d images: %d labelled ones have no ground truth, %d with ground truth "
@@ -117,8 +126,10 @@ def _tell_missing(labels: LabelReader, truth: CityscapesTree) -> None:
 
 def _fit(request: ScoreRequest) -> tuple[CategoryCounts | None, str]:
     if request.fit_labels is None:
-        return None, request.split
-    path, split = Path(request.fit_labels), request.fit_split
-    labels = open_labels(path, request.format, split, request.space)
-    truth = CityscapesTree(Path(request.root), split)
-    return pixel_counts(labels, truth, request.space), split
+        return None, request.ground_truth.split
+    truth = given_or_cityscapes(
+        request.fit_truth, request.root, request.fit_split, request.label_space
+    )
+    space = truth.label_space
+    labels = open_labels(Path(request.fit_labels), request.format, truth.split, space)
+    return pixel_counts(labels, truth), truth.split

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -23,21 +22,9 @@ from relief.ops.resize import resize_nearest
 from relief.schema.batch import Failure, first_reasons
 from relief.schema.errors import ReadError, UsageError, reason_of
 from relief.schema.geometry import shrunk_size
-from relief.schema.label_spaces import LabelSpace
+from relief.schema.sources import ImageSource
 
 _FEW = 20  # images that are read too fast for a progress bar
-
-
-class GroundTruth(Protocol):
-    """Where targets come from, such as `relief.formats.cityscapes.CityscapesTree`."""
-
-    def has_target(self, key: str) -> bool:
-        """Whether this image has ground truth."""
-        ...
-
-    def target(self, key: str, space: LabelSpace) -> Tensor:
-        """(H, W, 2) int64; raises `ReadError`."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -76,35 +63,33 @@ class _Image:
 
 def read_scored_images(
     labels: LabelReader,
-    truth: GroundTruth,
-    space: LabelSpace,
+    truth: ImageSource,
     short_sides_px: Iterable[int] = (0,),
 ) -> ScoredImages:
     """Reads every labelled image that has ground truth.
 
     Args:
         labels: The labels; maps of another size than the target are brought to it, nearest.
-        truth: The ground truth.
-        space: Its classes.
+        truth: The ground truth and its classes.
         short_sides_px: Sizes to compare at besides the ground truth's; images are not enlarged.
 
     Raises:
         UsageError: No labelled image has ground truth.
         ReadError: Of none of them labels and ground truth can be read.
     """
-    keys = [key for key in labels.keys if truth.has_target(key)]
+    keys = [key for key in labels.keys if truth.target_path(key) is not None]
     if not keys:
         msg = (
-            "no labelled image has ground truth: looked for the keys of the labels in gtFine. "
+            f"no labelled image has ground truth: {truth.root} (looked for the labelled keys). "
             "Check --root and --split."
         )
         raise UsageError(msg)
-    scorer = Scorer.of(space, labels.num_categories)
+    scorer = Scorer.of(truth.label_space, labels.num_categories)
     sizes = sorted({0, *short_sides_px})
 
     def read(key: str) -> _Image | Failure:
         try:
-            return _read(labels, truth, key, space, scorer, sizes)
+            return _read(labels, truth, key, scorer, sizes)
         except Exception as error:
             return Failure(key=key, reason=reason_of(error, key))
 
@@ -127,13 +112,12 @@ def read_scored_images(
 
 def _read(
     labels: LabelReader,
-    truth: GroundTruth,
+    truth: ImageSource,
     key: str,
-    space: LabelSpace,
     scorer: Scorer,
     short_sides_px: Sequence[int],
 ) -> _Image:
-    target = truth.target(key, space)
+    target = truth.target(key)
     own_size = (target.shape[0], target.shape[1])
     panoptic = labels.panoptic(key)
     refuse_other_shape(key, own_size, panoptic.shape[:2], "ground truth")

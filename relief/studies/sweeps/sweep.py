@@ -20,7 +20,6 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.depth_files import FolderDepth
 from relief.formats.label_run import CODEBOOK
 from relief.formats.label_store import LabelStore
@@ -35,7 +34,9 @@ from relief.ops.centroid_groups import group_centroids
 from relief.ops.matching import assignment_rule
 from relief.processes.pools import process_pool
 from relief.schema.errors import ReadError, UsageError
-from relief.schema.label_spaces import LabelSpace, label_space, thing_mask
+from relief.schema.label_spaces import thing_mask
+from relief.schema.sources import ImageSource
+from relief.sources.cityscapes import given_or_cityscapes
 from relief.studies.scoring.label_sources import open_labels
 from relief.studies.scoring.score import pixel_counts
 from relief.studies.sweeps.sweep_image import SharedReading
@@ -85,9 +86,9 @@ def run_sweep(request: SweepRequest) -> SweepResult:
     prepared = [prepare(source, request, shared) for source in sources]
     works = [work for work, _ in prepared]
     known = sorted({key for work in works for key in work.labels.keys})
-    keys = [key for key in known if shared.truth.has_target(key)]
+    keys = [key for key in known if shared.truth.target_path(key) is not None]
     if not keys:
-        msg = f"no labelled image has ground truth: {request.root}. Check root and split."
+        msg = f"no labelled image has ground truth: {shared.truth.root}. Check root and split."
         raise UsageError(msg)
     found = _tables(works, keys, request.processes)
     rows: list[dict[str, Any]] = []
@@ -116,10 +117,10 @@ def prepare(
     Raises:
         UsageError: There are no labels, or they do not say what is a thing.
     """
-    space = shared.space
-    labels = open_labels(request.path(source.labels), source.format, request.split, space)
+    space = shared.truth.label_space
+    labels = open_labels(request.path(source.labels), source.format, shared.truth.split, space)
     if source.split_by == "classes":
-        category = _published_classes(labels, shared.truth, space)
+        category = _published_classes(labels, shared.truth)
         things, num_categories = space.things, space.num_classes
         region = np.where(thing_mask(things, num_categories + 1).numpy()[category], category + 1, 0)
     else:
@@ -146,14 +147,15 @@ def prepare(
     return replace(work, fingerprint=marked), scored
 
 
-def _published_classes(labels: LabelReader, truth: CityscapesTree, space: LabelSpace) -> Ids:
+def _published_classes(labels: LabelReader, truth: ImageSource) -> Ids:
     """Class of each cluster by a majority vote of ground truth, as the labels bring it or ours."""
+    space = truth.label_space
     brings_classes = (
         isinstance(labels, MonocularUpsLabels) and (labels.folder / CENTROIDS).is_file()
     )
     if isinstance(labels, MonocularUpsLabels) and brings_classes and space.num_classes == 19:
         return np.asarray(labels.class_of_cluster().numpy())
-    counts = pixel_counts(labels, truth, space)
+    counts = pixel_counts(labels, truth)
     scorer = Scorer.of(space, labels.num_categories)
     return scorer.fit(assignment_rule("majority"), counts).panoptic
 
@@ -199,8 +201,7 @@ def _folder_name(name: str) -> str:
 def shared_reading(request: SweepRequest, protocols: Sequence[PanopticProtocol]) -> SharedReading:
     """What all sources read alike."""
     return SharedReading(
-        truth=CityscapesTree(Path(request.root), request.split),
-        space=label_space(request.label_space),
+        truth=given_or_cityscapes(request.truth, request.root, request.split, request.label_space),
         depths={
             depth.name: FolderDepth(request.path(depth.root), depth.normalise, depth.inverse)
             for depth in request.depths

@@ -12,25 +12,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.depth_files import FolderDepth, check_aspect
 from relief.formats.images import read_image
 from relief.metrics.panoptic_statistics import Ids
 from relief.ops.depth_edges import gradient_magnitude_cpu
 from relief.ops.depth_sharpening import ToggleSharpening
-from relief.ops.panoptic import compact_ids
+from relief.ops.panoptic import compact_pairs
 from relief.ops.panoptic_map import resize_depth
 from relief.schema.errors import ReadError
 from relief.schema.geometry import shrunk_size
-from relief.schema.label_spaces import INSTANCE_DIVISOR, LabelSpace
 from relief.schema.observation import DEPTH, IMAGE, Observation
 from relief.schema.parts import Splitter
+from relief.schema.sources import ImageSource
 from relief.studies.sweeps.split_tables import (
     Map,
 )
 
 INSIDE_EDGE_THRESHOLD = 0.1
-_MAX_INSTANCE_ID = 34 * INSTANCE_DIVISOR
 
 
 @dataclass(frozen=True)
@@ -38,15 +36,13 @@ class SharedReading:
     """What all sources of a sweep read alike.
 
     Attributes:
-        truth: Ground truth.
-        space: Its classes.
+        truth: Ground truth and its classes.
         depths: Depth readers by name.
         split_short_side_px: Where splitting runs.
         short_sides_px: Sizes of comparison; 0 = ground-truth size.
     """
 
-    truth: CityscapesTree
-    space: LabelSpace
+    truth: ImageSource
     depths: dict[str, FolderDepth]
     split_short_side_px: int
     short_sides_px: tuple[int, ...]
@@ -64,9 +60,8 @@ class SweepImage:
     @cached_property
     def target(self) -> tuple[Tensor, Ids]:
         """(H, W) int32 compact ids, and the (category, instance) of each."""
-        ids = self.shared.truth.ground_truth.instance_ids(self.key)
-        compact, found = compact_ids(ids.clamp(0, _MAX_INSTANCE_ID), _MAX_INSTANCE_ID + 1)
-        return compact, self.shared.space.target(found).numpy()
+        compact, pairs = compact_pairs(self.shared.truth.target(self.key))
+        return compact, pairs.numpy()
 
     @cached_property
     def target_sizes(self) -> dict[int, tuple[int, int]]:

@@ -11,6 +11,7 @@ from relief.ops.depth_sharpening import ToggleSharpening
 from relief.schema.errors import UsageError
 from relief.schema.observation import DEPTH, IMAGE, SEMANTIC
 from relief.schema.parts import Splitter
+from relief.schema.sources import ImageSource
 from relief.splitters.connected import ConnectedSplitter
 from relief.splitters.depth_gradient import DepthGradientSplitter
 from relief.studies.scoring.score_runs import SAMPLE_ROOT, SpaceName
@@ -105,7 +106,8 @@ class SweepRequest:
         depths: Depth sources; every splitter that needs depth is tried on each.
         root: Cityscapes folder with gtFine.
         split: Split that is scored.
-        label_space: 19 or 27 classes.
+        label_space: 19 or 27 classes of Cityscapes.
+        truth: Any data set with ground truth, in place of `root`, `split` and `label_space`.
         protocols: Names of PQ protocols; the first is the headline.
         assignments: How clusters meet classes; not asked for where regions are classes already.
         split_short_side_px: The size at which splitting runs.
@@ -123,6 +125,7 @@ class SweepRequest:
     root: str = SAMPLE_ROOT
     split: str = "val"
     label_space: SpaceName = "cityscapes19"
+    truth: ImageSource | None = None
     protocols: list[str] = field(default_factory=lambda: ["panopticapi"])
     assignments: list[str] = field(default_factory=lambda: ["majority"])
     split_short_side_px: int = 512

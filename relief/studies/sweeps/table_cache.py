@@ -74,7 +74,7 @@ def determinants(work: SweepWork) -> dict[str, Any]:
         "format": _FORMAT,
         "regions": work.region_of_cluster.tolist(),
         "categories": work.category_of_cluster.tolist(),
-        "space": work.shared.space.name,
+        "space": work.shared.truth.label_space.name,
         "depths": {name: reader.description for name, reader in work.shared.depths.items()},
         "cuts": [asdict(cut) for cut in work.cuts],
         "code": sorted(source_code(kind) for kind in set(map(type, work.cuts.values()))),
@@ -88,7 +88,7 @@ def inputs_of(work: SweepWork, image: SweepImage) -> str:
 
     What a label store holds follows from its manifest, which is in the fingerprint.
     """
-    files = [work.shared.truth.ground_truth.instance_file(image.key), *image.depth_paths]
+    files = [work.shared.truth.target_path(image.key), *image.depth_paths]
     stats = [(path.stat().st_size, path.stat().st_mtime_ns) for path in files if path]
     labels = b""
     if not isinstance(work.labels, LabelStore):

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import os
 import sys
-import unicodedata
 from pathlib import Path
 from types import ModuleType
 
@@ -11,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from relief.formats.cityscapes import CityscapesLabels, CityscapesTree, write_cityscapes
-from relief.schema.errors import ReadError, UsageError
+from relief.formats.cityscapes import CityscapesIds, CityscapesLabels, write_cityscapes
+from relief.schema.errors import UsageError
 from relief.schema.label_spaces import CITYSCAPES_19, CITYSCAPES_27, LabelSpace
 
 KEY = "aachen/aachen_000000_000019"
@@ -59,41 +57,6 @@ def random_labels(space: LabelSpace, *keys: str) -> Labels:
     return Labels(space, maps)
 
 
-def test_images_and_ground_truth_by_key(tmp_path: Path) -> None:
-    draw_tree(tmp_path, "bonn/bonn_000001_000019", KEY)
-    tree = CityscapesTree(tmp_path, "val")
-    assert tree.keys == [KEY, "bonn/bonn_000001_000019"]
-    assert tree.image_path(KEY).is_file()
-    assert tree.has_ground_truth
-    assert tree.has_target(KEY)
-    assert tree.label_ids(KEY).tolist() == [[7, 26], [26, 3]]
-    # road; a group of cars without instances; car number 4; static is void
-    assert tree.target(KEY, CITYSCAPES_19).tolist() == [[[0, 0], [13, 0]], [[13, 5], [-1, 0]]]
-
-
-def test_a_tree_without_ground_truth(tmp_path: Path) -> None:
-    draw_tree(tmp_path, KEY, ground_truth=False)
-    tree = CityscapesTree(tmp_path, "val")
-    assert tree.keys == [KEY]
-    assert not tree.has_ground_truth
-    assert not tree.has_target(KEY)
-    with pytest.raises(ReadError, match=r"instanceIds.png \(No such file"):
-        tree.target(KEY, CITYSCAPES_19)
-
-
-def test_other_and_hidden_files_are_not_images(tmp_path: Path) -> None:
-    draw_tree(tmp_path, KEY, "bonn/._bonn", ".trash/a")
-    (tmp_path / "leftImg8bit/val/aachen/notes.txt").write_text("")
-    assert CityscapesTree(tmp_path, "val").keys == [KEY]
-
-
-def test_no_images_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError) as caught:
-        _ = CityscapesTree(tmp_path, "val").keys
-    assert str(caught.value).startswith(f"no images found: data.root={tmp_path} (looked for ")
-    assert str(caught.value).endswith("Check data.root and data.split.")
-
-
 @pytest.mark.parametrize("space", [CITYSCAPES_19, CITYSCAPES_27])
 def test_what_is_exported_reads_back_equal(tmp_path: Path, space: LabelSpace) -> None:
     labels = random_labels(space, KEY, "a photograph", "deep/er/x")
@@ -113,7 +76,7 @@ def test_an_assignment_makes_class_ids_of_clusters(tmp_path: Path) -> None:
     write_cityscapes(tmp_path, labels, CITYSCAPES_19, class_of_category=[10, -1, 13])
     read = CityscapesLabels(tmp_path, "val", CITYSCAPES_19)
     assert read.panoptic(KEY).tolist() == [[[10, 0], [13, 9]], [[-1, 0], [-1, 0]]]
-    assert CityscapesTree(tmp_path, "val").label_ids(KEY).tolist() == [[23, 26], [0, 0]]
+    assert CityscapesIds(tmp_path, "val").label_ids(KEY).tolist() == [[23, 26], [0, 0]]
 
 
 def test_clusters_do_not_fit(tmp_path: Path) -> None:
@@ -160,53 +123,3 @@ def test_cityscapesscripts_reads_the_ids_the_same_way(
         objects = [one for one in found[CITYSCAPES_19.names[class_id]] if one["instID"] >= 1000]
         expected = sorted(of_class[of_class > 0].unique(return_counts=True)[1].tolist())
         assert sorted(one["pixelCount"] for one in objects) == expected
-
-
-def test_the_real_frame() -> None:
-    shared = os.environ.get("RELIEF_SHARED")
-    if not shared:
-        pytest.skip("RELIEF_SHARED is not set")
-    tree = CityscapesTree(Path(shared) / "real/cityscapes_small", "val")
-    (key,) = tree.keys
-    assert key == "frankfurt/frankfurt_000000_000294"
-    target = tree.target(key, CITYSCAPES_19)
-    assert target.shape == (128, 256, 2)
-    label_class = CITYSCAPES_19.class_of_label_id[tree.label_ids(key)]
-    assert torch.equal(target[..., 0], label_class)
-
-
-def test_cities_may_be_links(tmp_path: Path) -> None:
-    draw_tree(tmp_path / "real", KEY)
-    for part in ("leftImg8bit", "gtFine"):
-        (tmp_path / "tree" / part / "val").mkdir(parents=True)
-        (tmp_path / "tree" / part / "val" / "aachen").symlink_to(
-            tmp_path / "real" / part / "val" / "aachen"
-        )
-    tree = CityscapesTree(tmp_path / "tree", "val")
-    assert tree.keys == tree.ground_truth.keys == [KEY]
-    assert tree.has_ground_truth
-    assert CityscapesLabels(tmp_path / "tree", "val", CITYSCAPES_19).keys == [KEY]
-
-
-def test_ground_truth_in_another_unicode_form_is_that_of_its_image(tmp_path: Path) -> None:
-    composed, apart = (unicodedata.normalize(form, "köln/köln_0") for form in ("NFC", "NFD"))
-    draw_tree(tmp_path, composed, ground_truth=False)
-    write_ids(tmp_path / f"gtFine/val/{apart}_gtFine_instanceIds.PNG", [[7, 26004]], np.uint16)
-    tree = CityscapesTree(tmp_path, "val")
-    assert tree.has_target(composed)
-    assert not tree.has_target("aachen/0")
-    assert tree.target(composed, CITYSCAPES_19).tolist() == [[[0, 0], [13, 5]]]
-
-
-def test_a_split_without_instance_ids_is_read_from_its_label_ids(tmp_path: Path, caplog) -> None:
-    draw_tree(tmp_path, KEY, ground_truth=False)
-    path = tmp_path / f"gtFine/val/{KEY}_gtFine_labelIds.png"
-    write_ids(path, [[7, 26, 0]], np.uint8)
-    tree = CityscapesTree(tmp_path, "val")
-    assert tree.has_target(KEY)
-    assert tree.ground_truth.keys == [KEY]
-    assert tree.target(KEY, CITYSCAPES_19).tolist() == [[[0, 0], [13, 0], [-1, 0]]]
-    assert caplog.text.count("their PQ says nothing") == 1
-    # One image with objects: the others are missing then, not without objects.
-    write_ids(tmp_path / "gtFine/val/ulm/ulm_0_gtFine_instanceIds.png", [[26001]], np.uint16)
-    assert not CityscapesTree(tmp_path, "val").has_target(KEY)

@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.samples.draw import draw_sample, main
 from relief.samples.scene_files import CITIES
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import CITYSCAPES_19, CITYSCAPES_LABELS
+from relief.sources.cityscapes import CityscapesSource
 
 LABELS = {label.label_id: label for label in CITYSCAPES_LABELS}
 
@@ -60,7 +60,7 @@ def test_no_scene_is_in_both_splits(sample):
 
 
 def test_the_cityscapes_reader_reads_it(sample):
-    tree = CityscapesTree(sample, "val")
+    tree = CityscapesSource(sample, "val")
     assert tree.keys == [
         "moosbruck/moosbruck_000000_000019",
         "rosental/rosental_000000_000019",

@@ -4,7 +4,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.models.backbones.cause_tr import CauseTR
 from relief.ops.kmeans import fit_kmeans
 from relief.ops.resize import resize_nearest
@@ -20,6 +19,7 @@ from relief.samples.feature_learner import (
 from relief.samples.student import new_student
 from relief.samples.train_images import load_train_images
 from relief.schema.label_spaces import CITYSCAPES_19
+from relief.sources.cityscapes import CityscapesSource
 
 
 def some_images(count=2, width=350):
@@ -92,7 +92,7 @@ def test_a_short_course_beats_random_weights(sample, tmp_path):
 
 
 def class_of_patches(root: Path):
-    tree = CityscapesTree(root, "train")
+    tree = CityscapesSource(root, "train")
     targets = torch.stack([tree.target(key, CITYSCAPES_19)[..., 0] for key in tree.keys])
     return resize_nearest(targets, (23, 46))
 

@@ -5,7 +5,6 @@ import dataclasses
 import pytest
 import torch
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.depth_files import FolderDepth
 from relief.formats.label_store import LabelStore, write_manifest, write_panoptic, write_semantic
 from relief.metrics.protocols import panoptic_protocol
@@ -20,6 +19,7 @@ from relief.schema.errors import ReadError
 from relief.schema.geometry import WindowGeometry
 from relief.schema.label_spaces import CITYSCAPES_19
 from relief.schema.manifest import Manifest
+from relief.sources.cityscapes import CityscapesSource
 from relief.splitters.connected import ConnectedSplitter
 from relief.splitters.depth_gradient import DepthGradientSplitter
 from relief.studies.features.codebook_runs import Measure, fit_codebook, measure_labels
@@ -31,7 +31,7 @@ SPLITTERS = {"edges": DepthGradientSplitter(0.2, 4), "components": ConnectedSpli
 
 @pytest.fixture
 def seen(tiny_cityscapes):
-    tree = CityscapesTree(tiny_cityscapes, "val")
+    tree = CityscapesSource(tiny_cityscapes, "val")
     depth = FolderDepth(tiny_cityscapes / "depth")
     geometry = WindowGeometry(32, 32, 16)
     backbone = RGBStatistics(2)
@@ -53,14 +53,14 @@ def test_things_and_groups_are_decided(seen):
 
 def test_figures_are_those_of_a_store_of_the_same_labels(seen, tmp_path):
     tree, depth, images, codebook = seen
-    truth = read_truth(tree, tree.keys, CITYSCAPES_19)
+    truth = read_truth(tree, tree.keys)
     measure = Measure(CITYSCAPES_19, panoptic_protocol("cups"), assignment_rule("hungarian"))
     found = measure_labels(codebook, images, truth, depth, SPLITTERS, measure)
     assert list(found) == ["edges", "components"]
     assert found["edges"]["images"] == 3
     for name, splitter in SPLITTERS.items():
         store = write_store(tmp_path / name, seen, splitter)
-        scores = score_labels(store, tree, CITYSCAPES_19, ["cups"], ["hungarian"])
+        scores = score_labels(store, tree, ["cups"], ["hungarian"])
         expected = scores.metrics["cups/hungarian"]
         for figure in ("pq", "pq_things", "pq_stuff", "sq", "rq", "miou", "matched_things"):
             assert found[name][figure] == expected[figure], (name, figure)
@@ -69,7 +69,7 @@ def test_figures_are_those_of_a_store_of_the_same_labels(seen, tmp_path):
 
 def test_turned_truth_is_refused_though_it_has_as_many_pixels(seen):
     tree, depth, images, codebook = seen
-    truth = read_truth(tree, tree.keys, CITYSCAPES_19)
+    truth = read_truth(tree, tree.keys)
     turned = [*truth[:-1], dataclasses.replace(truth[-1], ids=truth[-1].ids.T)]
     measure = Measure(CITYSCAPES_19, panoptic_protocol("cups"), assignment_rule("hungarian"))
     with pytest.raises(ReadError, match=f"differ in size: {tree.keys[-1]}"):

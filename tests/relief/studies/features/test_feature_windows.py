@@ -1,7 +1,6 @@
 import pytest
 import torch
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.depth_files import FolderDepth
 from relief.formats.images import read_image
 from relief.models.backbones.rgb_statistics import RGBStatistics
@@ -9,14 +8,14 @@ from relief.models.cluster_segmentation import label_pixels, segment
 from relief.models.codebook import Codebook
 from relief.schema.errors import ReadError
 from relief.schema.geometry import WindowGeometry
-from relief.schema.label_spaces import CITYSCAPES_19
+from relief.sources.cityscapes import CityscapesSource
 from relief.studies.features.feature_windows import read_truth, see_images
 
 GEOMETRY = WindowGeometry(32, 32, 16)
 
 
 def seen(root, steps, short_side_px=16):
-    tree = CityscapesTree(root, "val")
+    tree = CityscapesSource(root, "val")
     depth = FolderDepth(root / "depth")
     backbone = RGBStatistics(2)
     return tree, see_images(
@@ -57,9 +56,9 @@ def test_depth_comes_at_the_size_of_splitting(tiny_cityscapes):
 
 def test_truth_is_kept_compact_and_whole(tiny_cityscapes):
     tree, images = seen(tiny_cityscapes, [])
-    (true,) = read_truth(tree, [images[0].key], CITYSCAPES_19)
+    (true,) = read_truth(tree, [images[0].key])
     assert true.ids.dtype == torch.int32
-    assert torch.equal(true.pairs[true.ids.long()], tree.target(images[0].key, CITYSCAPES_19))
+    assert torch.equal(true.pairs[true.ids.long()], tree.target(images[0].key))
 
 
 def test_missing_depth_is_told(tiny_cityscapes):

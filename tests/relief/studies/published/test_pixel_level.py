@@ -175,6 +175,6 @@ def without_weights(monkeypatch):
 def parse_label(arguments):
     out = cli.default_out("label", arguments)
     parsed = label.LabelCLI(arguments, out, run=False, trainer_defaults=cli.QUIET_TRAINER)
-    assert parsed.datamodule.root.name == "a city"
-    assert parsed.datamodule.split == "val"
+    assert parsed.datamodule.source.root.name == "a city"
+    assert parsed.datamodule.source.split == "val"
     return parsed.out

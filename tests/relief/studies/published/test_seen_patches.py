@@ -3,11 +3,10 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.images import read_image
 from relief.schema.errors import ReadError, UsageError
 from relief.schema.geometry import WindowGeometry
-from relief.schema.label_spaces import CITYSCAPES_19
+from relief.sources.cityscapes import CityscapesSource
 from relief.studies.published.seen_patches import see_patches
 from tests.relief.studies.tiny import KEYS, draw_tree
 
@@ -30,7 +29,7 @@ class Means(torch.nn.Module):
 
 @pytest.fixture
 def tree(tmp_path):
-    return CityscapesTree(draw_tree(tmp_path), "val")
+    return CityscapesSource(draw_tree(tmp_path), "val")
 
 
 def test_patches_have_unit_features_and_the_class_under_their_centre(tree):
@@ -40,7 +39,7 @@ def test_patches_have_unit_features_and_the_class_under_their_centre(tree):
     assert seen.features.dtype == torch.float64
     assert seen.images == 3
     torch.testing.assert_close(seen.features.norm(dim=1), torch.ones(len(seen.features)).double())
-    classes = [tree.target(key, CITYSCAPES_19)[2::4, 2::4, 0].flatten() for key in tree.keys]
+    classes = [tree.target(key)[2::4, 2::4, 0].flatten() for key in tree.keys]
     assert seen.classes.tolist() == [c for c in torch.cat(classes).tolist() if c >= 0]
 
 
@@ -48,7 +47,7 @@ def test_features_of_an_image_lie_at_its_place(tree):
     whole = see_patches(tree, Means(), GEOMETRY)
     last = read_image(tree.image_path(tree.keys[2])).float()[None] / 255
     expected = F.normalize(F.avg_pool2d(last, 4)[0].flatten(1) + 0.1, dim=0).T
-    known = tree.target(tree.keys[2], CITYSCAPES_19)[2::4, 2::4, 0].flatten() >= 0
+    known = tree.target(tree.keys[2])[2::4, 2::4, 0].flatten() >= 0
     own = whole.features[2 * (12 * 24 - 2) :].float()
     torch.testing.assert_close(own, expected[known], rtol=0, atol=1e-6)
 
@@ -63,11 +62,11 @@ def test_a_gpu_sees_the_same_and_leaves_it_here(tree):
 def test_missing_ground_truth_is_told_before_any_image_is_seen(tree):
     backbone = Means()
     for key in KEYS[1:]:
-        tree.ground_truth.instance_path(key).unlink()
+        tree.ids.instance_path(key).unlink()
     with pytest.raises(UsageError, match=r"^ground truth is missing: ulm/.* and 1 more\. Check"):
         see_patches(tree, backbone, GEOMETRY)
-    tree.ground_truth.instance_path(KEYS[1]).write_bytes(b"no picture")
-    tree.ground_truth.instance_path(KEYS[2]).write_bytes(b"no picture")
+    tree.ids.instance_path(KEYS[1]).write_bytes(b"no picture")
+    tree.ids.instance_path(KEYS[2]).write_bytes(b"no picture")
     with pytest.raises(ReadError, match=KEYS[1]):
         see_patches(tree, backbone, GEOMETRY)
     assert backbone.asked == 0

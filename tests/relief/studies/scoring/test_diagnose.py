@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.label_png import write_png
 from relief.formats.label_store import write_manifest, write_panoptic, write_semantic
 from relief.schema.label_spaces import CITYSCAPES_19
 from relief.schema.manifest import Manifest
+from relief.sources.cityscapes import CityscapesSource
 from relief.studies.scoring.diagnose import DiagnoseRequest, MissedClass, diagnose_labels
 from tests.relief.studies.tiny import KEYS, draw_store, draw_tree
 
@@ -24,8 +24,8 @@ def test_dead_clusters_and_absorbed_classes(tmp_path):
     assert len(found.absorption["building"]) == 2
     assert sum(found.absorption["building"].values()) == pytest.approx(100, abs=3)
     assert found.absorption["train"] == {}
-    truth = CityscapesTree(root, "val")
-    classes = torch.stack([truth.target(key, CITYSCAPES_19)[..., 0] for key in KEYS])
+    truth = CityscapesSource(root, "val")
+    classes = torch.stack([truth.target(key)[..., 0] for key in KEYS])
     assert found.ground_truth_px == {
         name: int((classes == class_id).sum()) for class_id, name in enumerate(CITYSCAPES_19.names)
     }

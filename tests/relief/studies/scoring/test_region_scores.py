@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.label_store import LabelStore, semantic_path
 from relief.schema.errors import ReadError
-from relief.schema.label_spaces import CITYSCAPES_19
+from relief.sources.cityscapes import CityscapesSource
 from relief.studies.scoring.region_scores import RegionScorer
 from tests.relief.studies.tiny import CLASS_OF_CLUSTER, KEYS, draw_store, draw_tree
 
@@ -14,7 +13,7 @@ CLASSES = torch.tensor(CLASS_OF_CLUSTER)
 
 @pytest.fixture
 def tree(tmp_path):
-    return CityscapesTree(draw_tree(tmp_path), "val")
+    return CityscapesSource(draw_tree(tmp_path), "val")
 
 
 def test_miou_by_hand(tmp_path, tree):
@@ -25,7 +24,7 @@ def test_miou_by_hand(tmp_path, tree):
     intersection, union = np.zeros(19), np.zeros(19)
     for key in labels.keys:  # clusters are classes many to one
         predicted = np.array(CLASS_OF_CLUSTER)[labels.semantic(key).numpy()]
-        true = tree.target(key, CITYSCAPES_19)[..., 0].numpy()
+        true = tree.target(key)[..., 0].numpy()
         for c in range(19):
             intersection[c] += ((predicted == c) & (true == c)).sum()
             union[c] += ((predicted == c) & (true >= 0) | (true == c)).sum()

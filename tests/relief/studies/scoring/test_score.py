@@ -1,14 +1,15 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.label_store import LabelStore, panoptic_path
 from relief.metrics.panoptic_quality import MatchedPanopticQuality, PanopticQuality
 from relief.schema.errors import UsageError
-from relief.schema.label_spaces import CITYSCAPES_19, CITYSCAPES_27
+from relief.schema.label_spaces import CITYSCAPES_19
+from relief.sources.cityscapes import CityscapesSource
 from relief.studies.scoring.score import (
     pixel_counts,
     score_labels,
@@ -28,19 +29,19 @@ from tests.relief.studies.tiny import (
 def drawn(tmp_path_factory):
     root = tmp_path_factory.mktemp("drawn")
     draw_tree(root)
-    return LabelStore(draw_store(root / "labels")), CityscapesTree(root, "val")
+    return LabelStore(draw_store(root / "labels")), CityscapesSource(root, "val")
 
 
 @pytest.mark.parametrize("protocol", ["panopticapi", "cups", "seed"])
 @pytest.mark.parametrize("assignment", ["majority", "hungarian", "cups"])
 def test_score_is_the_metric(drawn, protocol, assignment):
     store, tree = drawn
-    figures = score_labels(store, tree, CITYSCAPES_19, [protocol], [assignment]).metrics
+    figures = score_labels(store, tree, [protocol], [assignment]).metrics
     metric = MatchedPanopticQuality(
         7, CITYSCAPES_19.things, CITYSCAPES_19.stuffs, THING_CLUSTERS, assignment, protocol
     )
     for key in KEYS:
-        metric.update(store.panoptic(key)[None], tree.target(key, CITYSCAPES_19)[None], [key])
+        metric.update(store.panoptic(key)[None], tree.target(key)[None], [key])
     expected = metric.compute()
     assert list(figures) == [f"{protocol}/{assignment}"]
     found = figures[f"{protocol}/{assignment}"]
@@ -53,7 +54,7 @@ def test_score_is_the_metric(drawn, protocol, assignment):
 
 
 def test_majority_names_the_clusters_and_the_files_hold_it(drawn, tmp_path):
-    scores = score_labels(*drawn, CITYSCAPES_19, fitted_on="val")
+    scores = score_labels(*drawn, fitted_on="val")
     assert tuple(scores.assignments["majority"].panoptic) == CLASS_OF_CLUSTER
     write_scores(tmp_path, scores)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
@@ -78,16 +79,17 @@ def test_majority_names_the_clusters_and_the_files_hold_it(drawn, tmp_path):
 def test_an_assignment_may_come_from_other_images(drawn, tmp_path):
     store, tree = drawn
     one = LabelStore(draw_store(tmp_path / "one", KEYS[:1]))
-    counts = pixel_counts(store, tree, CITYSCAPES_19)
-    own = score_labels(one, tree, CITYSCAPES_19).assignments["hungarian"]
-    other = score_labels(one, tree, CITYSCAPES_19, fit=counts).assignments["hungarian"]
-    all_ = score_labels(store, tree, CITYSCAPES_19).assignments["hungarian"]
+    counts = pixel_counts(store, tree)
+    own = score_labels(one, tree).assignments["hungarian"]
+    other = score_labels(one, tree, fit=counts).assignments["hungarian"]
+    all_ = score_labels(store, tree).assignments["hungarian"]
     assert np.array_equal(other.panoptic, all_.panoptic)
     assert own.panoptic.shape == other.panoptic.shape
 
 
 def test_27_classes(drawn):
-    figures = score_labels(*drawn, CITYSCAPES_27, ["panopticapi"], ["majority"]).metrics
+    in_27 = CityscapesSource(drawn[1].root, "val", "cityscapes27")
+    figures = score_labels(drawn[0], in_27, ["panopticapi"], ["majority"]).metrics
     names = figures["panopticapi/majority"]["per_class"]
     assert len(names) == 27
     assert names["road"]["pq"] > 50
@@ -110,23 +112,23 @@ def test_seed_is_compared_at_a_short_side_of_512(tmp_path):
         def semantic(self, key):
             return self.large(self.inner.semantic(key))
 
-        def target(self, key, space):
-            return self.large(self.inner.target(key, space))
+        def target(self, key):
+            return self.large(self.inner.target(key))
 
-    tree = CityscapesTree(draw_tree(tmp_path), "val")
+    tree = CityscapesSource(draw_tree(tmp_path), "val")
     store = LabelStore(draw_store(tmp_path / "labels", KEYS[:1]))
     large = [Enlarged(store, 16), Enlarged(tree, 16)]
-    found = score_labels(*large, CITYSCAPES_19, ["seed"], ["majority"]).metrics["seed/majority"]
+    found = score_labels(*large, ["seed"], ["majority"]).metrics["seed/majority"]
     metric = MatchedPanopticQuality(
         7, CITYSCAPES_19.things, CITYSCAPES_19.stuffs, THING_CLUSTERS, "majority", "seed"
     )
     rows = (2 * torch.arange(512) + 1) * 768 // 1024
     columns = (2 * torch.arange(1024) + 1) * 1536 // 2048
-    pred, target = large[0].panoptic(KEYS[0]), large[1].target(KEYS[0], CITYSCAPES_19)
+    pred, target = large[0].panoptic(KEYS[0]), large[1].target(KEYS[0])
     metric.update(pred[rows][:, columns][None], target[rows][:, columns][None])
     expected = metric.compute()
     assert found["pq"] == pytest.approx(100 * expected["pq"].item(), abs=1e-12)
-    full = score_labels(*large, CITYSCAPES_19, ["panopticapi"], ["majority"]).metrics
+    full = score_labels(*large, ["panopticapi"], ["majority"]).metrics
     assert full["panopticapi/majority"]["pq"] != found["pq"]
 
 
@@ -142,12 +144,12 @@ def test_labels_of_another_size_are_brought_to_the_ground_truth(drawn):
         def semantic(self, key):
             return store.semantic(key)[1::2, 1::2]
 
-    found = score_labels(Half(), tree, CITYSCAPES_19, ["panopticapi"], ["majority"]).metrics
+    found = score_labels(Half(), tree, ["panopticapi"], ["majority"]).metrics
     metric = MatchedPanopticQuality(7, CITYSCAPES_19.things, CITYSCAPES_19.stuffs, THING_CLUSTERS)
     for key in KEYS:
         small = store.panoptic(key)[1::2, 1::2]
         large = small.repeat_interleave(2, 0).repeat_interleave(2, 1)
-        metric.update(large[None], tree.target(key, CITYSCAPES_19)[None])
+        metric.update(large[None], tree.target(key)[None])
     expected = metric.compute()["pq"].item()
     assert found["panopticapi/majority"]["pq"] == pytest.approx(100 * expected, abs=1e-12)
 
@@ -159,24 +161,24 @@ def test_a_format_that_does_not_name_its_things(drawn):
         keys, num_categories, thing_ids = store.keys, store.num_categories, None
         panoptic, semantic = store.panoptic, store.semantic
 
-    expected = score_labels(store, tree, CITYSCAPES_19, ["panopticapi"], ["majority"]).metrics
-    found = score_labels(Silent(), tree, CITYSCAPES_19, ["panopticapi"], ["majority"]).metrics
+    expected = score_labels(store, tree, ["panopticapi"], ["majority"]).metrics
+    found = score_labels(Silent(), tree, ["panopticapi"], ["majority"]).metrics
     assert to_json(found) == to_json(expected)
 
 
 def test_an_unreadable_image_is_listed_and_the_others_are_scored(tmp_path):
-    tree = CityscapesTree(draw_tree(tmp_path), "val")
+    tree = CityscapesSource(draw_tree(tmp_path), "val")
     store = LabelStore(draw_store(tmp_path / "labels"))
     path = panoptic_path(store.out, KEYS[1])
     path.write_bytes(path.read_bytes()[:40])
-    scores = score_labels(store, tree, CITYSCAPES_19, ["panopticapi"], ["majority"])
+    scores = score_labels(store, tree, ["panopticapi"], ["majority"])
     assert [failure["key"] for failure in scores.failures] == [KEYS[1]]
     assert scores.metrics["panopticapi/majority"]["images"] == 2
 
 
 def test_no_ground_truth_is_told(drawn, tmp_path):
     with pytest.raises(UsageError, match="no labelled image has ground truth"):
-        score_labels(drawn[0], CityscapesTree(tmp_path, "val"), CITYSCAPES_19)
+        score_labels(drawn[0], CityscapesSource(tmp_path, "val"))
 
 
 def test_class_ids_score_as_themselves(drawn):
@@ -186,17 +188,17 @@ def test_class_ids_score_as_themselves(drawn):
         keys, num_categories, thing_ids = list(KEYS), 19, CITYSCAPES_19.things
 
         def panoptic(self, key):
-            return tree.target(key, CITYSCAPES_19)
+            return tree.target(key)
 
         def semantic(self, key):
-            return tree.target(key, CITYSCAPES_19)[..., 0]
+            return tree.target(key)[..., 0]
 
-    found = score_labels(Truth(), tree, CITYSCAPES_19, ["panopticapi"], ["identity"]).metrics
+    found = score_labels(Truth(), tree, ["panopticapi"], ["identity"]).metrics
     figures = found["panopticapi/identity"]
     assert figures["pq"] == figures["miou"] == figures["ap50"] == figures["recall"] == 100
     metric = PanopticQuality(CITYSCAPES_19.things, CITYSCAPES_19.stuffs)
     for key in KEYS:
-        metric.update(*[tree.target(key, CITYSCAPES_19)[None]] * 2)
+        metric.update(*[tree.target(key)[None]] * 2)
     assert metric.compute()["pq"].item() == 1.0
 
 
@@ -213,12 +215,14 @@ def test_identity_of_more_ids_than_classes_is_said_to_leave_some_void(tmp_path, 
             return torch.zeros(2, 2, 2, dtype=torch.int64)
 
     class Truth:
-        def has_target(self, key):
-            return True
+        label_space, root = CITYSCAPES_19, Path()
 
-        def target(self, key, space):
+        def target_path(self, key):
+            return Path(key)
+
+        def target(self, key):
             return torch.zeros(2, 2, 2, dtype=torch.int64)
 
     with caplog.at_level("WARNING", logger="relief"):
-        score_labels(Clusters(), Truth(), CITYSCAPES_19, ["seed"], ["identity"])
+        score_labels(Clusters(), Truth(), ["seed"], ["identity"])
     assert "identity: 2 of 21 ids lie above the classes and count as void" in caplog.text

@@ -1,11 +1,13 @@
+from pathlib import Path
+
 import pytest
 import torch
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.label_store import LabelStore
 from relief.ops.panoptic import segment_table
 from relief.schema.errors import ReadError
 from relief.schema.label_spaces import CITYSCAPES_19
+from relief.sources.cityscapes import CityscapesSource
 from relief.studies.scoring.scored_images import read_scored_images
 from tests.relief.studies.tiny import CLASS_OF_CLUSTER, KEYS, draw_store, draw_tree
 
@@ -13,16 +15,16 @@ from tests.relief.studies.tiny import CLASS_OF_CLUSTER, KEYS, draw_store, draw_t
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     root = draw_tree(tmp_path_factory.mktemp("scored"))
-    return LabelStore(draw_store(root / "labels")), CityscapesTree(root, "val")
+    return LabelStore(draw_store(root / "labels")), CityscapesSource(root, "val")
 
 
 def test_tables_are_those_of_the_maps_at_each_size(drawn):
     store, tree = drawn
-    images = read_scored_images(store, tree, CITYSCAPES_19, (24, 512))
+    images = read_scored_images(store, tree, (24, 512))
     assert images.keys == sorted(KEYS)
     assert set(images.tables) == {0, 24, 512}
     key = KEYS[0]
-    pred, target = store.panoptic(key), tree.target(key, CITYSCAPES_19)
+    pred, target = store.panoptic(key), tree.target(key)
     assert images.tables[0][0].tolist() == segment_table(pred, target).tolist()
     assert images.tables[512][0] is images.tables[0][0]
     small = segment_table(pred[1::2, 1::2].contiguous(), target[1::2, 1::2].contiguous())
@@ -34,8 +36,8 @@ def test_tables_are_those_of_the_maps_at_each_size(drawn):
 
 def test_counts_leave_void_truth_out_and_keep_thing_pixels_without_instance(drawn):
     store, tree = drawn
-    images = read_scored_images(store, tree, CITYSCAPES_19)
-    targets = [tree.target(key, CITYSCAPES_19)[..., 0] for key in KEYS]
+    images = read_scored_images(store, tree)
+    targets = [tree.target(key)[..., 0] for key in KEYS]
     assert images.counts.pixels.sum() == sum(int((t >= 0).sum()) for t in targets)
     assert images.semantic.pixels.tolist() == images.counts.pixels.tolist()
     assert images.counts.pixels.argmax(1).tolist() == list(CLASS_OF_CLUSTER)
@@ -46,7 +48,7 @@ def test_counts_leave_void_truth_out_and_keep_thing_pixels_without_instance(draw
 
 def test_pixels_of_categories_are_also_those_under_void_truth(drawn):
     store, tree = drawn
-    images = read_scored_images(store, tree, CITYSCAPES_19)
+    images = read_scored_images(store, tree)
     semantic = torch.cat([store.semantic(key).flatten() for key in KEYS])
     assert images.category_px.tolist() == torch.bincount(semantic, minlength=7).tolist()
     assert images.category_px[0] > images.semantic.pixels[0].sum()  # the ego vehicle is void
@@ -54,19 +56,17 @@ def test_pixels_of_categories_are_also_those_under_void_truth(drawn):
 
 def test_where_nothing_can_be_read_the_first_reasons_are_told(tmp_path):
     root = draw_tree(tmp_path)
-    store, tree = LabelStore(draw_store(root / "labels")), CityscapesTree(root, "val")
+    store, tree = LabelStore(draw_store(root / "labels")), CityscapesSource(root, "val")
     first, *others = sorted(KEYS)
     for key in others:
-        tree.ground_truth.instance_path(key).write_text(
-            "version https://git-lfs.github.com/spec/v1"
-        )
-    images = read_scored_images(store, tree, CITYSCAPES_19)
+        tree.ids.instance_path(key).write_text("version https://git-lfs.github.com/spec/v1")
+    images = read_scored_images(store, tree)
     assert images.keys == [first]
     assert [failure["key"] for failure in images.failures] == others
-    tree.ground_truth.instance_path(first).write_text("")
+    tree.ids.instance_path(first).write_text("")
     told = rf"^none of 3 images can be scored: {first}: cannot read label: .*not a PNG.*[^.]\.$"
     with pytest.raises(ReadError, match=told):
-        read_scored_images(store, tree, CITYSCAPES_19)
+        read_scored_images(store, tree)
 
 
 def test_labels_of_another_shape_are_not_stretched():
@@ -80,11 +80,13 @@ def test_labels_of_another_shape_are_not_stretched():
             return self.panoptic(key)[..., 0]
 
     class Truth:
-        def has_target(self, key):
-            return True
+        label_space, root = CITYSCAPES_19, Path()
 
-        def target(self, key, space):
+        def target_path(self, key):
+            return Path(key)
+
+        def target(self, key):
             return torch.zeros(4, 8, 2, dtype=torch.int64)
 
     with pytest.raises(ReadError, match=r"another shape than their ground truth: a \(8x4, "):
-        read_scored_images(Labels(), Truth(), CITYSCAPES_19)
+        read_scored_images(Labels(), Truth())

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.label_png import write_png
 from relief.formats.label_run import CODEBOOK
 from relief.formats.label_store import LabelStore, write_panoptic
@@ -16,6 +15,7 @@ from relief.ops.panoptic_map import compose_panoptic
 from relief.schema.errors import ReadError, UsageError
 from relief.schema.label_spaces import CITYSCAPES_19, thing_mask
 from relief.schema.observation import Observation
+from relief.sources.cityscapes import CityscapesSource
 from relief.splitters.connected import ConnectedSplitter
 from relief.splitters.depth_gradient import DepthGradientSplitter
 from relief.splitters.knn_linkage import KnnLinkageSplitter
@@ -66,7 +66,7 @@ def test_every_setting_is_what_labelling_and_scoring_give(root, tmp_path):
     assert len(result.rows) == (4 + 3 + 1) * 6
     assert (result.images, result.failures) == (3, [])
     store = LabelStore(draw_store(tmp_path / "labels"))
-    tree = CityscapesTree(root, "val")
+    tree = CityscapesSource(root, "val")
     groups = torch.tensor([*store.manifest.groups, -1])
     settings = {
         ("connected", None, 5): ConnectedSplitter(5),
@@ -86,7 +86,7 @@ def test_every_setting_is_what_labelling_and_scoring_give(root, tmp_path):
             instance = splitter.split(observation.regions(groups[:-1])).instance[0]
             panoptic = compose_panoptic(semantic, instance, 7)
             write_panoptic(store.out, key, panoptic, thing_mask(THING_CLUSTERS, 7))
-        scores = score_labels(store, tree, CITYSCAPES_19)
+        scores = score_labels(store, tree)
         for protocol in options["protocols"]:
             for assignment in options["assignments"]:
                 where = {"protocol": protocol, "assignment": assignment, "splitter": kind}
@@ -161,7 +161,7 @@ def test_the_published_trees_are_split_by_class(root, tmp_path):
     row = chosen(result, gradient_threshold=0.1)
     assert row["assignment"] == "oracle_majority"
     metric = PanopticQuality(CITYSCAPES_19.things, CITYSCAPES_19.stuffs, "seed")
-    tree = CityscapesTree(copy, "val")
+    tree = CityscapesSource(copy, "val")
     for index, key in enumerate(KEYS):
         _, clusters, _, depth = scene(index)
         semantic = torch.from_numpy(np.array(CLASS_OF_CLUSTER)[clusters])
@@ -171,9 +171,7 @@ def test_the_published_trees_are_split_by_class(root, tmp_path):
             semantic=semantic[None], things=things, depth=torch.from_numpy(depth)[None, None]
         )
         instance = splitter.split(observation).instance[0]
-        metric.update(
-            torch.stack((semantic, instance), -1)[None], tree.target(key, CITYSCAPES_19)[None]
-        )
+        metric.update(torch.stack((semantic, instance), -1)[None], tree.target(key)[None])
     assert row["pq"] == pytest.approx(100 * metric.compute()["pq"].item(), abs=1e-12)
     silent = SweepSource("k=7", source.labels, [SweepRow([5])], "monocular_ups")
     wrong = SweepRequest([silent], [], root=str(copy))

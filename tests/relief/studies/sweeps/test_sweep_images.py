@@ -2,11 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from relief.formats.cityscapes import CityscapesTree
 from relief.formats.depth_files import FolderDepth
 from relief.formats.label_store import LabelStore
 from relief.ops.panoptic import segment_table
-from relief.schema.label_spaces import CITYSCAPES_19
+from relief.sources.cityscapes import CityscapesSource
 from relief.splitters.connected import ConnectedSplitter
 from relief.splitters.depth_gradient import DepthGradientSplitter
 from relief.studies.sweeps.settings import Setting
@@ -30,7 +29,7 @@ def root(tmp_path_factory):
 def work(root, cache, sides=(0, 512), mark="a"):
     store = LabelStore(root / "labels")
     shared = SharedReading(
-        CityscapesTree(root, "val"), CITYSCAPES_19, {"drawn": FolderDepth(root / "depth")},
+        CityscapesSource(root, "val"), {"drawn": FolderDepth(root / "depth")},
         SIZE[0], sides,
     )  # fmt: skip
     region = store.manifest.group_of_id.numpy() + 1
@@ -65,7 +64,7 @@ def test_the_maps_before_splitting_are_in_the_tables(root):
         found[key] = found.get(key, 0) + int(pixels)
     semantic = one.labels.semantic(KEYS[1])
     map_ = torch.stack((semantic, torch.zeros_like(semantic)), -1)
-    target = one.shared.truth.target(KEYS[1], CITYSCAPES_19)
+    target = one.shared.truth.target(KEYS[1])
     assert found == {tuple(r[:4]): r[4] for r in segment_table(map_, target).tolist()}
 
 

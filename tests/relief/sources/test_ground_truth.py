@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 
-from relief.formats.ground_truth import GroundTruthLabels
+from relief.sources.ground_truth import GroundTruthLabels
 
 
 def test_objects_are_numbered_within_the_image(tmp_path):
@@ -9,6 +9,9 @@ def test_objects_are_numbered_within_the_image(tmp_path):
     folder.mkdir(parents=True)
     ids = np.array([[26000, 26001, 24000, 24, 7, 0]], dtype=np.uint16)
     cv2.imwrite(str(folder / "a_000000_000019_gtFine_instanceIds.png"), ids)
+    image = tmp_path / "leftImg8bit" / "train" / "a" / "a_000000_000019_leftImg8bit.png"
+    image.parent.mkdir(parents=True)
+    cv2.imwrite(str(image), ids)
     labels = GroundTruthLabels(tmp_path)
     assert labels.keys == ["a/a_000000_000019"]
     panoptic = labels.panoptic("a/a_000000_000019")
