@@ -10,7 +10,7 @@ import pytest
 from relief.samples.draw import draw_sample, main
 from relief.samples.scene_files import CITIES
 from relief.schema.errors import UsageError
-from relief.schema.label_spaces import CITYSCAPES_19, CITYSCAPES_LABELS
+from relief.schema.label_spaces import CITYSCAPES_LABELS
 from relief.sources.cityscapes import CityscapesSource
 
 LABELS = {label.label_id: label for label in CITYSCAPES_LABELS}
@@ -68,7 +68,7 @@ def test_the_cityscapes_reader_reads_it(sample):
     ]
     for key in tree.keys:
         assert tree.image_path(key).is_file()
-        target = tree.target(key, CITYSCAPES_19)
+        target = tree.target(key)
         assert target.shape == (512, 1024, 2)
         assert set(target[..., 0].unique().tolist()) <= set(range(-1, 19))
         assert len(target[..., 0].unique()) > 10
