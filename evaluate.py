@@ -12,12 +12,12 @@ from rich.console import Console
 
 from relief.formats.atomic import writable
 from relief.models.weights.configured import check_weights
+from relief.processes.label_script import make_labels
 from relief.reports import evaluation_tables as tables
 from relief.reports.class_figure import write_class_figure
 from relief.reports.study_report import study_table, write_study
 from relief.reports.sweep_report import SweepPage, write_sweep_report
 from relief.studies.export import ExportRequest, export_labels
-from relief.studies.make_labels import make_labels
 from relief.studies.requests import OBJECTS, parse_request
 from relief.studies.scoring import object_diagnosis as objects
 from relief.studies.scoring.diagnose import DiagnoseRequest, diagnose_labels, write_diagnosis

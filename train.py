@@ -23,9 +23,9 @@ from callbacks.metrics_csv import MetricsCsv
 from callbacks.standing import TRAINING
 from callbacks.training_folder import CHECKPOINTS, TrainingFolder
 from callbacks.watched_run import watch_processes
-from datamodules.label_runs import make_labels
 from relief.formats.atomic import write_text
 from relief.formats.folder_lock import held
+from relief.processes.label_script import make_labels
 from relief.schema.training_settings import refuse_other_order
 
 SAMPLE = "train/sample.yaml"
@@ -89,7 +89,8 @@ class TrainCLI(cli.ReliefCLI):
     def make_labels(self) -> None:
         """Makes the labels that the recipe names; other ranks meet this one when they join."""
         if cli.is_first_process():
-            make_labels(self.option(str(self.subcommand)).label_runs or {})
+            runs = self.option(str(self.subcommand)).label_runs or {}
+            make_labels([[*run, "--out", store] for store, run in runs.items()], cli.say)
 
     def after_validate(self) -> None:
         """Writes the figures; `fit` has its own file."""

@@ -14,9 +14,9 @@ import torch
 
 from relief.formats.images import read_image
 from relief.models.backbones.cause_tr import CauseTR
-from relief.models.cluster_segmentation import window_features
 from relief.models.codebook_fitters.lloyd import LloydKMeans
-from relief.models.feature_samples import patch_features
+from relief.models.codebooks.feature_samples import patch_features
+from relief.models.labelling.cluster_segmentation import window_features
 from relief.models.precision import Precision, run_in
 from relief.ops.window_features import WindowFeatures
 from relief.schema.geometry import WindowGeometry

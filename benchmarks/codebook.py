@@ -17,9 +17,9 @@ import torch.nn.functional as F
 from sklearn.cluster import KMeans
 from torch import Tensor
 
-from relief.models.class_votes import nearest_centroid
 from relief.models.codebook_fitters.lloyd import LloydKMeans
 from relief.models.codebook_fitters.mini_batch import MiniBatchKMeans
+from relief.models.codebooks.class_votes import nearest_centroid
 from relief.schema.parts import KMeansFitter
 
 CHANNELS, DIRECTIONS, SPREAD = 90, 400, 0.1

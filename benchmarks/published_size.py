@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.random_weights import DIM
-from relief.models.codebook import Codebook
+from relief.models.codebooks.codebook import Codebook
 
 ROOT = Path(__file__).parents[1]
 RECIPES = {"322x644": "cityscapes_k80", "1022x2044": "cityscapes_full_resolution"}

@@ -141,8 +141,7 @@ class ReportWriter(pl.Callback):
         )
         if failures:
             log.warning("not in the report: %s", first_reasons(failures))
-        step = max(1, len(store.keys) // max(1, self.num_overlays))
-        keys = store.keys[::step][: self.num_overlays]
+        keys = evenly_spaced(store.keys, self.num_overlays)
         write_overlays(out, store, categories, sources.image, keys)
 
     def _target(self, truth: Any, store: LabelStore, key: str) -> Tensor | None:

@@ -9,16 +9,21 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from relief.models.class_votes import groups_of_classes, missing_classes, patch_classes, vote
-from relief.models.cluster_segmentation import window_features
-from relief.models.codebook import Codebook
-from relief.models.feature_samples import (
+from relief.models.codebooks.class_votes import (
+    groups_of_classes,
+    missing_classes,
+    patch_classes,
+    vote,
+)
+from relief.models.codebooks.codebook import Codebook
+from relief.models.codebooks.feature_samples import (
     key_generator,
     patch_features,
     patch_grid,
     samples_per_image,
     some_of,
 )
+from relief.models.labelling.cluster_segmentation import window_features
 from relief.schema.batch import Failure, ImageBatch, first_reasons
 from relief.schema.errors import UsageError, reason_of
 from relief.schema.geometry import WindowGeometry

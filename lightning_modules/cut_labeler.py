@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.labeler import Labeler, origin, sources_of
-from relief.models.cut_objects import OBJECT, cut_objects
 from relief.models.depth.sources import depth_at
+from relief.models.labelling.cut_objects import OBJECT, cut_objects
+from relief.models.labelling.refined_segmentation import Refiner
 from relief.models.precision import Precision, run_in
-from relief.models.refined_segmentation import Refiner
 from relief.ops.cuts.cut_3d import CutSettings
 from relief.ops.resize import resize_nearest
 from relief.schema.errors import UsageError

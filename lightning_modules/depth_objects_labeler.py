@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from lightning_modules.labeler import origin, refuse_missing, sources_of
 from lightning_modules.segmenter_labeler import SegmenterLabeler
+from relief.models.codebooks.thing_rule import split_together
 from relief.models.depth.sources import depth_at
-from relief.models.leftovers import LeaveVoid, Leftovers
-from relief.models.panoptic_labels import label_record
+from relief.models.labelling.leftovers import LeaveVoid, Leftovers
+from relief.models.labelling.panoptic_labels import label_record
 from relief.models.segmenters.checkpoint import Which
 from relief.models.segmenters.panoptic_predictor import PanopticPredictor
-from relief.models.thing_rule import split_together
 from relief.ops.region_merge import require_things_apart
 from relief.ops.resize import resize_nearest
 from relief.schema.geometry import scaled_size

@@ -9,12 +9,12 @@ from typing import Any, cast
 from torch import Tensor, nn
 
 from lightning_modules.labeler import Labeler, origin, refuse_missing, sources_of
-from relief.models.codebook import Codebook
-from relief.models.leftovers import LeaveVoid, Leftovers
-from relief.models.observer import Observer
-from relief.models.panoptic_labels import label_record
+from relief.models.codebooks.codebook import Codebook
+from relief.models.labelling.leftovers import LeaveVoid, Leftovers
+from relief.models.labelling.observer import Observer
+from relief.models.labelling.panoptic_labels import label_record
+from relief.models.labelling.refined_segmentation import RefinedSegmentation
 from relief.models.precision import Precision, run_in
-from relief.models.refined_segmentation import RefinedSegmentation
 from relief.schema.errors import UsageError
 from relief.schema.geometry import WindowGeometry
 from relief.schema.label_spaces import VOID

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.codebook_fitter import gather_to_rank_zero
-from relief.models.codebook import Codebook
-from relief.models.observer import Observer
-from relief.models.refined_segmentation import RefinedSegmentation
-from relief.models.thing_rule import Decision
+from relief.models.codebooks.codebook import Codebook
+from relief.models.codebooks.thing_rule import Decision
+from relief.models.labelling.observer import Observer
+from relief.models.labelling.refined_segmentation import RefinedSegmentation
 from relief.ops.resize import resize_nearest
 from relief.ops.thingness import ClusterStatistics, cluster_statistics
 from relief.schema.batch import ImageBatch
@@ -26,7 +26,7 @@ log = logging.getLogger("relief")
 
 
 class DecidesThings(Protocol):
-    """The seam for rules, such as `relief.models.thing_rule.ThingRule`."""
+    """The seam for rules, such as `relief.models.codebooks.thing_rule.ThingRule`."""
 
     def decide(self, images: Sequence[ClusterStatistics], centroids: Tensor) -> Decision:
         """From counts of some images, in any parts, and centroids (k, C) to things and groups."""

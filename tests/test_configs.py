@@ -11,7 +11,7 @@ import cli
 import evaluate
 import label
 import train
-from relief.models.refined_segmentation import RefinedSegmentation
+from relief.models.labelling.refined_segmentation import RefinedSegmentation
 from relief.models.weights.configured import needed_weights
 from relief.studies import cache_depth
 from relief.studies.requests import parse_request

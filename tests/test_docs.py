@@ -70,7 +70,7 @@ def test_every_part_of_a_labelling_run_can_be_one_of_ours(parts, tiny_cityscapes
         *("--thingness.init_args.rule", "my_parts.RareClusters"),
         *("--thingness.init_args.rule.init_args.most", "0.3"),
         "--model.init_args.segmentation",
-        "relief.models.refined_segmentation.RefinedSegmentation",
+        "relief.models.labelling.refined_segmentation.RefinedSegmentation",
         *("--model.init_args.segmentation.init_args.refiner", "my_parts.Smoothed"),
     )
     assert code == 0

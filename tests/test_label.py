@@ -10,7 +10,7 @@ from safetensors import safe_open
 
 from relief.formats import segment_ids
 from relief.formats.label_store import LabelStore
-from relief.models.codebook import Codebook
+from relief.models.codebooks.codebook import Codebook
 from relief.schema.label_spaces import CITYSCAPES_19
 from tests.label_runs import label_bytes, run_label
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -12,9 +11,10 @@ from torch import Tensor
 
 from relief.formats.folders import AlikeFiles, walk_files
 from relief.formats.label_png import read_ids, write_instance_png
-from relief.formats.reader import LabelReader, path_of_key, with_progress
+from relief.formats.reader import LabelReader, path_of_key
+from relief.processes.progress import with_progress
 from relief.schema.errors import UsageError
-from relief.schema.label_spaces import INSTANCE_DIVISOR, VOID, LabelSpace, thing_mask
+from relief.schema.label_spaces import INSTANCE_DIVISOR, LabelSpace, thing_mask
 
 _LABEL_IDS = "_gtFine_labelIds.png"
 _INSTANCE_IDS = "_gtFine_instanceIds.png"
@@ -116,7 +116,6 @@ def write_cityscapes(
     out: Path,
     reader: LabelReader,
     space: LabelSpace,
-    class_of_category: Sequence[int] | None = None,
     split: str = "val",
 ) -> None:
     """Writes labels as OUT/gtFine/SPLIT/KEY_gtFine_{labelIds,instanceIds}.png.
@@ -128,29 +127,24 @@ def write_cityscapes(
         out: Where to.
         reader: The labels.
         space: The classes that are written.
-        class_of_category: Class id of each category, -1 = void (an assignment); `None` where the
-            categories are the classes already.
         split: Folder name.
 
     Raises:
-        UsageError: The categories are not class ids, and there is no assignment.
+        UsageError: The categories are not class ids.
         ReadError: Labels of an image cannot be read.
         WriteError: A file cannot be written.
     """
-    if class_of_category is None:
-        if reader.num_categories != space.num_classes or reader.thing_ids != space.things:
-            msg = (
-                f"clusters are not Cityscapes ids: the labels have {reader.num_categories} "
-                f"categories, {space.name} has {space.num_classes} classes. "
-                "Pass --assignment FILE (evaluate.py labels writes one)."
-            )
-            raise UsageError(msg)
-        class_of_category = range(space.num_classes)
-    classes = torch.tensor([*class_of_category, VOID], dtype=torch.int64)  # -1 reads the last
+    if reader.num_categories != space.num_classes or reader.thing_ids != space.things:
+        msg = (
+            f"clusters are not Cityscapes ids: the labels have {reader.num_categories} "
+            f"categories, {space.name} has {space.num_classes} classes. "
+            "Pass --assignment FILE (evaluate.py labels writes one)."
+        )
+        raise UsageError(msg)
     ids = CityscapesIds(out, split)
     for key in with_progress(reader.keys, "Cityscapes ids", len(reader.keys)):
         panoptic = reader.panoptic(key)
-        label, instance_ids = _cityscapes_ids(classes[panoptic[..., 0]], panoptic[..., 1], space)
+        label, instance_ids = _cityscapes_ids(panoptic[..., 0], panoptic[..., 1], space)
         write_instance_png(ids.label_path(key), label)
         write_instance_png(ids.instance_path(key), instance_ids)
 

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from relief.formats.atomic import whole_file
 from relief.formats.coco_reader import read_coco_json
 from relief.formats.label_store import panoptic_path, write_panoptic
-from relief.formats.reader import LabelReader, with_progress
+from relief.formats.reader import LabelReader
 from relief.formats.segment_ids import (
     INSTANCE_BITS,
     read_segment_ids,
     refuse_too_many_categories,
 )
+from relief.processes.progress import with_progress
 from relief.schema.categories import Category
 from relief.schema.errors import ReadError, reason_of
 from relief.schema.label_spaces import thing_mask

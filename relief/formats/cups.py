@@ -18,7 +18,8 @@ from relief.formats.label_png import (
     write_instance_png,
     write_semantic_png,
 )
-from relief.formats.reader import LabelReader, join_panoptic, with_progress
+from relief.formats.reader import LabelReader, join_panoptic
+from relief.processes.progress import with_progress
 from relief.schema.errors import UsageError
 
 SEMANTIC = "_semantic.png"

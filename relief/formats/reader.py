@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2s
 from pathlib import Path, PurePosixPath
 from typing import Protocol, TypeVar
 
 import torch
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor
 
 from relief.schema.errors import ReadError
 from relief.schema.geometry import same_aspect
 
 _T = TypeVar("_T")
-_MIN_ITEMS_FOR_PROGRESS = 50
 _LONGEST_BYTES = 255 - len(".png")
 
 
@@ -125,15 +122,3 @@ def refuse_other_shape(
             f"{of} {image[0]}x{image[1]}). Give those of the whole, upright image."
         )
         raise ReadError(msg)
-
-
-def with_progress(items: Iterable[_T], what: str, count: int) -> Iterable[_T]:
-    """Iterates with a bar on the terminal's error stream when there are many items."""
-    return track(
-        items,
-        total=count,
-        description=what,
-        console=Console(stderr=True),
-        transient=True,
-        disable=count < _MIN_ITEMS_FOR_PROGRESS,
-    )

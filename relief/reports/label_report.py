@@ -12,17 +12,19 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from torch import Tensor
 
 from relief.formats.atomic import write_text
-from relief.formats.reader import LabelReader, with_progress
+from relief.formats.reader import LabelReader
+from relief.processes.progress import with_progress
 from relief.reports.cluster_gallery import PatchFinder, gallery_entries
 from relief.reports.example_panels import DepthEdges, Panel, PanelPainter, ReportSources
 from relief.reports.instance_histogram import instance_histogram
 from relief.reports.overlay import palette_of, principal_axes
 from relief.reports.pictures import data_address
 from relief.reports.quality_tables import class_table, quality_table
-from relief.reports.store_figures import StoreFigures, count_instances, evenly_spaced
+from relief.reports.store_figures import StoreFigures, count_instances
 from relief.reports.summary_cards import instances_sentence, summary_cards
 from relief.schema.categories import Category
 from relief.schema.label_spaces import LabelSpace, thing_mask
+from relief.schema.selection import evenly_spaced
 
 REPORT = "report.html"
 _TEMPLATE = "label_report.html"

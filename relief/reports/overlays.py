@@ -8,8 +8,9 @@ from pathlib import Path
 from torch import Tensor
 
 from relief.formats.atomic import write_bytes
-from relief.formats.reader import LabelReader, path_of_key, with_progress
+from relief.formats.reader import LabelReader, path_of_key
 from relief.ops.resize import resize_image, resize_nearest
+from relief.processes.progress import with_progress
 from relief.reports.overlay import as_picture, paint_panoptic, palette_of
 from relief.reports.pictures import fit_within, jpeg
 from relief.schema.categories import Category

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -76,12 +75,3 @@ def count_instances(panoptic: Tensor) -> int:
     has_instance = instance > 0
     pairs = category[has_instance] * (int(instance.max()) + 1) + instance[has_instance]
     return int((pairs.bincount() > 0).sum())
-
-
-def evenly_spaced(keys: Sequence[str], count: int) -> list[str]:
-    """At most `count` of the keys, the first and the last among them."""
-    if len(keys) <= count:
-        return list(keys)
-    if count == 1:
-        return [keys[0]]
-    return [keys[round(i * (len(keys) - 1) / (count - 1))] for i in range(count)]

@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import track
 
 from relief.formats.atomic import write_bytes
-from relief.samples.scene import draw_scene
-from relief.samples.scene_files import PARTS, SceneFile, write_scene
+from relief.processes.progress import with_progress
+from relief.samples.scenes.scene import draw_scene
+from relief.samples.scenes.scene_files import PARTS, SceneFile, write_scene
 from relief.schema.errors import ReliefError, UsageError
 from relief.schema.plain_text import json_of
 
@@ -133,7 +133,7 @@ def _draw_all(scenes: list[SceneFile], parts: tuple[str, ...], keep: bool, threa
     with ThreadPoolExecutor(threads) as pool:
         futures = [pool.submit(_draw, scene, parts, keep) for scene in scenes]
         try:
-            for future in track(as_completed(futures), "drawing the sample", len(scenes)):
+            for future in with_progress(as_completed(futures), "drawing the sample", len(scenes)):
                 future.result()
         finally:
             pool.shutdown(cancel_futures=True)

@@ -1,7 +1,7 @@
 """Learns the sample's features: `python -m relief.samples.learn_features --root DIR --out FILE`.
 
 With `--handmade` the whitening of the hand-made features is fitted instead, in seconds. See
-`relief.samples.feature_learner` for what is learned from what.
+`relief.samples.features.feature_learner` for what is learned from what.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import torch
 
 from relief.models.backbones.cause_tr import CauseTR
 from relief.models.backbones.handmade import save_whitening
-from relief.samples.feature_learner import LearningPlan, learn_features
-from relief.samples.handmade_whitening import fit_handmade
+from relief.samples.features.feature_learner import LearningPlan, learn_features
+from relief.samples.features.handmade_whitening import fit_handmade
 from relief.samples.train_images import load_train_images
 from relief.schema.errors import ReliefError
 

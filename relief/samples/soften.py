@@ -16,10 +16,10 @@ import numpy as np
 from jsonargparse import auto_cli
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 
 from relief.formats.atomic import write_array
 from relief.ops.depth_softness import edge_softness_px
+from relief.processes.progress import with_progress
 from relief.schema.errors import ReliefError, UsageError
 
 
@@ -44,7 +44,7 @@ def soften(depth: Path, sigma_px: float, noise: float = 0.005, out: Path | None 
         raise UsageError(msg)
     target = out or depth.with_name(f"{depth.name}_soft_{sigma_px:g}px")
     before, after = list[float](), list[float]()
-    for path in track(paths, "softening", console=Console(stderr=True), transient=True):
+    for path in with_progress(paths, "softening", len(paths)):
         name = path.relative_to(depth)
         seed = int.from_bytes(blake2s(name.as_posix().encode(), digest_size=8).digest(), "big")
         sharp = np.load(path)

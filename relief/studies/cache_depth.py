@@ -10,15 +10,13 @@ labels from these maps have the manifest of labels from the model, but for where
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
 from jsonargparse import ArgumentParser
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor, nn
 
 from relief.formats.atomic import check_writable, write_array
@@ -26,6 +24,7 @@ from relief.formats.depth_record import DEPTH_RECORD, depth_record_text, write_d
 from relief.formats.images import MAX_ASPECT, find_images, read_image, refuse_line
 from relief.models.depth.sources import depth_at
 from relief.models.weights.configured import check_weights
+from relief.processes.progress import with_progress
 from relief.schema.errors import ReliefError, UsageError, reason_of
 from relief.schema.geometry import scaled_size
 from relief.schema.parts import DepthModel
@@ -57,7 +56,7 @@ def cache_depth(
         Why, by key, for the images that could not be read, or that the model cannot take.
     """
     failures: dict[str, str] = {}
-    for key, path in _with_progress(images.items(), len(images)):
+    for key, path in with_progress(images.items(), "depth maps", len(images)):
         target = out / f"{key}.npy"
         try:
             image = read_image(path)
@@ -145,10 +144,6 @@ def _describe(model: nn.Module, out: Path, short_side_px: int, overwrite: bool) 
         for old in out.rglob("*.npy"):
             old.unlink()
     write_depth_record(out, record)
-
-
-def _with_progress(items: Iterable[tuple[str, Path]], total: int) -> Iterable[tuple[str, Path]]:
-    return track(items, "depth maps", total, console=Console(stderr=True))
 
 
 def _is_done(path: Path, size: tuple[int, int]) -> bool:

@@ -29,8 +29,8 @@ from relief.formats.label_store import LabelStore
 from relief.formats.monocular_ups import CENTROIDS, MonocularUpsLabels
 from relief.metrics.segment_rows import load_rows, save_rows
 from relief.models.backbones.cause_weights import ABOUT_KEY, about_of
-from relief.models.codebook import Codebook
-from relief.models.codebook_sources import PublishedCentroids, read_published_centroids
+from relief.models.codebooks.codebook import Codebook
+from relief.models.codebooks.codebook_sources import PublishedCentroids, read_published_centroids
 from relief.models.segmenters.checkpoint import METADATA_KEY, SegmenterCheckpoint, read_segmenter
 from relief.models.weights.files import RECORD_SUFFIX, load_state_dict, recorded_sha256, sha256_of
 from relief.schema.categories import cluster_categories

@@ -13,7 +13,7 @@ import pytest
 
 from relief.formats.atomic import is_temporary
 from relief.formats.label_store import readable
-from relief.models.codebook import Codebook
+from relief.models.codebooks.codebook import Codebook
 from tests.label_processes import Run, arguments, fault
 from tests.label_runs import label_bytes
 

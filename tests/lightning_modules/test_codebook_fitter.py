@@ -7,7 +7,7 @@ from sklearn.cluster import MiniBatchKMeans
 from relief.formats.images import read_image
 from relief.formats.label_store import LabelStore
 from relief.models.backbones.rgb_statistics import RGBStatistics
-from relief.models.codebook import Codebook
+from relief.models.codebooks.codebook import Codebook
 from relief.ops.resize import resize_nearest
 from relief.ops.sliding_window import sliding_window_features
 from relief.sources.cityscapes import CityscapesSource

@@ -4,7 +4,7 @@ import torch
 from lightning_modules.cut_labeler import NO_REFINER, CutLabeler
 from relief.models.refiners.dense_crf import DenseCRF
 from relief.schema.errors import UsageError
-from tests.relief.models.test_cut_objects import SETTINGS, Colours, drawn
+from tests.relief.models.labelling.test_cut_objects import SETTINGS, Colours, drawn
 
 
 class Body(Colours):

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from lightning_modules.depth_objects_labeler import DepthObjectsLabeler
-from relief.models.leftovers import BestStuff
+from relief.models.labelling.leftovers import BestStuff
 from relief.models.segmenters.panoptic_predictor import PanopticPredictor
 from relief.schema.errors import UsageError
 from relief.schema.training import SegmenterPrediction

@@ -2,8 +2,8 @@ import torch
 from torch import nn
 
 from lightning_modules.thing_finder import ThingFinder
-from relief.models.codebook import Codebook
-from relief.models.thing_rule import ThingRule
+from relief.models.codebooks.codebook import Codebook
+from relief.models.codebooks.thing_rule import ThingRule
 from relief.schema.geometry import WindowGeometry
 
 

@@ -17,10 +17,10 @@ from relief.metrics.panoptic_statistics import Ids
 from relief.metrics.protocols import PanopticProtocol
 from relief.metrics.scoring import JointRows, Scorer
 from relief.metrics.semantic_iou import CategoryCounts
-from relief.models.cluster_segmentation import label_pixels
-from relief.models.codebook import Codebook
-from relief.models.panoptic_labels import panoptic_labels
-from relief.models.thing_rule import ThingRule
+from relief.models.codebooks.codebook import Codebook
+from relief.models.codebooks.thing_rule import ThingRule
+from relief.models.labelling.cluster_segmentation import label_pixels
+from relief.models.labelling.panoptic_labels import panoptic_labels
 from relief.ops.matching import AssignmentRule
 from relief.ops.panoptic import compact_pairs, joint_counts, segment_table_of_ids
 from relief.ops.resize import resize_nearest

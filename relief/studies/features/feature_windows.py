@@ -10,8 +10,8 @@ from torch import Tensor
 
 from relief.formats.depth_files import check_aspect
 from relief.formats.images import read_image
-from relief.models.cluster_segmentation import window_features
 from relief.models.depth.sources import depth_at
+from relief.models.labelling.cluster_segmentation import window_features
 from relief.ops.panoptic import compact_pairs
 from relief.ops.window_features import WindowFeatures
 from relief.schema.errors import ReadError

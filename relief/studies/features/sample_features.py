@@ -20,7 +20,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from relief.models.codebook_fitters.lloyd import LloydKMeans
-from relief.models.feature_samples import key_generator, sample_features, samples_per_image
+from relief.models.codebooks.feature_samples import (
+    key_generator,
+    sample_features,
+    samples_per_image,
+)
 from relief.processes.pools import process_pool
 from relief.schema.parts import Backbone, Splitter
 from relief.schema.selection import evenly_spaced

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from relief.metrics.protocols import panoptic_protocol
-from relief.models.thing_rule import ThingRule
+from relief.models.codebooks.thing_rule import ThingRule
 from relief.ops.matching import assignment_rule
 from relief.schema.geometry import WindowGeometry
 from relief.schema.label_spaces import label_space

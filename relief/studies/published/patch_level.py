@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from relief.metrics.scoring import PERCENT, Scorer
 from relief.metrics.semantic_iou import CategoryCounts, iou_per_class
-from relief.models.class_votes import nearest_centroid
+from relief.models.codebooks.class_votes import nearest_centroid
 from relief.ops.matching import assignment_rule
 from relief.schema.geometry import WindowGeometry
 from relief.schema.label_spaces import CITYSCAPES_19

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import torch
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor, nn
 
 from relief.formats.images import read_image
-from relief.models.class_votes import patch_classes
-from relief.models.cluster_segmentation import window_features
-from relief.models.feature_samples import patch_features, patch_grid
+from relief.models.codebooks.class_votes import patch_classes
+from relief.models.codebooks.feature_samples import patch_features, patch_grid
+from relief.models.labelling.cluster_segmentation import window_features
 from relief.ops.sliding_window import network_size
+from relief.processes.progress import with_progress
 from relief.schema.errors import ReadError, UsageError
 from relief.schema.geometry import WindowGeometry
 from relief.schema.parts import Backbone
@@ -67,7 +65,7 @@ def see_patches(
     features = torch.empty(sum(int(own.sum()) for own in known), backbone.dim, dtype=torch.float64)
     cast(nn.Module, backbone).to(device)
     begin = 0
-    for i, key in enumerate(_with_progress(source.keys, f"{name}: images")):
+    for i, key in enumerate(with_progress(source.keys, f"{name}: images", len(source.keys))):
         image = read_image(source.image_path(key)).to(device).to(torch.float32) / 255
         windows = window_features(backbone, image, geometry)
         if patch_grid(windows, backbone.patch_px) != grids[i]:
@@ -90,14 +88,10 @@ def _classes(
         msg = f"ground truth is missing: {missing[0]}{more}. Check --root and --split for gtFine."
         raise UsageError(msg)
     classes, grids = [], []
-    for key in _with_progress(source.keys, f"{name}: ground truth"):
+    for key in with_progress(source.keys, f"{name}: ground truth", len(source.keys)):
         target = source.target(key)[..., 0]
         seen = network_size((target.shape[0], target.shape[1]), geometry.short_side_px, patch_px)
         grid = seen[0] // patch_px, seen[1] // patch_px
         classes.append(patch_classes(target, grid))
         grids.append(grid)
     return classes, grids
-
-
-def _with_progress(keys: Sequence[str], what: str) -> Iterable[str]:
-    return track(keys, what, console=Console(stderr=True), transient=True)

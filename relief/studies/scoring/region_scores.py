@@ -9,12 +9,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from relief.formats.reader import LabelReader, refuse_other_shape, with_progress
+from relief.formats.reader import LabelReader, refuse_other_shape
 from relief.metrics.protocols import panoptic_protocol
 from relief.metrics.scoring import JointRows, Scorer
 from relief.ops.matching import assignment_rule
 from relief.ops.panoptic import segment_table
 from relief.ops.resize import resize_nearest
+from relief.processes.progress import with_progress
 from relief.schema.geometry import scaled_size
 from relief.schema.label_spaces import CITYSCAPES_19, VOID, thing_mask
 from relief.schema.observation import Observation

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor
 
 from relief.formats.reader import LabelReader, refuse_other_shape
@@ -19,12 +17,11 @@ from relief.metrics.scoring import JointRows, Scorer
 from relief.metrics.semantic_iou import CategoryCounts
 from relief.ops.panoptic import segment_table
 from relief.ops.resize import resize_nearest
+from relief.processes.progress import with_progress
 from relief.schema.batch import Failure, first_reasons
 from relief.schema.errors import ReadError, UsageError, reason_of
 from relief.schema.geometry import shrunk_size
 from relief.schema.sources import ImageSource
-
-_FEW = 20  # images that are read too fast for a progress bar
 
 
 @dataclass(frozen=True)
@@ -160,12 +157,4 @@ def _in_threads(
 ) -> list[_Image | Failure]:
     """Threads, not processes: decoding and counting leave the interpreter to the others."""
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        done = track(
-            pool.map(work, keys),
-            total=len(keys),
-            description=what,
-            console=Console(stderr=True),
-            transient=True,
-            disable=len(keys) < _FEW,
-        )
-        return list(done)
+        return list(with_progress(pool.map(work, keys), what, len(keys)))

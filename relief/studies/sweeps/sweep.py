@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from relief.formats.depth_files import FolderDepth
 from relief.formats.label_run import CODEBOOK
@@ -28,11 +26,12 @@ from relief.formats.reader import LabelReader
 from relief.metrics.panoptic_statistics import Ids
 from relief.metrics.protocols import PanopticProtocol, panoptic_protocol
 from relief.metrics.scoring import Scorer
-from relief.models.codebook import Codebook
-from relief.models.thing_rule import Grouping, split_together
+from relief.models.codebooks.codebook import Codebook
+from relief.models.codebooks.thing_rule import Grouping, split_together
 from relief.ops.centroid_groups import group_centroids
 from relief.ops.matching import assignment_rule
 from relief.processes.pools import process_pool
+from relief.processes.progress import with_progress
 from relief.schema.errors import ReadError, UsageError
 from relief.schema.label_spaces import thing_mask
 from relief.schema.sources import ImageSource
@@ -220,5 +219,4 @@ def _tables(
     with process_pool(count) if count > 1 else nullcontext() as pool:
         work = partial(image_tables, works)
         done = map(work, keys) if pool is None else pool.map(work, keys, chunksize=4)
-        console = Console(stderr=True)
-        return list(track(done, "splitting", total=len(keys), console=console, transient=True))
+        return list(with_progress(done, "splitting", len(keys)))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from relief.formats.cityscapes import CityscapesIds, CityscapesLabels, write_cityscapes
+from relief.formats.cityscapes import CityscapesLabels, write_cityscapes
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import CITYSCAPES_19, CITYSCAPES_27, LabelSpace
 
@@ -67,16 +67,6 @@ def test_what_is_exported_reads_back_equal(tmp_path: Path, space: LabelSpace) ->
     for key in labels.keys:
         assert torch.equal(read.panoptic(key), labels.panoptic(key))
         assert torch.equal(read.semantic(key), labels.semantic(key))
-
-
-def test_an_assignment_makes_class_ids_of_clusters(tmp_path: Path) -> None:
-    clusters = torch.tensor([[[0, 0], [2, 9]], [[1, 1], [-1, 0]]])
-    labels = Labels(CITYSCAPES_19, {KEY: clusters})
-    labels.num_categories, labels.thing_ids = 3, (1, 2)
-    write_cityscapes(tmp_path, labels, CITYSCAPES_19, class_of_category=[10, -1, 13])
-    read = CityscapesLabels(tmp_path, "val", CITYSCAPES_19)
-    assert read.panoptic(KEY).tolist() == [[[10, 0], [13, 9]], [[-1, 0], [-1, 0]]]
-    assert CityscapesIds(tmp_path, "val").label_ids(KEY).tolist() == [[23, 26], [0, 0]]
 
 
 def test_clusters_do_not_fit(tmp_path: Path) -> None:

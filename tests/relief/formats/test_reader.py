@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from relief.formats.reader import join_panoptic, path_of_key, printable, with_progress, writable_key
+from relief.formats.reader import join_panoptic, path_of_key, printable, writable_key
 from relief.schema.errors import ReadError
 
 
@@ -46,12 +46,3 @@ def test_ignored_pixels_have_no_instance() -> None:
 def test_maps_of_two_sizes_are_told() -> None:
     with pytest.raises(ReadError, match=r"differ in size: a\.png \(2x3 and 3x2\)"):
         join_panoptic(torch.zeros(2, 3), torch.zeros(3, 2), Path("a.png"))
-
-
-@pytest.mark.parametrize("count", [0, 3, 60])
-def test_a_bar_changes_no_item_and_leaves_standard_output_alone(
-    count: int, capsys: pytest.CaptureFixture[str]
-) -> None:
-    items = list(range(count))
-    assert list(with_progress(iter(items), "counting", count)) == items
-    assert capsys.readouterr().out == ""

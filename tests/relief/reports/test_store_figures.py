@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from relief.reports.store_figures import StoreFigures, count_instances, evenly_spaced
+from relief.reports.store_figures import StoreFigures, count_instances
 
 IS_THING = torch.tensor([False, True, True])
 #        road    thing1#1 thing1#2 thing2#2 thing2 without   void
@@ -35,11 +35,3 @@ def test_no_thing_and_no_image() -> None:
 def test_equal_numbers_of_two_categories_are_two_instances() -> None:
     assert count_instances(torch.tensor([[[1, 7], [2, 7], [2, 7], [0, 0]]])) == 2
     assert count_instances(torch.tensor([[[-1, 0]]])) == 0
-
-
-def test_evenly_spaced_keys() -> None:
-    keys = [str(i) for i in range(10)]
-    assert evenly_spaced(keys, 4) == ["0", "3", "6", "9"]
-    assert evenly_spaced(keys, 1) == ["0"]
-    assert evenly_spaced(keys, 99) == keys
-    assert evenly_spaced([], 3) == []

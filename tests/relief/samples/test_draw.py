@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from relief.samples.draw import draw_sample, main
-from relief.samples.scene_files import CITIES
+from relief.samples.scenes.scene_files import CITIES
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import CITYSCAPES_LABELS
 from relief.sources.cityscapes import CityscapesSource

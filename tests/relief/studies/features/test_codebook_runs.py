@@ -9,11 +9,11 @@ from relief.formats.depth_files import FolderDepth
 from relief.formats.label_store import LabelStore, write_manifest, write_panoptic, write_semantic
 from relief.metrics.protocols import panoptic_protocol
 from relief.models.backbones.rgb_statistics import RGBStatistics
-from relief.models.cluster_segmentation import label_pixels
 from relief.models.codebook_fitters.lloyd import LloydKMeans
-from relief.models.feature_samples import key_generator, sample_features
-from relief.models.panoptic_labels import panoptic_labels
-from relief.models.thing_rule import PublishedThingRule
+from relief.models.codebooks.feature_samples import key_generator, sample_features
+from relief.models.codebooks.thing_rule import PublishedThingRule
+from relief.models.labelling.cluster_segmentation import label_pixels
+from relief.models.labelling.panoptic_labels import panoptic_labels
 from relief.ops.matching import assignment_rule
 from relief.schema.errors import ReadError
 from relief.schema.geometry import WindowGeometry

@@ -4,8 +4,8 @@ import torch
 from relief.formats.depth_files import FolderDepth
 from relief.formats.images import read_image
 from relief.models.backbones.rgb_statistics import RGBStatistics
-from relief.models.cluster_segmentation import label_pixels, segment
-from relief.models.codebook import Codebook
+from relief.models.codebooks.codebook import Codebook
+from relief.models.labelling.cluster_segmentation import label_pixels, segment
 from relief.schema.errors import ReadError
 from relief.schema.geometry import WindowGeometry
 from relief.sources.cityscapes import CityscapesSource

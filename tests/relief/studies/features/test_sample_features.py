@@ -4,7 +4,7 @@ import pytest
 
 from relief.formats.depth_files import FolderDepth
 from relief.models.backbones.rgb_statistics import RGBStatistics
-from relief.models.thing_rule import PublishedThingRule, ThingRule
+from relief.models.codebooks.thing_rule import PublishedThingRule, ThingRule
 from relief.schema.errors import ReadError
 from relief.schema.geometry import WindowGeometry
 from relief.splitters.connected import ConnectedSplitter
@@ -71,7 +71,7 @@ def test_another_seed_k_and_splitter_are_theirs_too(tiny_cityscapes, tmp_path):
         *("--model.init_args.splitter", str(tmp_path / "splitter.yaml")),
         *("--fitter.init_args.kmeans.init_args.k", "6"),
         *("--fitter.init_args.kmeans.init_args.seed", "2"),
-        *("--thingness.init_args.rule", "relief.models.thing_rule.ThingRule"),
+        *("--thingness.init_args.rule", "relief.models.codebooks.thing_rule.ThingRule"),
     )
     rows, _ = run_sample_features(study(tiny_cityscapes, ks=[3, 6], seeds=[2], rule=ThingRule()))
     assert [(row["k"], row["seed"], row["splitting"]) for row in rows] == [
