@@ -1,4 +1,4 @@
-"""What the scripts share: the default recipe, `--out`, exit codes, one-line errors."""
+"""Shared by the scripts: the default recipe, `--out`, exit codes, one-line errors."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def diagnose(request: DiagnoseRequest) -> int:
 
 
 def diagnose_objects(request: objects.ObjectDiagnosisRequest) -> int:
-    """What things lose, step by step."""
+    """Losses of things, step by step."""
     objects.write_object_diagnosis(request.folder, found := objects.diagnose_objects(request))
     Console().print(tables.objects_table(found.steps))
     return cli.ended([failure["reason"] for failure in found.failures])

@@ -71,7 +71,7 @@ class LabelJob:
         return items
 
     def manifest(self) -> Manifest:
-        """What determines the labels, as far as it is known now."""
+        """Makes the manifest of the labels, as far as it is known now."""
         parts, depth = determinants(self.parsed.plain_config()), self.data.depth_record()
         manifest = self.labeler.manifest(parts, self.keys, depth)
         return dataclasses.replace(manifest, inputs=self.data.marks(self.keys))

@@ -106,7 +106,7 @@ class LabelWriter(BasePredictionWriter):
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        """What was labelled is written all the same."""
+        """Writes what was labelled before the exception."""
         del trainer, pl_module, exception
         if self._writer is not None:
             self._writer.close()

@@ -186,7 +186,7 @@ def or_nothing(look_up: LookUp, failures: list[Failure]) -> LookUp:
 
 
 class Lookup:
-    """What the report shows of an image, by its key."""
+    """Look-ups of the pictures of an image, by its key."""
 
     def __init__(self, data: Any, labeler: Any, seen: dict[str, Observation]) -> None:
         self.data, self.labeler, self.seen = data, labeler, seen
@@ -214,7 +214,7 @@ class Lookup:
         return observation.features[0]
 
     def _observation(self, key: str) -> Observation | None:
-        """What the labeller saw; it looks again at images of an earlier run or another process."""
+        """Returns the labeller's observation; other images are looked at again."""
         if key not in self.seen:
             sample, device = self._sample(key), self.labeler.device
             depth = sample.get("depth")

@@ -89,7 +89,7 @@ class WatchedDDP(DDPStrategy):
                     self._give_up(f"{text} Run the same command again.")
 
     def _explain(self, error: RuntimeError) -> PeersLost | None:
-        """Why a collective failed, which itself only says that it did."""
+        """Explains why a collective failed, which itself only says that it did."""
         if self.peers is None or not COLLECTIVE.search(f"{type(error).__name__}: {error}"):
             return None
         lost = self.peers.lost(EXPLANATION_S)

@@ -42,7 +42,7 @@ class Item:
 
 
 class Sample(TypedDict, total=False):
-    """What one item becomes: an image with its key, a failure, or nothing (padding)."""
+    """The content of an item: an image with its key, a failure, or nothing (padding)."""
 
     key: str
     image: Tensor

@@ -120,12 +120,12 @@ class LabellingDataModule(pl.LightningDataModule):
         return path
 
     def ground_truth(self) -> ImageSource | None:
-        """What is labelled, where any of its images has ground truth."""
+        """Returns the labelled source where any of its images has ground truth, else `None`."""
         has_target = (self.source.target_path(key) is not None for key in self.source.keys)
         return self.source if any(has_target) else None
 
     def depth_record(self) -> Mapping[str, Any] | None:
-        """What made the depth that is read with the images; `None` when none is read.
+        """Tells what made the depth that is read with the images; `None` when none is read.
 
         A reader tells by `made_by(splits)`, as `FolderDepth`, or has `provenance` like a network.
 

@@ -1,4 +1,4 @@
-"""What every DataModule for training shares: batches by step, and images that are measured on."""
+"""The base of DataModules for training: batches by step, and images that are measured on."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ class TrainingDataModule(pl.LightningDataModule):
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
 
     def training_set(self) -> Dataset[Any]:
-        """What is trained on, by index; it has a length."""
+        """Makes the data set that is trained on, by index; it has a length."""
         raise NotImplementedError
 
     @property
     def items(self) -> Sequence[TrainingImage]:
-        """What is trained on, sorted by key."""
+        """The images that are trained on, sorted by key."""
         raise NotImplementedError
 
     def contents(self) -> dict[str, Any]:

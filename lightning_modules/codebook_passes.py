@@ -30,7 +30,7 @@ def add_pass_arguments(parser: LightningArgumentParser) -> None:
 
 
 class PassData(Protocol):
-    """What the passes ask of a DataModule."""
+    """The part of a DataModule that the passes use."""
 
     fit_source: Any
 

@@ -63,7 +63,7 @@ class CutLabeler(Labeler):
         self.notes: tuple[str, ...] = ()
 
     def expect(self, *, has_depth: bool) -> None:
-        """As every labeller.
+        """Refuses a run without depth where cutting needs it.
 
         Raises:
             UsageError: Depth is asked for, and neither files nor a network give any.
@@ -81,7 +81,7 @@ class CutLabeler(Labeler):
         return {"backbone": self.backbone, **used}
 
     def load_weights(self) -> None:
-        """As every labeller; a refiner whose library is missing is left out, and noted."""
+        """Reads the weights; a refiner whose library is missing is left out, and noted."""
         super().load_weights()
         try:
             if self.refiner is not None:
@@ -97,7 +97,7 @@ class CutLabeler(Labeler):
         keys: Sequence[str],
         depth_record: Mapping[str, Any] | None = None,
     ) -> Manifest:
-        """What determines the labels."""
+        """Makes the manifest of the labels."""
         looked_at = depth_record if self.uses_depth else None
         parts, told = sources_of(self.networks(), parts, looked_at)
         source = origin(told)

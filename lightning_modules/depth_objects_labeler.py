@@ -66,7 +66,7 @@ class DepthObjectsLabeler(SegmenterLabeler):
         self.leftovers = leftovers or LeaveVoid()
 
     def expect(self, *, has_depth: bool) -> None:
-        """As every labeller; splitter and leftovers say what they need.
+        """Refuses a run without an input that the splitter or the leftover rule needs.
 
         Raises:
             UsageError: They need depth, and neither files nor a network give any.
@@ -96,7 +96,7 @@ class DepthObjectsLabeler(SegmenterLabeler):
         keys: Sequence[str],
         depth_record: Mapping[str, Any] | None = None,
     ) -> Manifest:
-        """What determines the labels: the checkpoint, and where depth comes from."""
+        """Makes the manifest: the checkpoint, and where depth comes from."""
         parts, depth = sources_of(self.networks(), parts, depth_record)
         told, source = super().manifest(parts, keys), origin(depth)
         is_region = [0 if group >= 0 else -1 for group in told.groups or ()]

@@ -1,4 +1,4 @@
-"""What the labelling script asks of every labeller, pseudo or trained."""
+"""The seam between the labelling script and every labeller, pseudo or trained."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Labeler(pl.LightningModule):
         keys: Sequence[str],
         depth_record: Mapping[str, Any] | None = None,
     ) -> Manifest:
-        """What determines the labels, as far as it is known now.
+        """Makes the manifest of the labels, as far as it is known now.
 
         Args:
             parts: `class_path` and `init_args` by role.

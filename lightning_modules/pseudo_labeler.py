@@ -62,7 +62,7 @@ class PseudoLabeler(Labeler):
         self.precision = precision
 
     def expect(self, *, has_depth: bool) -> None:
-        """As every labeller; splitter and leftovers say what they need.
+        """Refuses a run without an input that the splitter or the leftover rule needs.
 
         Raises:
             UsageError: They need depth, and neither files nor a network give any.
@@ -71,7 +71,7 @@ class PseudoLabeler(Labeler):
         refuse_missing((self.splitter, self.leftovers), given)
 
     def load_weights(self) -> None:
-        """As every labeller; a published codebook is read here, a refiner finds its library.
+        """Reads weights and a published codebook; a refiner finds its library.
 
         Raises:
             WeightsError: As `Labeler.load_weights`.
@@ -123,7 +123,7 @@ class PseudoLabeler(Labeler):
         keys: Sequence[str],
         depth_record: Mapping[str, Any] | None = None,
     ) -> Manifest:
-        """What determines the labels; things and groups once the codebook knows them.
+        """Makes the manifest of the labels; with things and groups once the codebook knows them.
 
         Depth that was read is told like depth that is computed: its weights and supervision under
         `depth`; the numbers it was made with are the part `depth_files`.
@@ -156,7 +156,7 @@ class PseudoLabeler(Labeler):
 
     @property
     def observer(self) -> Observer:
-        """What looks at images."""
+        """The observer of images."""
         return Observer(
             self.backbone,
             self.codebook,

@@ -1,4 +1,4 @@
-"""What a checkpoint of a segmenter's training holds beside weights, and which one fits."""
+"""The content of a segmenter's checkpoint beside its weights, and which checkpoint fits."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class SegmenterLabeler(Labeler):
 
     @property
     def trained(self) -> SegmenterCheckpoint:
-        """What the checkpoint holds; read once.
+        """The content of the checkpoint; read once.
 
         Raises:
             WeightsError: It cannot be read.
@@ -77,7 +77,7 @@ class SegmenterLabeler(Labeler):
         keys: Sequence[str],
         depth_record: Mapping[str, Any] | None = None,
     ) -> Manifest:
-        """What determines the labels: the checkpoint and how its outputs are merged."""
+        """Makes the manifest: the checkpoint and how its outputs are merged."""
         del depth_record
         classes, origin = self.trained.classes, self.trained.origin
         group = {category: number for number, category in enumerate(classes.things)}

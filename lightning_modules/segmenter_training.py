@@ -1,4 +1,4 @@
-"""What every training of a segmenter shares: its parts, and steps that can be repeated."""
+"""The base of every training of a segmenter: its parts, and steps that can be repeated."""
 
 from __future__ import annotations
 

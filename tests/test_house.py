@@ -166,3 +166,11 @@ def test_every_source_file_has_a_test_in_its_mirror_folder() -> None:
         if not any(module in imported_modules(test) for test in folder.glob("test_*.py")):
             missing.append(module)
     assert sorted(missing) == []
+
+
+@pytest.mark.parametrize("file", source_files(), ids=lambda f: str(f.relative_to(ROOT)))
+def test_docstrings_begin_with_a_verb_or_a_noun(file: Path) -> None:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    texts = [ast.get_docstring(node) for node in ast.walk(tree) if isinstance(node, kinds)]
+    assert [text for text in texts if text and text.startswith(("What ", "Of "))] == []

@@ -62,7 +62,7 @@ class FolderDepth:
 
     @property
     def description(self) -> dict[str, object]:
-        """What determines the depth read, for a manifest; no paths."""
+        """Describes the depth that is read, for a manifest; without paths."""
         return {
             "part": f"{type(self).__module__}.{type(self).__qualname__}",
             "normalise": self.normalise,
@@ -73,7 +73,7 @@ class FolderDepth:
         }
 
     def made_by(self, splits: Iterable[str]) -> dict[str, Any]:
-        """What made the files of some splits, for a manifest.
+        """Tells what made the files of some splits, for a manifest.
 
         Args:
             splits: As for `find`.

@@ -1,4 +1,4 @@
-"""What made a folder of depth maps: `depth.json`, written and read beside them."""
+"""The origin of a folder of depth maps: `depth.json`, written and read beside them."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class LabelStore:
 
     @cached_property
     def manifest(self) -> Manifest:
-        """What determined the labels.
+        """The manifest of the labels.
 
         Raises:
             UsageError: There is none, or it cannot be read.

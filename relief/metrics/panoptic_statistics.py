@@ -24,7 +24,7 @@ _MATCH = 0.5
 
 @dataclass(frozen=True)
 class Categories:
-    """What the categories of a map are worth in classes.
+    """The classes that the categories of a map stand for.
 
     Attributes:
         class_index: (K,) row of the class of category k among the ascending class ids; -1 = void.

@@ -13,7 +13,7 @@ from enum import Enum
 
 
 class GroupRegion(Enum):
-    """What a true region of a thing class without single objects is."""
+    """The treatment of a true region of a thing class without single objects."""
 
     CROWD = "crowd"  # no segment to be found; predictions mostly inside it are not wrong
     SEGMENT = "segment"  # one object like any other

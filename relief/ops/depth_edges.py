@@ -1,4 +1,4 @@
-"""Where depth changes abruptly: magnitude of the Sobel gradient of a smoothed depth map.
+"""Depth edges: magnitude of the Sobel gradient of a smoothed depth map.
 
 The scale is that of the plain 3x3 Sobel (absolute weights sum to 8), after a Gaussian truncated at
 4 sigma, with borders mirrored including the edge pixel. Thresholds mean pixels of the map given:

@@ -53,7 +53,7 @@ def renumber_instances(
 
 
 def instance_targets(instance: Tensor, classes: Tensor) -> InstanceTargets:
-    """What a detector learns from one image: masks, boxes and classes of objects with pixels.
+    """The targets of a detector in one image: masks, boxes and classes of objects with pixels.
 
     Args:
         instance: (H, W) int64, 0 = none, n = the object with class `classes[n - 1]`.

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 MEMBERSHIP = 0.5
 """Pixels with at least this probability belong to an object."""
 PIXELS_AT_ONCE = 2**26
-"""Of all masks that an accelerator samples together; bounds its memory to about 1 GB."""
+"""Pixels of the masks that an accelerator samples together: about 1 GB of memory."""
 
 
 def paste_masks(probabilities: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:

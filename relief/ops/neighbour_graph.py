@@ -163,7 +163,7 @@ def _tree_edges(
 def _nearest_in_order(
     source: Ints, target: Ints, position: Ints, depth: Floats, pitch: float, neighbours: int
 ) -> tuple[Ints, Ints, Floats]:
-    """Of (A, Q) candidates the nearest others of each source, of equals those first in order."""
+    """Takes the nearest of (A, Q) candidates for each source; of equals those first in order."""
     # Whole offsets give equal lengths where coordinates would differ in their last bit.
     row, column = np.divmod(position, depth.shape[1])
     z = depth.reshape(-1)[position]

@@ -1,4 +1,4 @@
-"""What lies around each place of a map."""
+"""Neighbourhoods of the places of a map."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def check_classes(classes: DetectorClasses, counts: InsideCounts | None = None) 
 
 
 class DetectorTargets(NamedTuple):
-    """What the detector learns from one image; the words of `TrainingBatch`."""
+    """The targets of one image; the words of `TrainingBatch`."""
 
     semantic: Tensor  # (H, W) int64: 0 = things, j + 1 = stuff j, -1 = ignored
     instance: Tensor  # (H, W) int64: 0 = none, 1..N

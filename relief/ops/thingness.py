@@ -1,4 +1,4 @@
-"""What tells thing clusters from stuff clusters without labels, counted image by image."""
+"""Statistics that tell thing clusters from stuff clusters without labels, image by image."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _TILE_PX = 161
 
 
 def enlargement_weights(starts: list[int], tokens: int, window_px: int, side_px: int) -> Tensor:
-    """What each token of each window gives to each pixel along one axis, windows averaged.
+    """Computes the share of each window's tokens in each pixel along one axis, windows averaged.
 
     Args:
         starts: Where the windows begin.

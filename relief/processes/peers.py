@@ -160,7 +160,7 @@ class Peers:
         return None
 
     def _why_not_here(self, rank: int, signs: _Signs) -> str | None:
-        """Of a process that is waited for: one that is done, or gets no further, never comes."""
+        """Explains why a process that is waited for never comes: it is done, or gets no further."""
         if self._exit_code(rank) == 0:
             return "ended with exit code 0"
         if signs.idle_s() > self._patience_s:
@@ -179,7 +179,7 @@ class Peers:
 
 
 class _Signs:
-    """What the first process saw of another one, and when it last changed."""
+    """The last sign of life of another process, and when it last changed."""
 
     def __init__(self) -> None:
         self._beat, self._progress = "", ""

@@ -1,4 +1,4 @@
-"""What each cluster looks like: the purest patches of it, found without ground truth."""
+"""Pictures of clusters: the purest patches of each, found without ground truth."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def gallery_entries(
     groups: Sequence[int] | None,
     figures: StoreFigures,
 ) -> list[dict[str, Any]]:
-    """What the report says of each cluster that was seen: things by group, then stuff by size.
+    """Lists the clusters that were seen for the report: things by group, then stuff by size.
 
     Args:
         finder: After all images were added.

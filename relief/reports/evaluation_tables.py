@@ -1,4 +1,4 @@
-"""What `evaluate.py` says in the terminal."""
+"""Tables of `evaluate.py` for the terminal."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _LONGEST_PX = 640
 
 @dataclass(frozen=True)
 class ReportSources:
-    """What can be looked up of an image by its key; the store gives the labels.
+    """Look-ups of an image by its key; the store gives the labels.
 
     Attributes:
         image: (3, H, W) uint8.

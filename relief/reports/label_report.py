@@ -32,7 +32,7 @@ _TEMPLATE = "label_report.html"
 
 @dataclass(frozen=True)
 class RunDescription:
-    """What a reader is told about the run.
+    """The description of a run for its readers.
 
     Attributes:
         title: Its name.

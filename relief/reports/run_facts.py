@@ -1,4 +1,4 @@
-"""What a manifest says was run, as pairs for people."""
+"""Facts of a manifest as pairs for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run says while it works: plain lines on the terminal, the same in OUT/log.txt, times."""
+"""The log of a run: plain lines on the terminal, the same in OUT/log.txt, times."""
 
 from __future__ import annotations
 

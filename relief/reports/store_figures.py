@@ -1,4 +1,4 @@
-"""What labels look like in numbers, without ground truth: coverage, instances, cluster shares."""
+"""Figures of labels without ground truth: coverage, instances, cluster shares."""
 
 from __future__ import annotations
 

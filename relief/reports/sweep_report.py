@@ -54,7 +54,7 @@ class SweepSection(Protocol):
 
     @property
     def gains(self) -> tuple[float, float, float]:
-        """What the best gains over the baseline: all, by the area filter, by edges."""
+        """Computes the gain of the best over the baseline: all, by the area filter, by edges."""
         ...
 
 

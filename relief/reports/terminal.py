@@ -1,4 +1,4 @@
-"""What a run says at its end: figures, times and where to look."""
+"""The end of a run on the terminal: figures, times and where to look."""
 
 from __future__ import annotations
 

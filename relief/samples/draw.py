@@ -107,7 +107,7 @@ def _json(value: dict[str, Any]) -> bytes:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """What a marker says; nothing if it is not there or cannot be understood."""
+    """Reads a marker; empty where it is missing or cannot be understood."""
     try:
         value = json_of(path.read_bytes())
     except (OSError, ValueError):

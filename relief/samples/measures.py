@@ -1,4 +1,4 @@
-"""What is measured of a drawn sample: coverage, contact, colour and texture."""
+"""Measures of a drawn sample: coverage, contact, colour and texture."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Touching:
 
 @dataclass(frozen=True)
 class ColourGuess:
-    """What a classifier makes of the mean RGB of objects, cross-validated over images.
+    """The accuracy of a classifier on the mean RGB of objects, cross-validated over images.
 
     Attributes:
         objects: How many there are.

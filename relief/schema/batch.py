@@ -1,4 +1,4 @@
-"""What travels between datamodules, modules and callbacks: the words of every batch."""
+"""The words of every batch that travels between datamodules, modules and callbacks."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ImageBatch(TypedDict):
 
 
 class PanopticPrediction(TypedDict):
-    """What `predict_step` returns for a batch, at the own size of every image."""
+    """The result of `predict_step` for a batch, at the own size of every image."""
 
     key: list[str]
     records: list[LabelRecord]  # per image of `key`

@@ -1,4 +1,4 @@
-"""What the ids of a label store are called and coloured: COCO's `categories`."""
+"""Names and colours of the ids of a label store: COCO's `categories`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a run's configuration determines its labels."""
+"""The part of a run's configuration that determines its labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What determined the labels of a store: written beside them, compared before more are added."""
+"""The manifest of a store: all that determined its labels, compared before more are added."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ class Manifest:
 
 
 def differences(old: Manifest, new: Manifest) -> list[str]:
-    """What another configuration changed, for people: `k=27, this run has k=80`.
+    """Lists what another configuration changed, for people: `k=27, this run has k=80`.
 
     The images and their statuses are not compared, and neither is what the codebook decides where
     one side does not know it yet. Of depth files, those are compared that both sides looked at.

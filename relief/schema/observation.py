@@ -113,7 +113,7 @@ class Split:
 
 @dataclass(frozen=True)
 class LabelRecord:
-    """What a labeller says about one image, at the image's own size.
+    """The labels of one image, at the image's own size.
 
     Attributes:
         semantic: (H, W) int64 ids before splitting, -1 = ignore.

@@ -146,7 +146,7 @@ class InstanceTargets(TypedDict):
 
 
 class Detections(TypedDict):
-    """What the detector finds in one image, N objects, by falling score."""
+    """The detections of one image, N objects, by falling score."""
 
     masks: Tensor  # (N, H, W) bool
     boxes: Tensor  # (N, 4) float32, as in InstanceTargets
@@ -155,7 +155,7 @@ class Detections(TypedDict):
 
 
 class SegmenterPrediction(TypedDict):
-    """What the detector says about a batch."""
+    """The prediction of a detector for a batch."""
 
     semantic_logits: Tensor  # (B, 1 + regions, H, W) float32
     detections: list[Detections]
@@ -196,7 +196,7 @@ class ScoredBoxes(TypedDict):
 
 @runtime_checkable
 class ViewSteps(Protocol):
-    """What a segmenter may offer too: a prediction in steps, so that views are merged in between.
+    """An optional part of a segmenter: prediction in steps, so that views are merged in between.
 
     Without gradients, the mode of the network is left as it is found. Boxes are in px of the images
     that were encoded.
@@ -235,7 +235,7 @@ class SemanticThreshold(nn.Module, ABC):
 
 @dataclass(frozen=True)
 class TrainingMoment:
-    """What losses and augmentations may know of the training that they are part of.
+    """The moment of a training, as losses and augmentations may know it.
 
     Attributes:
         step: Optimizer steps done so far.

@@ -15,7 +15,7 @@ RateSchedule = Callable[[int, int], float]
 
 
 class Criterion(ABC):
-    """What a network is taught by; if an `nn.Module`, its buffers travel with checkpoints."""
+    """Computes the losses of a network; the buffers of an `nn.Module` travel with checkpoints."""
 
     @abstractmethod
     def __call__(

@@ -78,7 +78,7 @@ def deciding_settings(config: Mapping[str, Any], measuring: Iterable[str] = ()) 
 
 
 def training_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """What changed of what a training was begun with, for people.
+    """Lists what differs from the settings a training was begun with, for people.
 
     What only one of them knows is not compared: another version may know more, and where another
     part is chosen its class says so.

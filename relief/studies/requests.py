@@ -1,4 +1,4 @@
-"""What someone asks of `evaluate.py`, as one request object for each command."""
+"""Requests to `evaluate.py`: one object for each command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every study is: something that runs and comes back as tables."""
+"""The seam of a study: it runs and returns tables."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class StudyTable:
 
 @dataclass(frozen=True)
 class StudyResult:
-    """What a study found.
+    """The result of a study.
 
     Attributes:
         tables: For people.
@@ -66,7 +66,7 @@ class StudyResult:
 
 @dataclass(frozen=True)
 class StudyData:
-    """What a study is to look at in place of the embedded sample.
+    """The data of a study in place of the embedded sample.
 
     Attributes:
         labels: Label stores.

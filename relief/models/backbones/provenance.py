@@ -14,5 +14,5 @@ class Provenance(TypedDict):
 
 
 def no_weights() -> Provenance:
-    """Of a part that computes and has learned nothing."""
+    """Returns the provenance of a part that has no weights."""
     return {"weights": {}, "supervision": (), "notes": ()}

@@ -25,7 +25,7 @@ class LloydKMeans:
 
     @property
     def description(self) -> dict[str, object]:
-        """What determines the centroids, for manifests."""
+        """Describes what determines the centroids, for manifests."""
         return {
             "fitter": "lloyd",
             "k": self.k,

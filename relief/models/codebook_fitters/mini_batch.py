@@ -36,7 +36,7 @@ class MiniBatchKMeans:
 
     @property
     def description(self) -> dict[str, object]:
-        """What determines the centroids, for manifests."""
+        """Describes what determines the centroids, for manifests."""
         return {
             "fitter": "mini_batch",
             "k": self.k,

@@ -33,7 +33,7 @@ class PublishedProbe:
 
     @property
     def description(self) -> dict[str, object]:
-        """What determines the centroids, for manifests."""
+        """Describes what determines the centroids, for manifests."""
         return {"fitter": "published_probe", "k": self.k, "sha256": sha256_of(self.path)}
 
     @property

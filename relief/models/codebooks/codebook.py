@@ -144,7 +144,7 @@ class Codebook(nn.Module):
         self.metadata = dict(metadata or {})
 
     def sha256(self) -> str:
-        """Of everything in it that decides labels, whatever the file it came from."""
+        """Computes a digest of all that decides labels, whatever file it came from."""
         digest = hashlib.sha256()
         for name in _NAMES:
             digest.update(getattr(self, name).cpu().contiguous().numpy().tobytes())
@@ -184,7 +184,7 @@ class Codebook(nn.Module):
 
 
 def _mismatch(centroids: Tensor, thing_ids: Tensor, groups: Tensor, classes: Tensor) -> str:
-    """What is wrong with the shapes or groups; empty if nothing is."""
+    """Lists faults of shapes or groups; empty where all fit."""
     if centroids.ndim != 2 or len(centroids) == 0:
         return f"centroids must be (k, C) with k > 0, got {tuple(centroids.shape)}"
     for name, tensor in zip(_NAMES[1:], (thing_ids, groups, classes), strict=True):

@@ -20,7 +20,7 @@ FIT_ON_VALIDATION = "centroids were fitted on Cityscapes validation pixels that 
 
 @dataclass(frozen=True)
 class PublishedCentroids:
-    """What `kmeans_centroids.npz` holds.
+    """The content of `kmeans_centroids.npz`.
 
     Attributes:
         centroids: (k, C) float32.
@@ -95,7 +95,7 @@ class PublishedKMeans(Codebook):
         self.sources = {"centroids": sha256_of(self.path)}
 
     def load(self, path: Path | str, dim: int | None = None) -> None:
-        """As of any codebook; the published file counts no more."""
+        """Reads a codebook of a run, which no longer names the published file as its source."""
         super().load(path, dim)
         self.sources = {}
 

@@ -122,7 +122,7 @@ class QueryDepthDecoder(nn.Module):
         return (probabilities * centers_m[:, :, None, None]).sum(dim=1, keepdim=True)
 
     def wrong_tokens(self, height: int, width: int) -> str | None:
-        """Why features (..., height, width) cannot be taken; `None` where they can."""
+        """Explains why features (..., height, width) cannot be taken; `None` where they can."""
         patch = self.embedding_convPxP.kernel_size[0]
         rows, columns = height // patch, width // patch
         most = len(self.positional_encodings)

@@ -13,7 +13,7 @@ _MOST_CHARACTERS = 120
 
 
 def depth_or_refusal(network: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:
-    """What a network makes of an image.
+    """The depth of an image, or why there is none.
 
     Libraries say "this size is too odd for me" by whatever error comes first. A network that fails
     on an ordinary image too has a fault, and so has a machine without memory: raised as they are.

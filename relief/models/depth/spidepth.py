@@ -123,7 +123,7 @@ class SPIdepth(nn.Module):
 
     @property
     def description(self) -> dict[str, object]:
-        """What determines the depth, for a manifest; no paths."""
+        """Describes the origin of the depth, for a manifest; without paths."""
         return {
             "part": f"{type(self).__module__}.{type(self).__qualname__}",
             "input_size": self.input_size,
@@ -216,7 +216,7 @@ class SPIdepth(nn.Module):
 
 
 def _wrong_tokens(decoder: QueryDepthDecoder, size: tuple[int, int]) -> str | None:
-    """What is wrong with the number of tokens of an image (height, width); `None`: nothing."""
+    """Explains why an image (height, width) has a wrong number of tokens; `None` where it fits."""
     height, width = (side // 4 * 2 for side in size)  # the body takes 4 px at a time
     return decoder.wrong_tokens(height, width)
 

@@ -24,7 +24,7 @@ IS_INVERSE = {"dpt": True, "zoedepth": False, "depth_pro": False, "glpn": False}
 
 
 class TransformersDepth(nn.Module):
-    """What `AutoModelForDepthEstimation` loads: Depth Anything, ZoeDepth, DepthPro, DPT, GLPN.
+    """Any network of `AutoModelForDepthEstimation`: Depth Anything, ZoeDepth, DepthPro, DPT, GLPN.
 
     Images go through the model's own preprocessing and its own post-processing, which for DepthPro
     turns inverse depth into metres. Nothing is downloaded here.
@@ -85,7 +85,7 @@ class TransformersDepth(nn.Module):
 
     @property
     def description(self) -> dict[str, object]:
-        """What determines the depth, for a manifest; no paths."""
+        """Describes the origin of the depth, for a manifest; without paths."""
         return {
             "part": f"{type(self).__module__}.{type(self).__qualname__}",
             "model": type(self.model).__name__ if self.model is not None else None,

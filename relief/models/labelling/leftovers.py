@@ -1,4 +1,4 @@
-"""What becomes of thing pixels that no object takes."""
+"""Rules for thing pixels that no object takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a trained network goes on learning, and what stays as it is."""
+"""Freezing of parts of a trained network."""
 
 from __future__ import annotations
 

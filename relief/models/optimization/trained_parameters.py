@@ -13,7 +13,7 @@ from relief.schema.training_parts import TrainedParameters
 
 
 class AllParameters(TrainedParameters):
-    """What the network itself does not freeze; normalisation layers never decay."""
+    """All parameters that the network itself does not freeze; normalisation layers never decay."""
 
     def freeze(self, network: nn.Module) -> None:
         """Leaves the network as it is."""

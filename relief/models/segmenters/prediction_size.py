@@ -1,4 +1,4 @@
-"""What a network sees of an image, brought to the size that is asked for."""
+"""Predictions brought to the size that is asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is seen in several views of one image, merged."""
+"""Merging of what several views of one image show."""
 
 from __future__ import annotations
 

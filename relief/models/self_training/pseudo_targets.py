@@ -1,4 +1,4 @@
-"""What the student is to learn from what the teacher sees."""
+"""Targets of the student from predictions of the teacher."""
 
 from __future__ import annotations
 

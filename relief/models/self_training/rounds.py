@@ -1,4 +1,4 @@
-"""What changes while self-training goes on."""
+"""Settings that change from round to round of self-training."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _wanted(paths: Sequence[str], config: str | None) -> dict[str, WeightSource | None]:
-    """What was named, with its source; a known name stands for its usual path."""
+    """Resolves names to paths with their source; a known name stands for its usual path."""
     usual = {source.name: source.path for source in SOURCES}
     named = [usual.get(path, path) for path in paths]
     wanted = {path: find_source(path, SOURCES) for path in named}
@@ -84,7 +84,7 @@ def _get(wanted: dict[str, WeightSource | None]) -> int:
 
 
 def _how_to_get_unknown(name: str) -> str:
-    """What a person can do for weights that this command does not get."""
+    """Tells how to get weights that this command does not get."""
     source = find_on_hub(name, SOURCES)
     if source is not None:
         return f"Name {source.path} in its place: the same model, which `get` downloads."

@@ -78,7 +78,7 @@ def check_weights(values: object, recipes: Iterable[object]) -> None:
 
 
 def command_that_gets(missing: Sequence[str], recipes: Iterable[object]) -> str:
-    """What to type for missing weights.
+    """Tells how to get missing weights.
 
     Args:
         missing: Paths, as `missing_weights` says.

@@ -55,7 +55,7 @@ def download(
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """What the file system refuses inside, told in a line.
+    """Turns what the file system refuses inside into a line.
 
     Raises:
         WeightsError: In place of an `OSError`.

@@ -53,7 +53,7 @@ def read_tensors(path: Path, suffix: str | None = None) -> dict[str, Tensor]:
 
 
 def why_unreadable(path: Path, suffix: str | None = None) -> str:
-    """Why a file cannot be what its name says; empty where it can.
+    """Explains why a file cannot be what its name says; empty where it can.
 
     Of safetensors only the header is read, which tells their length.
 

@@ -152,7 +152,7 @@ def find_source(path: str, sources: tuple[WeightSource, ...] = SOURCES) -> Weigh
 
 
 def how_to_get(path: Path | str, otherwise: str) -> str:
-    """What to type for a path whose source is known, as a sentence; else the other sentence."""
+    """Tells the command for a path whose source is known; else the other sentence."""
     if find_source(str(path)) is None:
         return otherwise
     return f"Run `{get_command([str(path)])}`."

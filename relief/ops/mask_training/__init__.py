@@ -1,1 +1,1 @@
-"""What a class-agnostic detector is taught by: confident masks, dropped losses, rounds."""
+"""The teaching of a class-agnostic detector: confident masks, dropped losses, rounds."""

@@ -1,4 +1,4 @@
-"""What several views of one image agree on, seen from each of them.
+"""Agreement of several views of one image, seen from each of them.
 
 Araslanov and Roth, "Self-supervised Augmentation Consistency for Adapting Semantic Segmentation",
 2021. Coordinates are normalised: -1 and 1 are the outer borders of the image.

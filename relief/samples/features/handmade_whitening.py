@@ -15,7 +15,7 @@ LIGHT_WEIGHT = 1.0
 
 
 def fit_handmade(images: Tensor, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-    """What `HandmadeRGB.fill` needs.
+    """The arguments of `HandmadeRGB.fill`.
 
     Args:
         images: (N, 3, H, W) uint8.

@@ -1,4 +1,4 @@
-"""What a scene is painted on: colour, ground truth and distance, far to near."""
+"""The canvas of a scene: colour, ground truth and distance, far to near."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is on the street: traffic and people, and how they overlap."""
+"""Population of the street: traffic and people, and how they overlap."""
 
 from __future__ import annotations
 

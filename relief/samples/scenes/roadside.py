@@ -1,4 +1,4 @@
-"""What stands beside the road: trees, posts with lamps, lights and signs, and bins."""
+"""Objects beside the road: trees, posts with lamps, lights and signs, and bins."""
 
 from __future__ import annotations
 

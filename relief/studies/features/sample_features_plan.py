@@ -1,4 +1,4 @@
-"""What the study of features is made of."""
+"""The plan of the study of features."""
 
 from __future__ import annotations
 

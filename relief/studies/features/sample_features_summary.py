@@ -49,7 +49,7 @@ class Comparison:
 
     @property
     def other(self) -> tuple[str, int, str]:
-        """What with."""
+        """Features, k and splitting that are compared with."""
         return (
             self.over_features or self.features,
             self.over_k or self.k,

@@ -165,7 +165,7 @@ class PixelLevelStudy(Study):
 
     @property
     def _how(self) -> str:
-        """What the figures mean."""
+        """Explains the figures."""
         size = f"short side {self.short_side_px}" if self.short_side_px else "ground-truth size"
         as_published = self.protocol == "seed" and not self.short_side_px
         other = ", as published (evaluate.py labels compares `seed` at short side 512)"
@@ -175,7 +175,7 @@ class PixelLevelStudy(Study):
         )
 
     def command(self, row: PixelRow) -> str:
-        """What to type in a shell for the labels of a row."""
+        """Returns the shell command that makes the labels of a row."""
         return shlex.join(["python", "label.py", *self._label_args(row, set())])
 
     def _label_args(self, row: PixelRow, made: Collection[str]) -> list[str]:

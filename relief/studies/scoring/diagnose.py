@@ -1,4 +1,4 @@
-"""Why a class is missing: clusters that never win, and the classes that absorb its pixels."""
+"""Missing classes: clusters that never win, and the classes that absorb their pixels."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class MissedClass:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What is wrong with some labels.
+    """The diagnosis of labels.
 
     Attributes:
         missed: Classes that the labels do not have, in the order of the classes.
@@ -109,7 +109,7 @@ class Diagnosis:
 
     @property
     def sentences(self) -> list[str]:
-        """What the tables do not say, line by line, for people."""
+        """Lists what the tables leave out, line by line, for people."""
         without = ", ".join(self.classes_without_cluster) or "none"
         missed = [] if self.missed else ["missed classes: none"]
         if self.ids == "classes":

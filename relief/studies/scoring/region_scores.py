@@ -27,7 +27,7 @@ from relief.studies.scoring.scored_images import read_scored_images
 
 @dataclass(frozen=True)
 class RegionScores:
-    """What was found.
+    """The scores of one store.
 
     Attributes:
         figures: In percent, by their names in `metrics.json`.

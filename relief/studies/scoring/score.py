@@ -43,7 +43,7 @@ log = logging.getLogger("relief")
 
 @dataclass(frozen=True)
 class Scores:
-    """What is known about some labels.
+    """The scores of labels.
 
     Attributes:
         metrics: By `PROTOCOL/ASSIGNMENT`, figures in percent by name; `per_class` and `interval`

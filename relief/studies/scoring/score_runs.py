@@ -1,4 +1,4 @@
-"""What `evaluate.py labels` does: one or several runs, read from any format."""
+"""Scores of one or several runs, read from any format: `evaluate.py labels`."""
 
 from __future__ import annotations
 

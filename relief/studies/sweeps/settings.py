@@ -23,7 +23,7 @@ _FILTER = "min_area_px"
 
 @dataclass(frozen=True)
 class Cut:
-    """What parts the things of an image, before an area filter where one follows.
+    """The way that things of an image are parted, before an area filter where one follows.
 
     Attributes:
         depth: Name of the depth source; empty for splitters that look at none.
@@ -69,7 +69,7 @@ class Setting:
 
     @cached_property
     def cut(self) -> Cut:
-        """What is done once for all area filters that may follow."""
+        """Returns the cut that all area filters of the setting share."""
         kind = type(self.splitter)
         filtered = {_FILTER} if isinstance(self.splitter, AreaFilteredSplitter) else set()
         kept = {name: value for name, value in self.arguments.items() if name not in filtered}

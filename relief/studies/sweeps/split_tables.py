@@ -71,7 +71,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class CutTable:
-    """What a cut makes of an image.
+    """The tables of one image under one cut.
 
     Attributes:
         rows: (N, 4) component, fallback (0 = none), row of `pairs`, pixels.
@@ -169,7 +169,7 @@ def _at_contested(parts: Partition, comparison: Comparison) -> tuple[Ids, Ids]:
 
 
 def panoptic_rows(table: CutTable, pairs: Ids, min_area_px: int, num_clusters: int) -> Ids:
-    """What an area filter leaves of the things, as rows of a joint segment table.
+    """Computes the things that an area filter leaves, as rows of a joint segment table.
 
     The category of an instance is its majority cluster; ties go to the lower id. Thing pixels
     without an instance are (cluster, 0).

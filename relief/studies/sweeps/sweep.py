@@ -50,7 +50,7 @@ _IMAGES_A_PROCESS = 60  # a process imports for as long as it needs for so many 
 
 @dataclass(frozen=True)
 class SweepResult:
-    """What a sweep found.
+    """The result of a sweep.
 
     Attributes:
         rows: The rows of `sweep.csv`, figures in percent.
@@ -111,7 +111,7 @@ def labels_to_make(request: SweepRequest) -> list[SweepSource]:
 def prepare(
     source: SweepSource, request: SweepRequest, shared: SharedReading
 ) -> tuple[SweepWork, ScoredSource]:
-    """What is done to the images of a source, and how its tables are read.
+    """Prepares the work on the images of a source, and how its tables are scored.
 
     Raises:
         UsageError: There are no labels, or they do not say what is a thing.
@@ -187,7 +187,7 @@ def _similar(labels: LabelReader, source: SweepSource) -> Ids:
 
 
 def _identity(labels: LabelReader, source: SweepSource) -> str:
-    """What tells other labels from these; a manifest holds all that determines them."""
+    """Returns the identity of labels: their manifest where they have one, else format and path."""
     if isinstance(labels, LabelStore):
         return fingerprint(manifest=labels.manifest.to_json())
     return f"{source.format} {Path(source.labels).resolve()}"
@@ -198,7 +198,7 @@ def _folder_name(name: str) -> str:
 
 
 def shared_reading(request: SweepRequest, protocols: Sequence[PanopticProtocol]) -> SharedReading:
-    """What all sources read alike."""
+    """Collects the inputs that all sources share."""
     return SharedReading(
         truth=given_or_cityscapes(request.truth, request.root, request.split, request.label_space),
         depths={

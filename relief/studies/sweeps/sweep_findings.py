@@ -1,4 +1,4 @@
-"""What a sweep says: the best settings, and depth edges separated from the area filter."""
+"""Findings of a sweep: the best settings, and depth edges separated from the area filter."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ INSIDE_EDGE_THRESHOLD = 0.1
 
 @dataclass(frozen=True)
 class SharedReading:
-    """What all sources of a sweep read alike.
+    """The inputs that all sources of a sweep share.
 
     Attributes:
         truth: Ground truth and its classes.

@@ -100,7 +100,7 @@ def make_tables(work: SweepWork, image: SweepImage) -> ImageTables:
 
 @dataclass(frozen=True)
 class _Things:
-    """What is parted of an image: its thing regions (h, w), and the box around them."""
+    """The thing regions (h, w) of an image, and the box around them."""
 
     image: SweepImage
     regions: Map

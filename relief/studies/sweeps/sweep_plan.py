@@ -1,4 +1,4 @@
-"""What a sweep is made of: label stores, depth, and the settings to try on each."""
+"""The plan of a sweep: label stores, depth, and the settings to try on each."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _FORMAT = 3
 
 @dataclass(frozen=True)
 class SweepWork:
-    """What is done to each image of one source; picklable, so that processes can share it.
+    """The work on each image of one source; picklable, so that processes can share it.
 
     Attributes:
         labels: The labels.
@@ -69,7 +69,7 @@ def fingerprint(**determinants: Any) -> str:
 
 
 def determinants(work: SweepWork) -> dict[str, Any]:
-    """What the tables depend on, for `fingerprint`."""
+    """Collects all that the tables depend on, for `fingerprint`."""
     return {
         "format": _FORMAT,
         "regions": work.region_of_cluster.tolist(),
