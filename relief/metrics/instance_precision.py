@@ -7,20 +7,23 @@ precision of each image on its own, averaged over the images that have objects.
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from pycocotools.cocoeval import COCOeval
 
+from relief.metrics.coco_evaluation import (
+    CocoRules,
+    InstanceTable,
+    coco_curves,
+    mean_of_known,
+)
 from relief.metrics.panoptic_statistics import Ids, Mask, Reals
 
 MAX_INSTANCES = 100
 THRESHOLDS = (0.5, 0.75)
+_RULES = CocoRules(THRESHOLDS, (MAX_INSTANCES,), {"all": (0, 1e10)})
 
 
 @dataclass(frozen=True)
@@ -70,13 +73,9 @@ def instance_overlaps(
 
 def coco_instance_precision(images: Sequence[InstanceOverlaps]) -> dict[str, float]:
     """`ap50`, `ap75`, and `recall` at IoU 0.5 with at most 100 instances an image, in [0, 1]."""
-    evaluation = _TableEvaluation(images)
-    with contextlib.redirect_stdout(io.StringIO()):
-        evaluation.evaluate()
-        evaluation.accumulate()
-    precision, recall = evaluation.eval["precision"], evaluation.eval["recall"]
-    values = [_mean_of_known(precision[i]) for i in range(len(THRESHOLDS))]
-    return {"ap50": values[0], "ap75": values[1], "recall": _mean_of_known(recall[0])}
+    curves = coco_curves([_by_area(image) for image in images], [1], _RULES)
+    ap50, ap75 = (mean_of_known(precision) for precision in curves.precision)
+    return {"ap50": ap50, "ap75": ap75, "recall": mean_of_known(curves.recall[0])}
 
 
 def per_image_instance_precision(images: Sequence[InstanceOverlaps]) -> dict[str, float]:
@@ -108,40 +107,10 @@ def _greedy_hits(iou: Reals, threshold: float) -> Mask:
     return hits
 
 
-def _mean_of_known(values: Reals) -> float:
-    """Pycocotools marks what it could not compute with -1."""
-    known = values[values > -1]
-    return float(known.mean()) if known.size else float("nan")
-
-
-class _TableEvaluation(COCOeval):
-    """pycocotools' evaluation with the IoU of the tables in place of encoded masks."""
-
-    def __init__(self, images: Sequence[InstanceOverlaps]) -> None:
-        super().__init__(iouType="segm")
-        self.images = images
-        self.params.imgIds = list(range(len(images)))
-        self.params.catIds = [1]
-        self.params.iouThrs = np.array(THRESHOLDS)
-        self.params.maxDets = [MAX_INSTANCES]
-        self.params.areaRng = [[0, 1e10]]
-        self.params.areaRngLbl = ["all"]
-
-    def _prepare(self) -> None:
-        self._gts, self._dts = defaultdict(list), defaultdict(list)
-        for index, image in enumerate(self.images):
-            self._gts[index, 1] = [
-                self._entry(i, area, iscrowd=int(crowd), ignore=int(crowd))
-                for i, (area, crowd) in enumerate(zip(image.true_px, image.crowd, strict=True))
-            ]
-            self._dts[index, 1] = [
-                self._entry(i, area, score=float(area)) for i, area in enumerate(image.predicted_px)
-            ]
-
-    @staticmethod
-    def _entry(number: int, area: int, **values: Any) -> dict[str, Any]:
-        return {"id": number + 1, "area": int(area), **values}
-
-    def computeIoU(self, imgId: int, catId: int) -> Any:  # noqa: N802, N803, ARG002
-        iou = self.images[imgId].iou()[:MAX_INSTANCES]
-        return iou if iou.size else []
+def _by_area(image: InstanceOverlaps) -> InstanceTable:
+    """One category, larger instances first."""
+    predicted_px = image.predicted_px.astype(np.float64)
+    predicted, true = (np.ones(len(px), np.int64) for px in (image.predicted_px, image.true_px))
+    return InstanceTable(
+        image.iou(), predicted_px, predicted_px, image.true_px, image.crowd, predicted, true
+    )

@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics import Metric
-from torchmetrics.utilities.data import dim_zero_cat
-from torchmetrics.utilities.distributed import gather_all_tensors
 
 from relief.metrics.classes import Classes
+from relief.metrics.image_rows import ImageRows
 from relief.metrics.panoptic_averages import pq_plus, precision50
 from relief.metrics.protocols import panoptic_protocol
 from relief.metrics.scoring import Assignment, JointRows, Scorer
-from relief.metrics.segment_rows import (
-    empty_rows,
-    images_once,
-    load_rows,
-    save_rows,
-    segment_rows,
-)
+from relief.metrics.segment_rows import images_once
 from relief.metrics.semantic_iou import CategoryCounts
 from relief.ops.matching import assignment_rule
 from relief.ops.panoptic import segment_table
 
 
-class PanopticQuality(Metric):
+class PanopticQuality(ImageRows):
     r"""Panoptic quality of (category, instance) maps whose categories are classes.
 
     .. math::
@@ -57,10 +48,7 @@ class PanopticQuality(Metric):
             averaged is none.
     """
 
-    is_differentiable = False
-    higher_is_better = True
-    full_state_update = False
-    rows: list[Tensor]
+    width = 5  # predicted category and instance, true category and instance, pixels
 
     def __init__(
         self,
@@ -78,8 +66,6 @@ class PanopticQuality(Metric):
             raise ValueError(msg)
         self.scorer = replace(scorer, averaged=averaged_classes)
         self.protocol = panoptic_protocol(protocol)
-        self.updates = 0
-        self.add_state("rows", default=[], dist_reduce_fx="cat")
 
     def update(self, preds: Tensor, target: Tensor, key: Sequence[str] | None = None) -> None:
         """Adds images.
@@ -100,7 +86,7 @@ class PanopticQuality(Metric):
             msg = f"Expected `target` as `preds` {tuple(preds.shape)}, got {tuple(target.shape)}"
             raise ValueError(msg)
         for predicted, true, name in zip(preds, target, keys, strict=True):
-            self.rows.append(segment_rows(segment_table(predicted, true), name, self._next()))
+            self.add_image(segment_table(predicted, true), name)
 
     def compute(self) -> dict[str, Tensor]:
         """The figures, as often as wanted.
@@ -114,7 +100,7 @@ class PanopticQuality(Metric):
             `images`. All float64, but `assignment` (K,) int64, the class id of each predicted
             category.
         """
-        rows = JointRows(*images_once(self._all_rows()))
+        rows = JointRows(*images_once(self.all_rows()))
         counts = self.scorer.counts(rows.table)
         assignment = self._assignment(counts)
         confusion = self.scorer.confusion(counts, assignment)
@@ -134,39 +120,9 @@ class PanopticQuality(Metric):
         assigned = torch.as_tensor(assignment.panoptic, device=self.device)
         return {**tensors, "assignment": assigned}
 
-    def save(self, path: Path) -> None:
-        """Writes the state to a file that `load` adds to another metric."""
-        save_rows(path, self._all_rows())
-
-    def load(self, path: Path) -> None:
-        """Adds the images of a saved state; those that are there already count once."""
-        self.rows.append(load_rows(path).to(self.device))
-        self._update_count += 1
-        self._computed = None
-
     def _assignment(self, counts: CategoryCounts) -> Assignment:  # noqa: ARG002
         """The class ids of the predicted categories."""
         return self.scorer.identity()
-
-    def _all_rows(self) -> Tensor:
-        rows = self.rows if isinstance(self.rows, list) else [self.rows]  # one tensor when synced
-        return dim_zero_cat([empty_rows(self.device), *rows])
-
-    def _next(self) -> int:
-        """A number for an update that no other rank has."""
-        self.updates += 1
-        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-        rank = torch.distributed.get_rank() if distributed else 0
-        return (rank << 40) + self.updates
-
-    def _sync_dist(
-        self,
-        dist_sync_fn: Callable[..., Any] = gather_all_tensors,
-        process_group: Any | None = None,
-    ) -> None:
-        # A rank without any image must take part in the gather all the same.
-        self.rows = [self._all_rows()]
-        super()._sync_dist(dist_sync_fn, process_group)
 
 
 class MatchedPanopticQuality(PanopticQuality):

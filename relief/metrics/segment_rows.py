@@ -1,4 +1,4 @@
-"""The state of the panoptic metrics: joint segment tables of images, a few kilobytes each.
+"""The state of metrics: rows of numbers for each image, a few kilobytes an image.
 
 Rows of several images, processes or files are simply put together. Each row carries the key of
 its image and the update it came from, so that an image met twice (a sampler's padding, a batch
@@ -19,7 +19,7 @@ from relief.formats.atomic import whole_file
 from relief.metrics.panoptic_statistics import Ids
 from relief.schema.errors import UsageError
 
-ROW_WIDTH = 7  # image, update, predicted category and instance, true category and instance, pixels
+ORIGIN_WIDTH = 2  # image, update
 
 
 def image_number(key: str | None) -> int:
@@ -30,25 +30,25 @@ def image_number(key: str | None) -> int:
     return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big") >> 1
 
 
-def segment_rows(table: Tensor, key: str | None, update: int) -> Tensor:
-    """(N, 5) int64 table of one image -> (N, 7) int64 rows."""
-    origin = table.new_tensor([image_number(key), update]).expand(len(table), 2)
+def image_rows(table: Tensor, key: str | None, update: int) -> Tensor:
+    """(N, W) int64 table of one image -> (N, 2 + W) int64 rows."""
+    origin = table.new_tensor([image_number(key), update]).expand(len(table), ORIGIN_WIDTH)
     return torch.cat((origin, table), dim=1)
 
 
-def empty_rows(device: torch.device) -> Tensor:
-    """(0, 7) int64."""
-    return torch.zeros((0, ROW_WIDTH), dtype=torch.int64, device=device)
+def empty_rows(width: int, device: torch.device) -> Tensor:
+    """(0, 2 + width) int64."""
+    return torch.zeros((0, ORIGIN_WIDTH + width), dtype=torch.int64, device=device)
 
 
 def images_once(rows: Tensor) -> tuple[Ids, Ids, int]:
     """Every image once, whatever the order of the rows.
 
     Args:
-        rows: (N, 7) int64.
+        rows: (N, 2 + W) int64.
 
     Returns:
-        (M,) image index 0..I-1 of each row kept, (M, 5) their tables, and I.
+        (M,) image index 0..I-1 of each row kept, (M, W) their tables, and I.
     """
     values = rows.cpu().numpy()
     images, image = np.unique(values[:, 0], return_inverse=True)
@@ -56,7 +56,7 @@ def images_once(rows: Tensor) -> tuple[Ids, Ids, int]:
     first = np.full(len(images), np.iinfo(np.int64).max)
     np.minimum.at(first, image, values[:, 1])
     kept = values[:, 1] == first[image]
-    return image[kept].astype(np.int64), values[kept, 2:], len(images)
+    return image[kept].astype(np.int64), values[kept, ORIGIN_WIDTH:], len(images)
 
 
 def save_rows(path: Path, rows: Tensor) -> None:
@@ -65,11 +65,11 @@ def save_rows(path: Path, rows: Tensor) -> None:
         np.savez_compressed(file, rows=rows.cpu().numpy())
 
 
-def load_rows(path: Path) -> Tensor:
+def load_rows(path: Path, width: int) -> Tensor:
     """Reads what `save_rows` wrote.
 
     Returns:
-        (N, 7) int64.
+        (N, 2 + width) int64.
 
     Raises:
         UsageError: It cannot be read, or holds something else.
@@ -79,7 +79,7 @@ def load_rows(path: Path) -> Tensor:
             rows = torch.from_numpy(arrays["rows"])
     except Exception as error:  # a cut or foreign file fails in many ways
         raise _unreadable(path) from error
-    if rows.dtype != torch.int64 or rows.shape[1:] != (ROW_WIDTH,):
+    if rows.dtype != torch.int64 or rows.shape[1:] != (ORIGIN_WIDTH + width,):
         raise _unreadable(path)
     return rows
 

@@ -194,7 +194,7 @@ KINDS = {
     "export": Kind(
         "network.safetensors", read_segmenter, lambda v: isinstance(v, SegmenterCheckpoint)
     ),
-    "rows": Kind("rows.npz", load_rows, is_tensor(torch.int64, None, 7)),
+    "rows": Kind("rows.npz", lambda path: load_rows(path, 5), is_tensor(torch.int64, None, 7)),
     "sweep": Kind(f"sweep/{KEY}.npz", tables_of, lambda v: isinstance(v, ImageTables)),
 }
 

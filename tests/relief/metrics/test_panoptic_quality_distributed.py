@@ -1,10 +1,13 @@
 import socket
+from itertools import product
 
 import pytest
 import torch
 import torch.multiprocessing as mp
 
+from relief.metrics.instance_ap import InstanceAveragePrecision
 from relief.metrics.panoptic_quality import MatchedPanopticQuality
+from relief.ops.instance_masks import panoptic_instances
 
 # (key of image) by rank: padding repeats "a" on rank 1; in the second case rank 1 has nothing.
 SHARES = [(("a", "b", "c"), ("d", "a")), (("a", "b"), ()), (("a",), ("a",))]
@@ -16,7 +19,7 @@ def image(key):
     return blocks.repeat_interleave(8, 1).repeat_interleave(8, 2)
 
 
-def metric_over(keys):
+def quality_over(keys):
     metric = MatchedPanopticQuality(3, (2,), (0, 1), (2,))
     for key in keys:
         pred, target = image(key)
@@ -24,12 +27,23 @@ def metric_over(keys):
     return metric
 
 
+def precision_over(keys):
+    metric = InstanceAveragePrecision()
+    for key in keys:
+        pred, target = (panoptic_instances(one, (2,)) for one in image(key))
+        metric.update([pred], [target], [key])
+    return metric
+
+
+METRICS = (quality_over, precision_over)
+
+
 def on_rank(rank, port, results):
     torch.set_num_threads(1)
     torch.distributed.init_process_group(
         "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2
     )
-    for case, shares in enumerate(SHARES):
+    for case, (metric_over, shares) in enumerate(product(METRICS, SHARES)):
         metric = metric_over(shares[rank])
         first = metric.compute()
         metric._computed = None
@@ -49,7 +63,7 @@ def test_two_ranks_are_one_process_and_padding_counts_once():
         results = manager.dict()
         mp.spawn(on_rank, args=(port, results), nprocs=2)
         results = dict(results)
-    for case, shares in enumerate(SHARES):
+    for case, (metric_over, shares) in enumerate(product(METRICS, SHARES)):
         alone = metric_over(sorted({key for share in shares for key in share})).compute()
         expected = {name: value.nan_to_num(-1).tolist() for name, value in alone.items()}
         for rank in range(2):

@@ -5,10 +5,10 @@ import torch
 from relief.metrics.segment_rows import (
     empty_rows,
     image_number,
+    image_rows,
     images_once,
     load_rows,
     save_rows,
-    segment_rows,
 )
 from relief.schema.errors import UsageError
 
@@ -25,20 +25,20 @@ def test_numbers_of_keys_are_stable_and_without_a_key_unique():
 
 def test_the_first_update_of_an_image_counts():
     rows = torch.cat([
-        segment_rows(TABLE[:1], "a", 7), segment_rows(TABLE, "a", 3), segment_rows(TABLE, "b", 9),
-        empty_rows(torch.device("cpu")),
+        image_rows(TABLE[:1], "a", 7), image_rows(TABLE, "a", 3), image_rows(TABLE, "b", 9),
+        empty_rows(5, torch.device("cpu")),
     ])  # fmt: skip
     image, table, num_images = images_once(rows)
     assert num_images == 2
     assert sorted(image.tolist()) == [0, 0, 1, 1]
     assert table[image == 0].tolist() == table[image == 1].tolist() == TABLE.tolist()
-    assert images_once(empty_rows(torch.device("cpu")))[2] == 0
+    assert images_once(empty_rows(5, torch.device("cpu")))[2] == 0
 
 
 def test_files_give_the_rows_back(tmp_path):
-    rows = segment_rows(TABLE, "a", 1)
+    rows = image_rows(TABLE, "a", 1)
     save_rows(tmp_path / "rows.npz", rows)
-    assert torch.equal(load_rows(tmp_path / "rows.npz"), rows)
+    assert torch.equal(load_rows(tmp_path / "rows.npz", 5), rows)
 
 
 @pytest.mark.parametrize("rows", [np.zeros((2, 5), np.int64), np.zeros((2, 7)), np.array(["a"])])
@@ -46,7 +46,7 @@ def test_files_of_something_else_are_one_line(tmp_path, rows):
     path = tmp_path / "rows.npz"
     np.savez(path, rows=rows)
     with pytest.raises(UsageError, match=r"cannot read the state of a metric: .*rows\.npz"):
-        load_rows(path)
+        load_rows(path, 5)
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(UsageError, match=r"cannot read the state of a metric: .*rows\.npz"):
-        load_rows(path)
+        load_rows(path, 5)

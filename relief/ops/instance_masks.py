@@ -1,0 +1,89 @@
+"""Instances of a panoptic map as masks of their own, in run lengths, and back to pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+from torch import Tensor
+
+from relief.ops.panoptic import compact_pairs
+from relief.schema.instances import ImageInstances, Rle
+
+
+def panoptic_instances(
+    panoptic: Tensor,
+    thing_ids: Sequence[int],
+    confidence: Tensor | None = None,
+    *,
+    has_crowds: bool = False,
+) -> ImageInstances:
+    """Takes the instances out of a panoptic map, by ascending (category, instance).
+
+    Args:
+        panoptic: (H, W, 2) int64 (category, instance).
+        thing_ids: Categories that come in instances.
+        confidence: (H, W) in [0, 1]; its mean over an instance is its score, 1 without.
+        has_crowds: Whether pixels (thing, 0) are a crowd region of their category, as in ground
+            truth; in labels they belong to no instance.
+    """
+    height, width = panoptic.shape[:2]
+    ids, pairs = compact_pairs(panoptic.cpu())
+    is_thing = torch.isin(pairs[:, 0], torch.tensor(list(thing_ids), dtype=torch.int64))
+    chosen = is_thing if has_crowds else is_thing & (pairs[:, 1] > 0)
+    number = torch.where(chosen, chosen.cumsum(0), 0).numpy()[ids.numpy()]
+    masks = run_lengths(number, int(chosen.sum()))
+    category, instance = pairs[chosen].numpy().T
+    area = np.bincount(number.reshape(-1), minlength=len(masks) + 1)[1:].astype(np.float64)
+    scores = np.ones(len(masks))
+    if confidence is not None:
+        sums = np.bincount(
+            number.reshape(-1), confidence.double().cpu().numpy().reshape(-1), len(masks) + 1
+        )
+        scores = sums[1:] / np.maximum(area, 1)
+    return ImageInstances(
+        (height, width), category, boxes_of(masks), area, scores, instance == 0, masks
+    )
+
+
+def run_lengths(number: NDArray[Any], count: int) -> list[Rle]:
+    """Encodes the regions 1..count of a map; every one has a pixel.
+
+    Args:
+        number: (H, W) integers, 0 = in no region.
+        count: How many regions there are.
+    """
+    size = list(number.shape)
+    flat = number.T.reshape(-1)
+    begins = np.ones(flat.size, dtype=bool)
+    begins[1:] = flat[1:] != flat[:-1]
+    start = np.flatnonzero(begins)
+    end = np.append(start[1:], flat.size)
+    of_run = flat[start]
+    order = np.argsort(of_run, kind="stable")
+    parts = np.searchsorted(of_run[order], np.arange(1, count + 2))
+    coded = []
+    for first, last in pairwise(parts):
+        runs = order[first:last]
+        bounds = np.stack((start[runs], end[runs]), axis=1).reshape(-1)
+        counts = np.diff(bounds, prepend=0, append=flat.size)
+        counts = counts if counts[-1] else counts[:-1]
+        coded.append({"size": size, "counts": counts.tolist()})
+    return list(coco_mask.frPyObjects(coded, *size)) if coded else []
+
+
+def boxes_of(masks: Sequence[Rle]) -> NDArray[np.float64]:
+    """Returns the (N, 4) boxes x, y, width, height of masks, float64."""
+    if not masks:
+        return np.zeros((0, 4))
+    return np.asarray(coco_mask.toBbox(list(masks)), dtype=np.float64)
+
+
+def decoded(mask: Rle) -> NDArray[np.bool_]:
+    """Returns a mask as pixels, (H, W) bool."""
+    return np.asarray(coco_mask.decode(mask), dtype=np.bool_)
