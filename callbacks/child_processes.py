@@ -53,7 +53,7 @@ class ChildProcesses(_SubprocessScriptLauncher):
             raise lost from error
 
     def exit_code(self, rank: int) -> int | None:
-        """Returns the exit code of a child of this process; `None` while it runs, or of no child."""
+        """Returns the exit code of a child; `None` while it runs, or for another rank."""
         return self.procs[rank - 1].poll() if 0 < rank <= len(self.procs) else None
 
     def end(self) -> None:

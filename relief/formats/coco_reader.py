@@ -14,7 +14,7 @@ from torch import Tensor
 
 from relief.formats.folders import AlikeFiles
 from relief.formats.label_store import PANOPTIC
-from relief.formats.reader import path_of_key
+from relief.formats.reader import entry_of, path_of_key
 from relief.formats.segment_ids import INSTANCE_BITS, MAX_INSTANCES, read_segment_ids
 from relief.schema.categories import Category
 from relief.schema.errors import ReadError, UsageError
@@ -164,7 +164,7 @@ class CocoPanoptic:
         Raises:
             ReadError: The PNG cannot be read, or holds a segment that the JSON does not.
         """
-        name = self._annotations[key]["file_name"]
+        name = entry_of(self._annotations, key, self.json_path)["file_name"]
         named = path_of_key(self.png_folder, name, "").with_suffix(".png")
         path = self._files.find(named) or named
         ids = read_segment_ids(path)

@@ -18,7 +18,7 @@ from relief.formats.label_png import (
     write_instance_png,
     write_semantic_png,
 )
-from relief.formats.reader import LabelReader, join_panoptic
+from relief.formats.reader import LabelReader, entry_of, join_panoptic
 from relief.processes.progress import with_progress
 from relief.schema.errors import UsageError
 
@@ -108,7 +108,7 @@ class CupsLabels:
         return {path.name.removesuffix(suffix) for path in self.root.glob(f"[!.]*{suffix}")}
 
     def _path(self, key: str, suffix: str) -> Path:
-        return self.root / f"{self._names[key]}{suffix}"
+        return self.root / f"{entry_of(self._names, key, self.root)}{suffix}"
 
 
 def name_of_key(key: str) -> str:

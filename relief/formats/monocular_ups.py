@@ -12,7 +12,7 @@ from torch import Tensor
 
 from relief.formats.folders import walk_files
 from relief.formats.label_png import read_semantic
-from relief.formats.reader import path_of_key
+from relief.formats.reader import entry_of, path_of_key
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import VOID
 
@@ -85,7 +85,7 @@ class MonocularUpsLabels:
 
     def semantic(self, key: str) -> Tensor:
         """(H, W) int64 cluster ids, -1 = ignore; raises `ReadError`."""
-        return read_semantic(self._paths[key])
+        return read_semantic(entry_of(self._paths, key, self.folder))
 
     def panoptic(self, key: str) -> Tensor:
         """(H, W, 2) int64 (cluster, 0); raises `ReadError`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2s
 from pathlib import Path, PurePosixPath
 from typing import Protocol, TypeVar
@@ -100,6 +100,17 @@ def join_panoptic(semantic: Tensor, instance: Tensor, where: Path) -> Tensor:
         msg = f"semantic and instance maps differ in size: {where} ({sizes}). Make them again."
         raise ReadError(msg)
     return torch.stack((semantic, instance.where(semantic >= 0, 0)), dim=-1)
+
+
+def entry_of(entries: Mapping[str, _T], key: str, where: Path) -> _T:
+    """Looks up what a format knows of a key.
+
+    Raises:
+        ReadError: It knows none of that name.
+    """
+    if key not in entries:
+        raise ReadError(f"no labels of {key}: {where}. Check the key.")
+    return entries[key]
 
 
 def refuse_other_shape(

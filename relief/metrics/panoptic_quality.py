@@ -46,6 +46,16 @@ class PanopticQuality(ImageRows):
     Raises:
         ValueError: A class is in both sets or there is none; no such protocol; a class that is
             averaged is none.
+
+    Example:
+        >>> import torch
+        >>> target = torch.tensor([[[[0, 0], [0, 0], [1, 1], [1, 2]]]])  # road, two cars
+        >>> joined = torch.tensor([[[[0, 0], [0, 0], [1, 1], [1, 1]]]])  # the cars are one
+        >>> metric = PanopticQuality(things=[1], stuffs=[0])
+        >>> metric.update(joined, target)
+        >>> figures = metric.compute()
+        >>> float(figures["pq_stuff"]), float(figures["pq_things"])
+        (1.0, 0.0)
     """
 
     width = 5  # predicted category and instance, true category and instance, pixels
@@ -146,6 +156,15 @@ class MatchedPanopticQuality(PanopticQuality):
 
     Raises:
         ValueError: No such assignment or protocol, or an assignment of another length.
+
+    Example:
+        >>> import torch
+        >>> target = torch.tensor([[[[0, 0], [0, 0], [1, 1], [1, 2]]]])
+        >>> clusters = torch.tensor([[[[2, 0], [0, 0], [1, 1], [1, 2]]]])  # 0 and 2 are road
+        >>> metric = MatchedPanopticQuality(3, things=[1], stuffs=[0], thing_clusters=[1])
+        >>> metric.update(clusters, target)
+        >>> float(metric.compute()["pq"])
+        1.0
     """
 
     def __init__(

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import track
 
 _T = TypeVar("_T")
-_FEW = 20  # items that are done too fast for a bar
+_FEW = 50  # items that are done too fast for a bar
 
 
 def with_progress(items: Iterable[_T], what: str, count: int) -> Iterable[_T]:

@@ -15,6 +15,14 @@ class ConnectedSplitter(AreaFilteredSplitter):
 
     Args:
         min_area_px: Regions below this many pixels are no instances; pixels where splitting runs.
+
+    Example:
+        >>> import torch
+        >>> from relief.schema.observation import Observation
+        >>> things = torch.tensor([False, True])
+        >>> observation = Observation(semantic=torch.tensor([[[1, 1, 0, 1]]]), things=things)
+        >>> ConnectedSplitter(min_area_px=1).split(observation).instance.tolist()
+        [[[1, 1, 0, 2]]]
     """
 
     def __init__(self, min_area_px: int) -> None:

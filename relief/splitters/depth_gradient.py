@@ -23,6 +23,20 @@ class DepthGradientSplitter(AreaFilteredSplitter):
         sigma: Smoothing of the depth before its gradient, in pixels.
         dilation_px: How far components take pixels back that the edges cost, as L1 distance.
         sharpening: Makes steps of soft edges first; `None` takes depth as it is, as published.
+
+    Example:
+        >>> import torch
+        >>> from relief.schema.observation import Observation
+        >>> depth = torch.full((1, 1, 8, 32), 0.2)
+        >>> depth[..., 16:] = 0.8  # one car behind another
+        >>> observation = Observation(
+        ...     semantic=torch.zeros(1, 8, 32, dtype=torch.int64),
+        ...     things=torch.tensor([True]),
+        ...     depth=depth,
+        ... )
+        >>> split = DepthGradientSplitter(gradient_threshold=0.2, min_area_px=10).split(observation)
+        >>> split.instance[0, 4, [2, 30]].tolist()
+        [1, 2]
     """
 
     needs = frozenset({DEPTH})

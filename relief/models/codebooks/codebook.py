@@ -43,6 +43,14 @@ class Codebook(nn.Module):
         metadata: JSON-able; where the codebook comes from and how things and groups were decided.
         sources: SHA-256 of files that others published and its centroids come from, by what they
             hold; empty for a fit. For manifests, known before any work.
+
+    Example:
+        >>> codebook = Codebook(k=2)
+        >>> codebook.is_fitted
+        False
+        >>> codebook.set_centroids(torch.tensor([[3.0, 4.0], [0.0, 1.0]]))
+        >>> codebook.num_categories, [round(x, 1) for x in codebook.unit_centroids[0].tolist()]
+        (2, [0.6, 0.8])
     """
 
     centroids: Tensor

@@ -12,6 +12,7 @@ from PIL import Image
 from relief.formats.cityscapes import CityscapesLabels, write_cityscapes
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import CITYSCAPES_19, CITYSCAPES_27, LabelSpace
+from tests.contracts.reader import ReaderContract
 
 KEY = "aachen/aachen_000000_000019"
 
@@ -113,3 +114,10 @@ def test_cityscapesscripts_reads_the_ids_the_same_way(
         objects = [one for one in found[CITYSCAPES_19.names[class_id]] if one["instID"] >= 1000]
         expected = sorted(of_class[of_class > 0].unique(return_counts=True)[1].tolist())
         assert sorted(one["pixelCount"] for one in objects) == expected
+
+
+class TestCityscapesLabels(ReaderContract):
+    @pytest.fixture
+    def labels(self, tmp_path):
+        draw_tree(tmp_path, KEY)
+        return CityscapesLabels(tmp_path, "val", CITYSCAPES_19)

@@ -19,6 +19,7 @@ from relief.schema.categories import class_categories, cluster_categories
 from relief.schema.errors import ReadError, UsageError
 from relief.schema.label_spaces import CITYSCAPES_19, thing_mask
 from relief.schema.manifest import Manifest
+from tests.contracts.reader import ReaderContract
 
 THINGS = (1, 3)
 K = 4
@@ -184,3 +185,17 @@ def test_neighbouring_clusters_have_colours_apart() -> None:
     colors = np.array([c["color"] for c in cluster_categories(80, ())])
     assert len({tuple(color) for color in colors}) == 80
     assert np.abs(np.diff(colors, axis=0)).max(axis=1).min() > 60
+
+
+class TestCocoPanoptic(ReaderContract):
+    @pytest.fixture
+    def labels(self, tmp_path):
+        store = write_store(tmp_path / "store", ["a", "deep/b"])
+        write_coco_panoptic(tmp_path / "coco", store, cluster_categories(K, THINGS), [])
+        return CocoPanoptic(tmp_path / "coco" / "panoptic.json")
+
+
+class TestLabelStore(ReaderContract):
+    @pytest.fixture
+    def labels(self, tmp_path):
+        return write_store(tmp_path, ["a", "deep/b"])

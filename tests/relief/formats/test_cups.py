@@ -19,6 +19,7 @@ from relief.formats.cups import (
     write_cups,
 )
 from relief.schema.errors import ReadError, UsageError
+from tests.contracts.reader import ReaderContract
 
 CITY_KEY = "aachen/aachen_000000_000019"
 KEYS = ["a", "deep/a", "aachen_000000_000019", CITY_KEY, "100%/b_c", "zürich/1"]
@@ -161,3 +162,11 @@ def test_statistics_that_hold_code_are_not_run(tmp_path: Path) -> None:
     torch.save({ALL_PIXELS: Payload()}, tmp_path / "a.pt")
     with pytest.raises(UsageError, match="cannot read CUPS statistics"):
         CupsLabels(tmp_path).statistics()
+
+
+class TestCupsLabels(ReaderContract):
+    @pytest.fixture
+    def labels(self, tmp_path):
+        maps = {key: random_map(i, 80, 5) for i, key in enumerate(KEYS)}
+        write_cups(tmp_path, Labels(80, maps))
+        return CupsLabels(tmp_path)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from relief.formats.monocular_ups import MonocularUpsLabels
 from relief.schema.errors import UsageError
+from tests.contracts.reader import ReaderContract
 
 
 def draw_tree(root: Path, stem_end: str = "_leftImg8bit") -> None:
@@ -78,3 +79,10 @@ def test_k_from_the_files_where_nothing_says_it(tmp_path: Path) -> None:
 def test_an_empty_tree_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no labels found"):
         _ = MonocularUpsLabels(tmp_path, "val").keys
+
+
+class TestMonocularUpsLabels(ReaderContract):
+    @pytest.fixture
+    def labels(self, tmp_path):
+        draw_tree(tmp_path)
+        return MonocularUpsLabels(tmp_path, "val")

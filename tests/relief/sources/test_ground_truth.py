@@ -1,7 +1,9 @@
 import cv2
 import numpy as np
+import pytest
 
 from relief.sources.ground_truth import GroundTruthLabels
+from tests.contracts.reader import ReaderContract
 
 
 def test_objects_are_numbered_within_the_image(tmp_path):
@@ -21,3 +23,9 @@ def test_objects_are_numbered_within_the_image(tmp_path):
     assert instance[3:].tolist() == [0, 0, 0]
     assert labels.thing_ids == (11, 12, 13, 14, 15, 16, 17, 18)
     assert labels.supervision == ("labels: ground truth of train (cityscapes19)",)
+
+
+class TestGroundTruthLabels(ReaderContract):
+    @pytest.fixture
+    def labels(self, tiny_cityscapes):
+        return GroundTruthLabels(tiny_cityscapes, "val")

@@ -12,6 +12,7 @@ from relief.models.weights.sources import find_source
 from relief.ops.sliding_window import extract_windows, sliding_window_features
 from relief.schema.errors import WeightsError
 from relief.schema.parts import Backbone
+from tests.contracts.backbone import BackboneContract
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "cause_tr.npz"
 TOLERANCE = {"atol": 1e-4, "rtol": 0}
@@ -315,3 +316,9 @@ def test_attention_of_body_and_head_goes_through_the_fused_function(network, mon
 def test_a_network_without_weights_says_so():
     with pytest.raises(RuntimeError, match=r"call setup\(\) first"):
         CauseTR()(torch.zeros(1, 3, 28, 28))
+
+
+class TestCauseTR(BackboneContract):
+    @pytest.fixture
+    def backbone(self, network):
+        return network

@@ -7,6 +7,7 @@ import torch
 from relief.models.backbones.dinov2 import DINOv2
 from relief.schema.errors import WeightsError
 from relief.schema.parts import Backbone
+from tests.contracts.backbone import BackboneContract
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "cause_tr.npz"
 
@@ -73,3 +74,9 @@ def test_patches_of_another_size_are_left_to_timm(weights):
     )
     with pytest.raises(WeightsError, match=r"dinov2\.pth \(patches of 16 px\)\. Use TimmViT\."):
         DINOv2(weights, num_heads=3).setup()
+
+
+class TestDINOv2(BackboneContract):
+    @pytest.fixture
+    def backbone(self, weights):
+        return DINOv2(weights, num_heads=3)

@@ -5,6 +5,7 @@ from relief.models.backbones.handmade import HandmadeRGB, save_whitening
 from relief.models.weights.files import sha256_of
 from relief.schema.errors import WeightsError
 from relief.schema.parts import Backbone
+from tests.contracts.backbone import BackboneContract
 
 
 @pytest.fixture
@@ -40,3 +41,9 @@ def test_setup_is_needed_once_and_says_what_is_missing(weights, tmp_path):
         HandmadeRGB().setup()
     with pytest.raises(WeightsError, match="no such file"):
         HandmadeRGB(str(tmp_path / "none.safetensors")).setup()
+
+
+class TestHandmadeRGB(BackboneContract):
+    @pytest.fixture
+    def backbone(self, weights):
+        return HandmadeRGB(weights)

@@ -1,7 +1,8 @@
+import pytest
 import torch
 
 from relief.models.backbones.rgb_statistics import RGBStatistics, patch_statistics
-from relief.schema.parts import Backbone
+from tests.contracts.backbone import BackboneContract
 
 
 def test_statistics_of_a_patch_by_hand():
@@ -17,12 +18,9 @@ def test_statistics_of_a_patch_by_hand():
     assert torch.allclose(down, torch.tensor([0.0, 0.0]))
 
 
-def test_it_is_a_backbone_of_twelve_channels_about_zero():
+def test_grey_is_zero_and_nothing_was_learned():
     backbone = RGBStatistics()
-    backbone.setup()
-    assert isinstance(backbone, Backbone)
     features = backbone(torch.full((2, 3, 28, 42), 0.4))
-    assert features.shape == (2, 12, 2, 3)
     assert torch.allclose(features[:, :3], torch.zeros(1), atol=1e-5)
     assert backbone.provenance == {"weights": {}, "supervision": (), "notes": ()}
 
@@ -34,3 +32,9 @@ def test_it_sees_colour_and_contrast():
     left, right = backbone(red)[0, :, 0].unbind(dim=1)
     assert left[0] - right[0] > 4
     assert torch.equal(left[1:3], right[1:3])
+
+
+class TestRGBStatistics(BackboneContract):
+    @pytest.fixture
+    def backbone(self):
+        return RGBStatistics()

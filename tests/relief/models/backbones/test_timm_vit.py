@@ -6,6 +6,7 @@ from relief.models.backbones.timm_vit import UNKNOWN_SUPERVISION, TimmViT
 from relief.models.weights.files import sha256_of
 from relief.schema.errors import UsageError, WeightsError
 from relief.schema.parts import Backbone
+from tests.contracts.backbone import BackboneContract
 
 
 @pytest.fixture
@@ -125,3 +126,11 @@ def test_random_values_learned_nothing():
     backbone = TimmViT("test_vit", random_seed=0)
     backbone.setup()
     assert backbone.provenance == {"weights": {}, "supervision": (), "notes": ()}
+
+
+class TestTimmViT(BackboneContract):
+    size = (10, 10)
+
+    @pytest.fixture
+    def backbone(self, weights):
+        return TimmViT("test_vit", weights[0])

@@ -4,13 +4,12 @@ import torch
 
 from relief.models.codebook_fitters.lloyd import LloydKMeans
 from relief.ops.kmeans import fit_kmeans
-from relief.schema.parts import KMeansFitter
+from tests.contracts.fitter import FitterContract
 
 
 def test_fit__is_fit_kmeans_with_its_numbers():
     features = torch.rand(400, 3, generator=torch.Generator().manual_seed(0))
     fitter = LloydKMeans(7, seed=3, starts=2, max_iterations=5)
-    assert isinstance(fitter, KMeansFitter)
     expected = fit_kmeans(features, 7, seed=3, starts=2, max_iterations=5)
     assert torch.equal(fitter.fit(features), expected)
 
@@ -24,3 +23,8 @@ def test_description__names_every_number():
         "starts": 3,
         "max_iterations": 100,
     }
+
+
+class TestLloydKMeans(FitterContract):
+    def fitter(self, k):
+        return LloydKMeans(k)

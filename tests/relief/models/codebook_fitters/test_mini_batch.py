@@ -4,21 +4,12 @@ import pytest
 import torch
 
 from relief.models.codebook_fitters.mini_batch import MiniBatchKMeans
-from relief.schema.parts import KMeansFitter
+from tests.contracts.fitter import FitterContract
 
 
-def test_fit__finds_separated_blobs_and_repeats_itself():
-    noise = torch.rand(4, 500, 6, generator=torch.Generator().manual_seed(0))
-    blobs = 10 * torch.eye(6)[:4, None] + noise
-    features = blobs.flatten(0, 1)
-    fitter = MiniBatchKMeans(4)
-    assert isinstance(fitter, KMeansFitter)
-    found = fitter.fit(features)
-    assert found.dtype == torch.float32
-    means = blobs.mean(dim=1)
-    nearest = found[torch.cdist(means, found).argmin(dim=1)]
-    torch.testing.assert_close(nearest, means, rtol=0, atol=0.05)
-    assert torch.equal(found, fitter.fit(features))
+class TestMiniBatchKMeans(FitterContract):
+    def fitter(self, k):
+        return MiniBatchKMeans(k)
 
 
 def test_fit__fewer_features_than_k():

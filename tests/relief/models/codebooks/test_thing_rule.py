@@ -3,23 +3,28 @@ import json
 import torch
 
 from relief.models.codebooks.thing_rule import FreeStandingRule, PublishedThingRule, ThingRule
-from relief.ops.thingness import ClusterStatistics, cluster_statistics
+from relief.ops.thingness import cluster_statistics
+from tests.contracts.thing_rule import CENTROIDS, ThingRuleContract, street
 
 
-def street():
-    """Ground (clusters 0, 1), and objects of two alike clusters (2, 3) and of another (4)."""
-    semantic = torch.zeros(64, 128, dtype=torch.int64)
-    depth = torch.ones(64, 128)
-    semantic[:, 64:] = 1
-    semantic[10:40, 10:30], depth[10:40, 10:30] = 2, 0.2
-    semantic[10:40, 30:50], depth[10:40, 30:50] = 3, 0.6
-    semantic[10:30, 80:100], depth[10:30, 80:100] = 4, 0.3
-    return semantic, depth
+class TestThingRule(ThingRuleContract):
+    def rule(self):
+        return ThingRule()
 
 
-CENTROIDS = torch.tensor(
-    [[1.0, 0.0, 0.0], [1.0, 0.05, 0.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.05], [0.0, 0.0, 1.0]]
-)
+class TestThingRuleOfOneRegion(ThingRuleContract):
+    def rule(self):
+        return ThingRule(grouping="one")
+
+
+class TestFreeStandingRule(ThingRuleContract):
+    def rule(self):
+        return FreeStandingRule()
+
+
+class TestPublishedThingRule(ThingRuleContract):
+    def rule(self):
+        return PublishedThingRule(num_things=2, region_fraction=0.2)
 
 
 def test_decide__what_stands_in_front_in_groups():
@@ -59,12 +64,6 @@ def test_decide__without_depth_by_components_per_image():
     assert record["statistic"] == "components_per_image"
     assert things.tolist() == [False, False, True]
     assert groups.tolist() == [-1, -1, 0]
-
-
-def test_decide__nothing_seen_is_all_stuff():
-    things, groups, _ = ThingRule().decide([ClusterStatistics.nothing(5)], CENTROIDS)
-    assert not things.any()
-    assert groups.tolist() == [-1] * 5
 
 
 def test_published__first_by_split_ratio_and_says_what_it_knows():

@@ -14,6 +14,7 @@ from relief.models.weights.files import convert, sha256_of
 from relief.ops.relative_depth import relative_at
 from relief.schema.errors import ReadError, UsageError, WeightsError
 from relief.schema.parts import DepthModel
+from tests.contracts.depth import DepthContract
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "spidepth.npz"
 
@@ -50,13 +51,6 @@ def test_relative_depth_is_the_published_one(model, golden, image):
     depth = model.relative_depth(image, (128, 256))
     assert depth.shape == (1, 1, 128, 256)
     assert (depth[0, 0] - golden["depth_normalised_128x256"]).abs().max() < 1e-4
-
-
-def test_images_of_a_batch_do_not_mix(model, image):
-    other = image.flip(-2)
-    both = model.relative_depth(torch.cat((image, other)), (32, 64))
-    assert torch.allclose(both[:1], model.relative_depth(image, (32, 64)), atol=1e-5)
-    assert torch.allclose(both[1:], model.relative_depth(other, (32, 64)), atol=1e-5)
 
 
 @pytest.fixture
@@ -165,3 +159,11 @@ def test_converted_files_give_the_same_depth(files, golden, image, tmp_path):
 
 def reference(golden: dict[str, Tensor]) -> SPIdepth:
     return SPIdepth.from_state_dicts(state(golden, "encoder/"), state(golden, "depth/"), 16)
+
+
+class TestSPIdepth(DepthContract):
+    image_size = (128, 256)
+
+    @pytest.fixture
+    def depth_model(self, model):
+        return model

@@ -15,6 +15,7 @@ from relief.schema.errors import ReadError, UsageError, WeightsError
 from relief.schema.parts import DepthModel
 
 transformers = pytest.importorskip("transformers")
+from tests.contracts.depth import DepthContract  # noqa: E402
 from tests.relief.models.depth.tiny_models import (  # noqa: E402
     depth_anything,
     depth_pro,
@@ -218,3 +219,9 @@ def test_unknown_family_asks_for_the_direction(folders):
     model.model.config.model_type = "other"
     with pytest.raises(UsageError, match="Set inverse"):
         model._known_direction()
+
+
+class TestTransformersDepth(DepthContract):
+    @pytest.fixture(params=["depth_anything", "metric", "zoedepth", "depth_pro"])
+    def depth_model(self, folders, request):
+        return TransformersDepth(folders[request.param])

@@ -4,6 +4,7 @@ import torch
 from relief.models.labelling.leftovers import BestStuff, LeaveVoid, NearestObject
 from relief.schema.errors import UsageError
 from relief.schema.observation import Observation
+from tests.contracts.leftovers import LeftoversContract
 
 SEMANTIC = torch.tensor([[[0, 1, 1, 2, 2, -1]]])
 THINGS = torch.tensor([False, True, True])
@@ -52,3 +53,18 @@ def test_what_a_part_needs_is_named():
         NearestObject().fill(observation(), INSTANCE)
     with pytest.raises(UsageError, match="step_px=0"):
         NearestObject(step_px=0)
+
+
+class TestLeaveVoid(LeftoversContract):
+    def leftovers(self):
+        return LeaveVoid()
+
+
+class TestBestStuff(LeftoversContract):
+    def leftovers(self):
+        return BestStuff()
+
+
+class TestNearestObject(LeftoversContract):
+    def leftovers(self):
+        return NearestObject(max_distance=0.1)
