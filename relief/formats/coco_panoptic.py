@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relief.formats.atomic import whole_file
+from relief.formats.coco_json import json_pieces
 from relief.formats.coco_reader import read_coco_json
 from relief.formats.label_store import panoptic_path, write_panoptic
 from relief.formats.reader import LabelReader
@@ -139,27 +139,9 @@ def write_panoptic_json(
     if supervision:
         content["info"] = {"supervision": list(supervision)}
     with whole_file(Path(out) / JSON) as file:
-        for text in _json_pieces(content):
+        for text in json_pieces(content):
             file.write(text.encode())
     return objects
-
-
-def _json_pieces(content: Mapping[str, Iterable[Any] | dict[str, Any]]) -> Iterator[str]:
-    """Yields the JSON of lists by name, entry by entry; the names come in their order here."""
-    for i, (name, entries) in enumerate(content.items()):
-        yield f"{',' if i else '{'}{_json(name)}:"
-        if isinstance(entries, dict):
-            yield _json(entries)
-            continue
-        yield "["
-        for k, entry in enumerate(entries):
-            yield f"{',' if k else ''}{_json(entry)}"
-        yield "]"
-    yield "}\n"
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def write_coco_panoptic(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from relief.formats.coco_json import MALFORMED, key_of_file_name, whole_number
 from relief.formats.folders import AlikeFiles
 from relief.formats.label_store import PANOPTIC
 from relief.formats.reader import entry_of, path_of_key
@@ -20,17 +20,6 @@ from relief.schema.categories import Category
 from relief.schema.errors import ReadError, UsageError
 from relief.schema.label_spaces import VOID, LabelSpace
 from relief.schema.plain_text import json_of
-
-_ENDINGS = ("_gtFine_panoptic", "_panoptic", "_leftImg8bit")  # of Cityscapes' scripts and others
-_MALFORMED = (
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-)
-_CITYSCAPES_STEM = re.compile(r"([A-Za-z-]+)_\d{6}_\d{6}")
 
 
 def read_coco_json(path: Path) -> dict[str, Any]:
@@ -52,19 +41,19 @@ def read_coco_json(path: Path) -> dict[str, Any]:
         segments = [segment for entry in read["annotations"] for segment in entry["segments_info"]]
         problem = "segments without whole numbers as ids"
         for segment in segments:
-            segment["id"] = _whole(segment["id"], 2**24)
-            segment["category_id"] = _whole(segment["category_id"])
+            segment["id"] = whole_number(segment["id"], 2**24)
+            segment["category_id"] = whole_number(segment["category_id"])
         problem = "categories without a whole number as id"
         for category in read["categories"]:
-            category["id"] = _whole(category["id"])
+            category["id"] = whole_number(category["id"])
             if category.get("isthing") is not None:
-                category["isthing"] = _whole(category["isthing"], 2)
+                category["isthing"] = whole_number(category["isthing"], 2)
         problem = "annotations without the file_name of a PNG below one folder"
-        names = Counter(_key(entry["file_name"]) for entry in read["annotations"])
+        names = Counter(key_of_file_name(entry["file_name"]) for entry in read["annotations"])
         problem = "images without id and file_name"
         images = content.get("images") or []
         read["images"] = [image for image in images if (image["id"], image["file_name"])]
-    except _MALFORMED as error:
+    except MALFORMED as error:
         raise _refused(path, problem) from error
     used = {segment["category_id"] for segment in segments}
     known = {category["id"] for category in read["categories"]}
@@ -110,7 +99,9 @@ class CocoPanoptic:
 
     @cached_property
     def _annotations(self) -> dict[str, dict[str, Any]]:
-        return {_key(entry["file_name"]): entry for entry in self._content["annotations"]}
+        return {
+            key_of_file_name(entry["file_name"]): entry for entry in self._content["annotations"]
+        }
 
     @property
     def categories(self) -> list[Category]:
@@ -193,25 +184,6 @@ class CocoPanoptic:
                 number += 1
                 pairs[segment] = (category, number)
         return pairs | {0: (VOID, 0)}
-
-
-def _key(file_name: str) -> str:
-    """The key of an image by the name of its PNG; raises `ValueError` where it is none."""
-    path = path_of_key(Path(), file_name, "")
-    key = path.with_suffix("").as_posix()
-    for ending in _ENDINGS:
-        key = key.removesuffix(ending)
-    city = _CITYSCAPES_STEM.fullmatch(key)
-    return f"{city[1]}/{key}" if city else key
-
-
-def _whole(value: str | float, limit: int = 2**16) -> int:
-    """A whole number in [0, limit), which others also write as text or with a point."""
-    number = int(value)
-    if number != float(value) or not 0 <= number < limit:
-        msg = f"expected a whole number below {limit}, got {value}"
-        raise ValueError(msg)
-    return number
 
 
 def _refused(path: Path, problem: str) -> UsageError:

@@ -15,6 +15,9 @@ from torch import Tensor
 from relief.ops.panoptic import compact_pairs
 from relief.schema.instances import ImageInstances, Rle
 
+_BITS, _SIGN, _MORE = 5, 16, 32  # of a character of compressed run lengths
+_MOST_CHARACTERS = 6  # of one run
+
 
 def panoptic_instances(
     panoptic: Tensor,
@@ -87,3 +90,27 @@ def boxes_of(masks: Sequence[Rle]) -> NDArray[np.float64]:
 def decoded(mask: Rle) -> NDArray[np.bool_]:
     """Returns a mask as pixels, (H, W) bool."""
     return np.asarray(coco_mask.decode(mask), dtype=np.bool_)
+
+
+def run_counts(counts: bytes) -> NDArray[np.int64]:
+    """Reads compressed run lengths: five bits a character, from the third on as differences.
+
+    Raises:
+        ValueError: They are none.
+    """
+    codes = np.frombuffer(counts, np.uint8).astype(np.int64) - ord("0")
+    last = (codes & _MORE) == 0
+    if codes.size == 0 or codes.min() < 0 or codes.max() > 2 * _MORE - 1 or not last[-1]:
+        msg = "expected compressed run lengths"
+        raise ValueError(msg)
+    first = np.flatnonzero(np.append(True, last[:-1]))
+    place = np.arange(codes.size) - np.repeat(first, np.diff(first, append=codes.size))
+    if place.max() > _MOST_CHARACTERS:
+        msg = "expected run lengths below 2^35"
+        raise ValueError(msg)
+    values = np.add.reduceat((codes & (_MORE - 1)) << _BITS * place, first)
+    is_negative = (codes[last] & _SIGN) > 0
+    values -= np.where(is_negative, np.int64(1) << _BITS * (place[last] + 1), 0)
+    runs = values.copy()
+    runs[1::2], runs[2::2] = np.cumsum(values[1::2]), np.cumsum(values[2::2])
+    return runs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypedDict
+from typing import Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,3 +60,25 @@ class ImageInstances:
             crowd=self.crowd[numbers],
             masks=None if self.masks is None else [self.masks[number] for number in numbers],
         )
+
+
+class InstanceReader(Protocol):
+    """Instances by image key, of ground truth or predicted."""
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """Sorted keys of the images."""
+        ...
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether instances have masks, not boxes only."""
+        ...
+
+    def instances(self, key: str) -> ImageInstances:
+        """Returns the instances of an image.
+
+        Raises:
+            ReadError: They cannot be read.
+        """
+        ...

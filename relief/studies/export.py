@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 from relief.formats.cityscapes import write_cityscapes
+from relief.formats.coco_instances import INSTANCES, write_coco_instances
 from relief.formats.coco_panoptic import photographs, write_coco_panoptic
 from relief.formats.cups import write_cups
+from relief.formats.label_instances import LabelInstances
 from relief.formats.label_store import LabelStore
 from relief.formats.reader import LabelReader
-from relief.schema.categories import class_categories, cluster_categories
+from relief.processes.progress import with_progress
+from relief.schema.categories import Category, class_categories, cluster_categories
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import label_space
 from relief.studies.scoring.assigned_labels import AssignedLabels
@@ -26,7 +29,7 @@ class ExportRequest:
 
     Args:
         labels: The label store.
-        format: coco_panoptic, cityscapes or cups.
+        format: coco_panoptic, coco_instances (masks and scores of things), cityscapes or cups.
         out: Where to.
         assignment: An assignment.json; by it clusters become classes.
         assignment_name: Which of its assignments.
@@ -35,7 +38,7 @@ class ExportRequest:
     """
 
     labels: str
-    format: Literal["coco_panoptic", "cityscapes", "cups"]
+    format: Literal["coco_panoptic", "coco_instances", "cityscapes", "cups"]
     out: str
     assignment: str | None = None
     assignment_name: str = "majority"
@@ -48,7 +51,26 @@ class ExportRequest:
         return Path(self.out)
 
 
-Writer = Callable[[ExportRequest, LabelReader, Sequence[str]], None]
+@dataclass(frozen=True)
+class _Export:
+    """A label store as it is written: its ids, or the classes assigned to them.
+
+    Attributes:
+        request: Where to and how.
+        store: The label store.
+        labels: The labels.
+        categories: Of their ids.
+        supervision: What labels and names depended on.
+    """
+
+    request: ExportRequest
+    store: LabelStore
+    labels: LabelReader
+    categories: Sequence[Category]
+    supervision: Sequence[str]
+
+
+Writer = Callable[[_Export], None]
 
 
 def export_labels(request: ExportRequest) -> None:
@@ -74,36 +96,41 @@ def export_labels(request: ExportRequest) -> None:
             raise UsageError(msg)
         labels = AssignedLabels(store, classes, space)
         supervision.append(f"classes assigned by {request.assignment_name} vote of ground truth")
-    WRITERS[request.format](request, labels, supervision)
-
-
-def _write_coco(request: ExportRequest, labels: LabelReader, supervision: Sequence[str]) -> None:
-    classes = class_categories(label_space(request.label_space))
-    has_classes = isinstance(labels, AssignedLabels) or _is_of_classes(labels)
     clusters = cluster_categories(labels.num_categories, labels.thing_ids or ())
-    categories = classes if has_classes else clusters
-    names = photographs(Path(request.labels))
-    write_coco_panoptic(Path(request.out), labels, categories, supervision, names)
+    has_classes = labels is not store or store.manifest.classes is not None
+    categories = class_categories(space) if has_classes else clusters
+    WRITERS[request.format](_Export(request, store, labels, categories, supervision))
 
 
-def _is_of_classes(labels: LabelReader) -> bool:
-    return isinstance(labels, LabelStore) and labels.manifest.classes is not None
+def _write_coco(export: _Export) -> None:
+    names = photographs(export.store.out)
+    out = export.request.folder
+    write_coco_panoptic(out, export.labels, export.categories, export.supervision, names)
 
 
-def _write_cityscapes(
-    request: ExportRequest, labels: LabelReader, _supervision: Sequence[str]
-) -> None:
-    write_cityscapes(
-        Path(request.out), labels, label_space(request.label_space), split=request.split
-    )
+def _write_coco_instances(export: _Export) -> None:
+    instances = LabelInstances(export.labels, export.store.confidence)
+    names = photographs(export.store.out)
+    keys = with_progress(instances.keys, "COCO instances", len(instances.keys))
+    images = ((names.get(key, f"{key}.png"), instances.instances(key)) for key in keys)
+    things = [category for category in export.categories if category["isthing"]]
+    out = export.request.folder / INSTANCES
+    write_coco_instances(out, images, things, export.supervision)
 
 
-def _write_cups(request: ExportRequest, labels: LabelReader, _supervision: Sequence[str]) -> None:
-    write_cups(Path(request.out), labels)
+def _write_cityscapes(export: _Export) -> None:
+    request = export.request
+    space = label_space(request.label_space)
+    write_cityscapes(request.folder, export.labels, space, split=request.split)
+
+
+def _write_cups(export: _Export) -> None:
+    write_cups(export.request.folder, export.labels)
 
 
 WRITERS: dict[str, Writer] = {
     "coco_panoptic": _write_coco,
+    "coco_instances": _write_coco_instances,
     "cityscapes": _write_cityscapes,
     "cups": _write_cups,
 }

@@ -1,8 +1,9 @@
 import numpy as np
+import pytest
 import torch
 from pycocotools import mask as rle
 
-from relief.ops.instance_masks import boxes_of, decoded, panoptic_instances, run_lengths
+from relief.ops.instance_masks import boxes_of, decoded, panoptic_instances, run_counts, run_lengths
 
 
 def drawn(seed=0, size=(23, 31)):
@@ -68,3 +69,21 @@ def test_some_of_the_instances():
     assert chosen.masks == [instances.masks[2], instances.masks[0]]
     assert chosen.area_px.tolist() == instances.area_px[[2, 0]].tolist()
     assert len(instances.at(instances.category == 1)) == (instances.category == 1).sum()
+
+
+def test_packed_run_lengths_are_read_as_pycocotools_writes_them():
+    random = np.random.default_rng(2)
+    for density in (0.01, 0.5, 0.99):
+        pixels = (random.random((300, 200)) < density).astype(np.uint8)
+        pixels[:150, 20:120] = density > 0.5
+        flat = pixels.T.reshape(-1)
+        changes = np.flatnonzero(np.diff(flat, prepend=0))
+        expected = np.diff(changes, prepend=0, append=flat.size)
+        counts = rle.encode(np.asfortranarray(pixels))["counts"]
+        assert run_counts(counts).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("wrong", [b"", b"\xff", b"o", b"o" * 9 + b"0"])
+def test_what_is_no_run_length_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"^expected"):
+        run_counts(wrong)

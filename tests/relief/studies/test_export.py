@@ -2,13 +2,15 @@ import json
 
 import pytest
 
+from relief.formats.coco_instances import CocoInstances
 from relief.formats.coco_panoptic import write_panoptic_json
 from relief.formats.cups import CupsLabels
+from relief.formats.label_instances import LabelInstances
 from relief.formats.label_store import LabelStore
 from relief.schema.categories import cluster_categories
 from relief.schema.errors import UsageError
 from relief.studies.export import ExportRequest, export_labels
-from tests.relief.studies.tiny import CLASS_OF_CLUSTER, KEYS, draw_store
+from tests.relief.studies.tiny import CLASS_OF_CLUSTER, KEYS, THING_CLUSTERS, draw_store
 
 
 def test_clusters_go_to_cups_and_coco_but_not_to_cityscapes(tmp_path):
@@ -45,3 +47,18 @@ def test_photographs_keep_their_names(tmp_path):
     images = json.loads((tmp_path / "coco" / "panoptic.json").read_text())["images"]
     assert [image["file_name"] for image in images] == [f"{key}.JPG" for key in sorted(KEYS)]
     assert [image["id"] for image in images] == [1, 2, 3]
+
+
+def test_instances_go_to_coco_with_masks_and_scores(tmp_path):
+    store = LabelStore(draw_store(tmp_path / "s"))
+    names = {key: f"{key}.JPG" for key in KEYS}
+    write_panoptic_json(store.out, KEYS, cluster_categories(7, THING_CLUSTERS), names)
+    export_labels(ExportRequest(str(store.out), "coco_instances", str(tmp_path / "coco")))
+    reader = CocoInstances(tmp_path / "coco" / "instances.json")
+    assert reader.keys == sorted(KEYS)
+    assert list(reader.categories) == [one + 1 for one in THING_CLUSTERS]
+    assert reader.image(KEYS[0]).file_name == f"{KEYS[0]}.JPG"
+    for key in KEYS:
+        expected, found = LabelInstances(store).instances(key), reader.instances(key)
+        assert found.masks == expected.masks
+        assert (found.category == expected.category + 1).all()
