@@ -3,7 +3,8 @@
     python -m relief.samples.draw --root DIR
 
 writes `DIR/leftImg8bit`, `DIR/gtFine` and `DIR/depth`. The bytes depend on the seed and the counts
-only, not on the number of threads.
+only, not on the number of threads. With `--domain hazy` they are other scenes of the same classes,
+in another light.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,8 @@ from rich.console import Console
 
 from relief.formats.atomic import write_bytes
 from relief.processes.progress import with_progress
+from relief.samples.scenes.canvas import Canvas
+from relief.samples.scenes.hazy_scene import draw_hazy_scene
 from relief.samples.scenes.scene import draw_scene
 from relief.samples.scenes.scene_files import PARTS, SceneFile, write_scene
 from relief.schema.errors import ReliefError, UsageError
@@ -30,17 +35,35 @@ from relief.schema.plain_text import json_of
 FORMAT_VERSION = 1
 MARKER = "sample.json"
 DRAWING = "sample.drawing.json"
-_SPLIT_SEEDS = {"train": 0, "val": 1}
 
 
-def _draw(scene: SceneFile, parts: tuple[str, ...], keep: bool) -> None:
+@dataclass(frozen=True)
+class Domain:
+    """One look of the streets.
+
+    Attributes:
+        name: In the marker of the tree.
+        split_seeds: Of each split; no street is in two domains.
+        draw_scene: Draws a scene from a generator.
+    """
+
+    name: str
+    split_seeds: Mapping[str, int]
+    draw_scene: Callable[[np.random.Generator], Canvas]
+
+
+CLEAR = Domain("clear", {"train": 0, "val": 1}, draw_scene)
+HAZY = Domain("hazy", {"train": 2, "val": 3}, draw_hazy_scene)
+
+
+def _draw(scene: SceneFile, domain: Domain, parts: tuple[str, ...], keep: bool) -> None:
     wanted = [
         path for path in scene.paths.values() if path.relative_to(scene.root).parts[0] in parts
     ]
     if keep and all(path.exists() for path in wanted):
         return
-    rng = np.random.default_rng([scene.seed, _SPLIT_SEEDS[scene.split], scene.index])
-    write_scene(scene, draw_scene(rng), parts)
+    rng = np.random.default_rng([scene.seed, domain.split_seeds[scene.split], scene.index])
+    write_scene(scene, domain.draw_scene(rng), parts)
 
 
 def draw_sample(
@@ -50,6 +73,7 @@ def draw_sample(
     val_images: int = 48,
     seed: int = 0,
     threads: int | None = None,
+    domain: Domain = CLEAR,
 ) -> float:
     """Draws the sample unless it was drawn before.
 
@@ -64,12 +88,13 @@ def draw_sample(
         val_images: How many scenes of the val split.
         seed: Decides all scenes.
         threads: How many scenes are drawn at once; the cores of the machine by default.
+        domain: How they look.
 
     Returns:
         Seconds it took, 0.0 when there was nothing to do.
 
     Raises:
-        UsageError: `root` cannot be written, or holds a sample of another seed or size.
+        UsageError: `root` cannot be written, or holds a sample of another domain, seed or size.
     """
     start = time.monotonic()
     counts = {"train": train_images, "val": val_images}
@@ -77,6 +102,7 @@ def draw_sample(
         "format_version": FORMAT_VERSION,
         "seed": seed,
         **{f"{split}_images": count for split, count in counts.items()},
+        **({} if domain == CLEAR else {"domain": domain.name}),
     }
     done, drawing = root / MARKER, root / DRAWING
     try:
@@ -89,7 +115,7 @@ def draw_sample(
         parts = tuple(begun["parts"]) if "parts" in begun else _missing_parts(root)
         write_bytes(drawing, _json({**wanted, "parts": list(parts)}))
         scenes = [SceneFile(root, split, i, seed) for split in counts for i in range(counts[split])]
-        _draw_all(scenes, parts, is_same, threads or len(os.sched_getaffinity(0)))
+        _draw_all(scenes, domain, parts, is_same, threads or len(os.sched_getaffinity(0)))
         write_bytes(done, _json(wanted))
         drawing.unlink()
     except OSError as error:
@@ -116,7 +142,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _require_same(root: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    for key in ("seed", "train_images", "val_images"):
+    found, wanted = ({"domain": CLEAR.name, **marker} for marker in (found, wanted))
+    for key in ("domain", "seed", "train_images", "val_images"):
         if key in found and found[key] != wanted[key]:
             msg = (
                 f"another sample is there: {root} ({key} {found[key]}, not {wanted[key]}). "
@@ -125,13 +152,15 @@ def _require_same(root: Path, found: dict[str, Any], wanted: dict[str, Any]) -> 
             raise UsageError(msg)
 
 
-def _draw_all(scenes: list[SceneFile], parts: tuple[str, ...], keep: bool, threads: int) -> None:
+def _draw_all(
+    scenes: list[SceneFile], domain: Domain, parts: tuple[str, ...], keep: bool, threads: int
+) -> None:
     if not parts:
         return
     # Threads: most of the work is in libraries that let go of the interpreter, a forked process
     # crashes where OpenCV's own threads run already, and a fresh one imports longer than it draws.
     with ThreadPoolExecutor(threads) as pool:
-        futures = [pool.submit(_draw, scene, parts, keep) for scene in scenes]
+        futures = [pool.submit(_draw, scene, domain, parts, keep) for scene in scenes]
         try:
             for future in with_progress(as_completed(futures), "drawing the sample", len(scenes)):
                 future.result()
@@ -147,7 +176,9 @@ def main() -> None:
     parser.add_argument("--val_images", type=int, default=48)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=None)
+    parser.add_argument("--domain", choices=(CLEAR.name, HAZY.name), default=CLEAR.name)
     options = parser.parse_args()
+    options.domain = next(domain for domain in (CLEAR, HAZY) if domain.name == options.domain)
     try:
         seconds = draw_sample(**vars(options))
     except ReliefError as error:

@@ -75,9 +75,15 @@ class Surface:
 
 @dataclass
 class Canvas:
-    """The arrays of one scene, all (height, width)."""
+    """The arrays of one scene, all (height, width).
+
+    Attributes:
+        size: (height, width) in pixels.
+        texture_zoom: Scale of all textures, on top of that of each surface.
+    """
 
     size: tuple[int, int]
+    texture_zoom: float = 1.0
     image: FloatArray = field(init=False)
     label_ids: NDArray[np.uint8] = field(init=False)
     instance_ids: NDArray[np.uint16] = field(init=False)
@@ -126,7 +132,7 @@ class Canvas:
         if not mask.any():
             return
         label = _LABELS[surface.label]
-        texture = _window(surface, box, warp)
+        texture = _window(surface, box, warp, self.texture_zoom)
         up, across = (np.linspace(-0.5, 0.5, side, dtype=np.float32) for side in box.size)
         shade = surface.shade[1] * across - surface.shade[0] * up[:, None]
         light = TEXTURE_STD * surface.gain * contrast * texture + tone + shade
@@ -157,14 +163,16 @@ class Canvas:
         return np.clip(self.distance_m, 0, MAX_DISTANCE_M) / np.float32(MAX_DISTANCE_M)
 
 
-def _window(surface: Surface, box: Box, warp: tuple[FloatArray, FloatArray] | None) -> FloatArray:
+def _window(
+    surface: Surface, box: Box, warp: tuple[FloatArray, FloatArray] | None, zoom: float
+) -> FloatArray:
     """The texture of the surface over a box, (h, w)."""
     height, width = box.size
     if warp is None:
         rows = np.arange(height, dtype=np.float32)[:, None]
         columns = np.arange(width, dtype=np.float32)[None]
         warp = (np.broadcast_to(rows, box.size), np.broadcast_to(columns, box.size))
-    scale = 1 / surface.zoom
+    scale = 1 / (surface.zoom * zoom)
     cosine = np.float32(scale * np.cos(surface.angle_rad))
     sine = np.float32(scale * np.sin(surface.angle_rad))
     row = cosine * warp[0] + sine * warp[1]

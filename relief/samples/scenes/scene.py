@@ -23,12 +23,12 @@ _OUT_OF_ROI = 3
 
 
 class SceneBuilder:
-    """Draws one street scene from a random generator."""
+    """Draws one street scene from a random generator on an empty canvas."""
 
-    def __init__(self, rng: np.random.Generator, size: tuple[int, int]) -> None:
+    def __init__(self, rng: np.random.Generator, canvas: Canvas) -> None:
         self.rng = rng
-        self.canvas = Canvas(size)
-        self.view = random_view(rng, size)
+        self.canvas = canvas
+        self.view = random_view(rng, canvas.size)
         self.half_road_m = float(rng.uniform(3.2, 6.0))
         self.verge_m = np.where(rng.random(2) < 0.45, rng.uniform(1.0, 2.4, 2), 0.0)
         self.sidewalk_m = rng.uniform(1.6, 3.6, 2)
@@ -178,4 +178,4 @@ def draw_scene(rng: np.random.Generator, size: tuple[int, int] = (512, 1024)) ->
     Returns:
         The painted canvas.
     """
-    return SceneBuilder(rng, size).draw()
+    return SceneBuilder(rng, Canvas(size)).draw()

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from relief.samples.draw import draw_sample, main
+from relief.samples.draw import HAZY, draw_sample, main
 from relief.samples.scenes.scene_files import CITIES
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import CITYSCAPES_LABELS
@@ -141,6 +141,16 @@ def test_another_sample_in_the_same_folder_is_refused(tmp_path):
     draw_sample(tmp_path, train_images=1, val_images=0)
     with pytest.raises(UsageError, match=r"^another sample is there: .* \(seed 0, not 5\)\. "):
         draw_sample(tmp_path, train_images=1, val_images=0, seed=5)
+
+
+def test_the_second_domain_is_a_tree_of_other_scenes(sample, tmp_path):
+    draw_sample(tmp_path, train_images=1, val_images=0, domain=HAZY)
+    assert json.loads((tmp_path / "sample.json").read_text())["domain"] == "hazy"
+    drawn, first = contents(tmp_path), contents(sample)
+    assert set(drawn) <= set(first)
+    assert all(drawn[name] != first[name] for name in drawn)
+    with pytest.raises(UsageError, match=r"\(domain hazy, not clear\)"):
+        draw_sample(tmp_path, train_images=1, val_images=0)
 
 
 def test_a_root_that_cannot_be_written_is_told(tmp_path):
