@@ -77,6 +77,10 @@ class CocoInstances:
         entries = self._content.annotations.values()
         return any(annotation.get("segmentation") for some in entries for annotation in some)
 
+    def __contains__(self, key: str) -> bool:
+        """Returns whether the file lists an image of that key."""
+        return key in self._content.images
+
     def image(self, key: str) -> CocoImage:
         """Returns what the file says of an image; raises `ReadError` where it knows none."""
         return entry_of(self._content.images, key, self.json_path)

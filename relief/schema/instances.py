@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypedDict
+from typing import Protocol, TypedDict, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +61,13 @@ class ImageInstances:
             masks=None if self.masks is None else [self.masks[number] for number in numbers],
         )
 
+    def in_classes(self, class_of_category: Mapping[int, int]) -> ImageInstances:
+        """Returns the same instances with other ids; all ids must be known."""
+        ids = [class_of_category[number] for number in self.category.tolist()]
+        return replace(self, category=np.array(ids, dtype=np.int64))
 
+
+@runtime_checkable
 class InstanceReader(Protocol):
     """Instances by image key, of ground truth or predicted."""
 
