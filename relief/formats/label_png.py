@@ -22,7 +22,7 @@ IGNORE_16_BIT = 65535
 _END = b"IEND\xaeB`\x82"
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _BIT_DEPTH, _COLOR_TYPE = 24, 25  # offsets in every PNG file
-_PALETTE, _RGBA = 3, 6
+_RGB, _PALETTE, _RGBA = 2, 3, 6
 PngImagePlugin.MAX_TEXT_CHUNK = 2**26  # long texts beside the pixels harm nobody
 PngImagePlugin.MAX_TEXT_MEMORY = 2**28
 # Run lengths suit label maps: as small as level 6 of the default strategy, and faster.
@@ -66,6 +66,21 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     if array.any():
         raise _unreadable(path, "gray, expected RGB")
     return np.zeros((*array.shape, 3), np.uint8)
+
+
+def read_rgb_16_bit(path: Path) -> NDArray[np.uint16]:
+    """Decodes a PNG whose 16-bit channels are numbers, none of them shortened to 8 bits.
+
+    Returns:
+        (H, W, 3) uint16 RGB.
+
+    Raises:
+        ReadError: As `read_png`, or the file is no 16-bit RGB.
+    """
+    data = _content(path)
+    if (data[_BIT_DEPTH], data[_COLOR_TYPE]) != (16, _RGB):
+        raise _unreadable(path, "expected 16-bit RGB")
+    return np.ascontiguousarray(_pixels(path, data)[..., ::-1])
 
 
 def write_png(path: Path, array: NDArray[Any]) -> None:
@@ -157,12 +172,7 @@ def _decoded(path: Path, data: bytes) -> NDArray[Any]:
     if data[_COLOR_TYPE] == _PALETTE:
         image = _opened(path, data)
         return np.array(image.convert("L") if has_gray_palette(image) else image)
-    try:
-        array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error as error:  # sizes that no picture has
-        raise _unreadable(path, "damaged") from error
-    if array is None:
-        raise _unreadable(path, "damaged")
+    array = _pixels(path, data)
     if data[_BIT_DEPTH] < 8 and array.any():  # of zeros alone an optimiser leaves one bit
         raise _unreadable(path, f"{data[_BIT_DEPTH]} bits a pixel, expected 8 or 16")
     if array.ndim == 2:
@@ -170,6 +180,17 @@ def _decoded(path: Path, data: bytes) -> NDArray[Any]:
     if array.shape[2] != 3 or array.dtype != np.uint8:
         raise _unreadable(path, "has colours, expected ids")
     return np.ascontiguousarray(array[..., ::-1])
+
+
+def _pixels(path: Path, data: bytes) -> NDArray[Any]:
+    """The values as they are stored; colours as OpenCV orders them, BGR."""
+    try:
+        array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:  # sizes that no picture has
+        raise _unreadable(path, "damaged") from error
+    if array is None:
+        raise _unreadable(path, "damaged")
+    return array
 
 
 def _opened(path: Path, data: bytes) -> Image.Image:

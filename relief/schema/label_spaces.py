@@ -6,7 +6,7 @@ Readers, formats, samples and metrics take their ids, names and colours from her
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -72,10 +72,21 @@ class LabelSpace:
     Attributes:
         name: Such as `cityscapes19`.
         labels: The label of each class id.
+        absent: Class ids that a data set has no labels of.
     """
 
     name: str
     labels: tuple[Label, ...]
+    absent: tuple[int, ...] = ()
+
+    def without(self, names: Sequence[str]) -> LabelSpace:
+        """Returns the same classes for a data set that has no labels of the named ones."""
+        return replace(self, absent=tuple(self.names.index(name) for name in names))
+
+    @property
+    def absent_names(self) -> tuple[str, ...]:
+        """Names of the classes that a data set has no labels of."""
+        return tuple(self.names[class_id] for class_id in self.absent)
 
     @property
     def num_classes(self) -> int:

@@ -23,6 +23,7 @@ class GroundTruthLabels:
         split: Its split.
         label_space: `cityscapes19` or `cityscapes27`.
         source: Any other data set, in place of these three.
+        domain: Name of the labelled domain, where another one is learned without labels.
     """
 
     def __init__(
@@ -31,14 +32,24 @@ class GroundTruthLabels:
         split: str = "train",
         label_space: str = "cityscapes19",
         source: ImageSource | None = None,
+        domain: str | None = None,
     ) -> None:
         self.source = given_or_cityscapes(source, root, split, label_space)
+        self.domain = domain
 
     @property
     def supervision(self) -> tuple[str, ...]:
         """Which ground truth these labels are, one sentence."""
+        if self.domain is not None:
+            return (f"source labels: {self.domain}",)
         of = self.source.split or self.source.root.name
         return (f"labels: ground truth of {of} ({self.classes})",)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Classes that were never labelled, one sentence if there are any."""
+        absent = self.source.label_space.absent_names
+        return (f"labels: nothing is labelled as {', '.join(absent)}",) if absent else ()
 
     @property
     def classes(self) -> str:
