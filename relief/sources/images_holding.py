@@ -70,7 +70,7 @@ class ImagesHolding:
         return {self.label_space.names.index(name) for name in self.classes} <= seen
 
     def _kept(self) -> dict[str, Any]:
-        """What the file says; nothing where it is not there or is another one."""
+        """Reads what was kept; empty where the file is not there or is another one."""
         try:
             value = json_of(self.keys_file.read_bytes())
         except (OSError, ValueError):
