@@ -1,4 +1,4 @@
-"""Measures labels: `evaluate.py labels|sweep|study|export|diagnose ...` (`--help` says more)."""
+"""Measures labels: `evaluate.py labels|instances|sweep|study|export|diagnose` (`--help`)."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from relief.models.weights.configured import check_weights
 from relief.processes.label_script import make_labels
 from relief.reports import evaluation_tables as tables
 from relief.reports.class_figure import write_class_figure
+from relief.reports.instance_report import write_instance_report
 from relief.reports.study_report import study_table, write_study
-from relief.reports.sweep_report import SweepPage, write_sweep_report
+from relief.reports.sweep_report import write_sweep_report
 from relief.studies.export import ExportRequest, export_labels
 from relief.studies.requests import OBJECTS, parse_request
 from relief.studies.scoring import object_diagnosis as objects
 from relief.studies.scoring.diagnose import DiagnoseRequest, diagnose_labels, write_diagnosis
+from relief.studies.scoring.instance_request import InstanceRequest, write_instance_scores
 from relief.studies.scoring.score import write_scores
 from relief.studies.scoring.score_runs import ScoreRequest, score_runs
 from relief.studies.study import StudyRequest
-from relief.studies.sweeps.selection import rank_settings
 from relief.studies.sweeps.sweep import labels_to_make, run_sweep
 from relief.studies.sweeps.sweep_csv import write_sweep_csv
-from relief.studies.sweeps.sweep_findings import findings
 from relief.studies.sweeps.sweep_plan import SweepRequest
 
 
@@ -46,16 +46,19 @@ def sweep(request: SweepRequest) -> int:
     make_labels([request.label_command(one) for one in labels_to_make(request)], cli.say)
     result = run_sweep(request)
     write_sweep_csv(request.folder / "sweep.csv", result.rows)
-    headline = result.rows[0]["protocol"], result.rows[0]["assignment"]
-    sections = findings(result.rows, *headline)
-    ranked = [rank for one in sections for rank in rank_settings(one.name, one.rows)]
-    notes = tables.first_few(result.failures)
-    page = SweepPage(request.name, *headline, result.images, sections, notes, ranked)
-    write_sweep_report(request.folder / "report.html", page)
-    Console().print(tables.sweep_table(sections))
-    Console().print(tables.selection_table(ranked))
+    write_sweep_report(request.folder / "report.html", request.name, result)
+    Console().print(tables.sweep_table(result.sections), tables.selection_table(result.ranked))
     cli.say(f"written in {result.seconds:.0f} s: {request.folder}/sweep.csv, report.html")
     return cli.ended(result.failures)
+
+
+def instances(request: InstanceRequest) -> int:
+    """Average precision of instances, and pictures of what was found, missed and doubled."""
+    scores, page = write_instance_scores(request), request.folder / "report.html"
+    write_instance_report(page, request.folder.name, scores, request.photograph)
+    Console().print(tables.instances_table(scores.metrics))
+    cli.say(f"written: {request.folder}/metrics.json, report.html")
+    return cli.ended([failure["reason"] for failure in scores.failures])
 
 
 def export(request: ExportRequest) -> int:
@@ -68,9 +71,7 @@ def export(request: ExportRequest) -> int:
 def diagnose(request: DiagnoseRequest) -> int:
     """Absorbed classes and dead clusters."""
     write_diagnosis(request.folder, found := diagnose_labels(request))
-    if found.missed:
-        Console().print(tables.absorption_table(found.missed))
-    Console().print(tables.diagnosis_table(found.iou, found.ground_truth_px, found.absorption))
+    Console().print(*tables.diagnosis_tables(found))
     cli.say_all(found.sentences)
     cli.say(f"written: {request.folder}/diagnosis.json")
     return cli.ended([failure["reason"] for failure in found.failures])
@@ -85,12 +86,10 @@ def diagnose_objects(request: objects.ObjectDiagnosisRequest) -> int:
 
 def study(request: StudyRequest) -> int:
     """One table, ours beside the published."""
-    prepared = request.prepared
-    make_labels(prepared.label_commands(), cli.say)
-    result = prepared.run()
+    make_labels(request.prepared.label_commands(), cli.say)
+    result = request.prepared.run()
     names = write_study(request.folder, result)
-    for table in result.tables:
-        Console().print(study_table(table))
+    Console().print(*map(study_table, result.tables))
     cli.say_all(result.notes)
     cli.say(f"written in {result.seconds:.0f} s: {request.folder}/{', '.join(names)}")
     return cli.ended(result.failures)
@@ -100,6 +99,7 @@ COMMANDS: dict[str, tuple[type, Callable[[Any], int]]] = {
     "labels": (ScoreRequest, labels),
     "sweep": (SweepRequest, sweep),
     "study": (StudyRequest, study),
+    "instances": (InstanceRequest, instances),
     "export": (ExportRequest, export),
     "diagnose": (DiagnoseRequest, diagnose),
     OBJECTS: (objects.ObjectDiagnosisRequest, diagnose_objects),

@@ -39,6 +39,22 @@ def test_labels_writes_the_figures_of_score_labels(root, tmp_path, capsys):
     assert "panopticapi/majority" in capsys.readouterr().out
 
 
+def test_instances_writes_figures_and_a_page(root, tmp_path, capsys):
+    given = ("instances", "--labels", root / "one", "--root", root)
+    assert run(*given, "--out", tmp_path / "a") == 0
+    figures = json.loads((tmp_path / "a" / "metrics.json").read_text())
+    assert figures["counts"]["images"] == 3
+    assert (tmp_path / "a" / "report.html").read_text().count("<figure>") == 9
+    assert "objects found" in capsys.readouterr().out
+    assert run("export", *given[1:3], "--format", "coco_instances", "--out", tmp_path / "e") == 0
+    exported = ("--predictions", tmp_path / "e" / "instances.json", "--scores", "area")
+    assert run("instances", *exported, "--root", root, "--out", tmp_path / "b") == 0
+    assert json.loads((tmp_path / "b" / "metrics.json").read_text()) == figures
+    truth = ("--truth", tmp_path / "none.json", "--out", tmp_path / "c")
+    assert run(*given, *truth) == 2
+    assert "cannot read COCO instances" in capsys.readouterr().err
+
+
 def test_labels_of_one_protocol_in_27_classes(root, tmp_path):
     options = ("--protocol", "seed", "--assignment", "cups", "--label_space", "cityscapes27")
     assert run("labels", "--labels", root / "one", "--root", root, "--out", tmp_path, *options) == 0

@@ -23,6 +23,7 @@ from relief.metrics.segment_rows import images_once
 from relief.schema.instances import ImageInstances
 
 BOXES, MASKS = "boxes", "masks"
+BY_CLASS, PER_CLASS = "_by_class", "per_class"
 COCO = CocoRules(
     np.linspace(0.5, 0.95, 10).tolist(),
     (1, 10, 100),
@@ -108,7 +109,7 @@ class InstanceAveragePrecision(ImageRows):
             figures |= {f"{kind}/{name}": v for name, v in instance_figures(collapsed).items()}
             if self.class_ids:
                 by_class = instance_figures(tables, self.class_ids)
-                figures |= {f"{kind}_by_class/{name}": v for name, v in by_class.items()}
+                figures |= {f"{kind}{BY_CLASS}/{name}": v for name, v in by_class.items()}
         return {
             name: torch.as_tensor(value, dtype=torch.float64, device=self.device)
             for name, value in figures.items()
@@ -116,12 +117,11 @@ class InstanceAveragePrecision(ImageRows):
 
     def _rows(self, predicted: ImageInstances, true: ImageInstances) -> Ids:
         """(N, 6) kind of row, number, and of an instance or object, or of a pair, four values."""
-        overlaps = {kind: _iou(predicted, true, kind) for kind in self.kinds}
-        near = [iou >= COCO.thresholds[0] for iou in overlaps.values()]
+        iou = {kind: overlaps(predicted, true, kind) for kind in self.kinds}
+        near = [one >= COCO.thresholds[0] for one in iou.values()]
         row, column = np.nonzero(np.any(near, axis=0))
         ious = [
-            overlaps[kind][row, column] if kind in overlaps else np.zeros(len(row))
-            for kind in (BOXES, MASKS)
+            iou[kind][row, column] if kind in iou else np.zeros(len(row)) for kind in (BOXES, MASKS)
         ]
         box_px = predicted.boxes[:, 2] * predicted.boxes[:, 3]
         parts = [
@@ -157,7 +157,7 @@ def instance_figures(
     for i, size in list(enumerate(COCO.sizes_px))[1:]:
         figures[f"ap_{size}"] = mean_of_known(precision[..., i])
         figures[f"ar_{size}"] = mean_of_known(recall[..., i, -1])
-    figures["per_class"] = np.array(
+    figures[PER_CLASS] = np.array(
         [
             [mean_of_known(one[..., 0]), *(mean_of_known(one[t, :, 0]) for t in (at_50, at_75))]
             for one in np.moveaxis(precision, 2, 0)
@@ -166,16 +166,29 @@ def instance_figures(
     return figures
 
 
-def _iou(predicted: ImageInstances, true: ImageInstances, kind: str) -> NDArray[np.float64]:
+def overlaps(
+    predicted: ImageInstances, true: ImageInstances, kind: str, *, of_instance: bool = False
+) -> NDArray[np.float64]:
+    """Returns the (P, T) IoU of the boxes or masks of one image.
+
+    Args:
+        predicted: Its instances.
+        true: Its objects; of a crowd the overlap is the share of the instance inside it.
+        kind: `boxes` or `masks`.
+        of_instance: Whether all overlaps are such shares.
+
+    Raises:
+        ValueError: Masks are asked for and missing.
+    """
     if len(predicted) == 0 or len(true) == 0:
         return np.zeros((len(predicted), len(true)))
-    crowd = true.crowd.astype(np.uint8).tolist()
+    shares = (true.crowd | of_instance).astype(np.uint8).tolist()
     if kind == BOXES:
-        return np.asarray(coco_mask.iou(predicted.boxes, true.boxes, crowd))
+        return np.asarray(coco_mask.iou(predicted.boxes, true.boxes, shares))
     if predicted.masks is None or true.masks is None:
         msg = f"Expected masks of both sides for kind {MASKS}, got boxes only"
         raise ValueError(msg)
-    return np.asarray(coco_mask.iou(list(predicted.masks), list(true.masks), crowd))
+    return np.asarray(coco_mask.iou(list(predicted.masks), list(true.masks), shares))
 
 
 def _columns(kind: int, *values: Any) -> Ids:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +14,7 @@ from pycocotools import mask as coco_mask
 from torch import Tensor
 
 from relief.ops.panoptic import compact_pairs
+from relief.ops.resize import resize_nearest
 from relief.schema.instances import ImageInstances, Rle
 
 _BITS, _SIGN, _MORE = 5, 16, 32  # of a character of compressed run lengths
@@ -85,6 +87,25 @@ def boxes_of(masks: Sequence[Rle]) -> NDArray[np.float64]:
     if not masks:
         return np.zeros((0, 4))
     return np.asarray(coco_mask.toBbox(list(masks)), dtype=np.float64)
+
+
+def resized_instances(instances: ImageInstances, size: tuple[int, int]) -> ImageInstances:
+    """Brings instances to another (height, width), masks by the nearest pixel."""
+    if instances.size == size:
+        return instances
+    down, right = size[0] / instances.size[0], size[1] / instances.size[1]
+    boxes = instances.boxes * np.array([right, down, right, down])
+    area_px, masks = instances.area_px * down * right, None
+    if instances.masks is not None:
+        masks = [_resized(mask, size) for mask in instances.masks]
+        area_px = np.asarray(coco_mask.area(masks), dtype=np.float64).reshape(len(instances))
+    return replace(instances, size=size, boxes=boxes, area_px=area_px, masks=masks)
+
+
+def _resized(mask: Rle, size: tuple[int, int]) -> Rle:
+    pixels = resize_nearest(torch.from_numpy(decoded(mask)), size).numpy()
+    encoded = coco_mask.encode(np.asfortranarray(pixels.astype(np.uint8)))
+    return Rle(size=list(size), counts=encoded["counts"])
 
 
 def decoded(mask: Rle) -> NDArray[np.bool_]:

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from relief.reports.instance_tables import INSTANCE_COLUMNS, instance_rows
+
 COLUMNS = {
     "pq_things": "things",
     "pq_stuff": "stuff",
@@ -82,6 +84,25 @@ class _Missed(Protocol):
     def ground_truth_px(self) -> int: ...
 
 
+class _Diagnosis(Protocol):
+    """Fits `relief.studies.scoring.diagnose.Diagnosis`."""
+
+    @property
+    def missed(self) -> Sequence[_Missed]: ...
+    @property
+    def iou(self) -> Mapping[str, float]: ...
+    @property
+    def ground_truth_px(self) -> Mapping[str, int]: ...
+    @property
+    def absorption(self) -> Mapping[str, Mapping[str, float]]: ...
+
+
+def diagnosis_tables(found: _Diagnosis) -> list[Table]:
+    """The missed classes, if any, and where the pixels of each class went."""
+    where = diagnosis_table(found.iou, found.ground_truth_px, found.absorption)
+    return [absorption_table(found.missed), where] if found.missed else [where]
+
+
 def absorption_table(missed: Sequence[_Missed]) -> Table:
     """The classes that are missed and what has their pixels, as published."""
     table = Table(title="Missed classes", title_justify="left", box=SIMPLE_HEAD)
@@ -132,6 +153,20 @@ def objects_table(steps: Sequence[_ObjectStep]) -> Table:
     for step in steps:
         figures = (_number(step.pq_things), _number(step.rq_things), f"{step.gain:+.1f}")
         table.add_row(step.what, *figures)
+    return table
+
+
+def instances_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
+    """AP and AR of boxes and masks, and of single classes."""
+    counts = metrics["counts"]
+    title = "{found} objects found, {missed} missed; {doubled} instances doubled, {wrong} wrong"
+    table = Table(title=title.format(**counts), title_justify="left", box=SIMPLE_HEAD, padding=0)
+    table.pad_edge = False
+    table.add_column(f"{counts['images']} images, in percent", no_wrap=True)
+    for heading in INSTANCE_COLUMNS.values():
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, cells in instance_rows(metrics):
+        table.add_row(name, *cells)
     return table
 
 

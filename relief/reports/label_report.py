@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Template
 from torch import Tensor
 
 from relief.formats.atomic import write_text
@@ -18,6 +18,7 @@ from relief.reports.cluster_gallery import PatchFinder, gallery_entries
 from relief.reports.example_panels import DepthEdges, Panel, PanelPainter, ReportSources
 from relief.reports.instance_histogram import instance_histogram
 from relief.reports.overlay import palette_of, principal_axes
+from relief.reports.pages import page_templates
 from relief.reports.pictures import data_address
 from relief.reports.quality_tables import class_table, quality_table
 from relief.reports.store_figures import StoreFigures, count_instances
@@ -117,39 +118,37 @@ def write_label_report(
     )
     examples = _examples(evenly_spaced(labels.keys, extent.num_examples), labels, sources, painter)
     table = quality_table(metrics)
-    page = _template().render(
-        run=run,
-        cards=summary_cards(labels, figures, metrics),
-        examples=examples,
-        columns=_columns(max((len(one["panels"]) for one in examples), default=1)),
-        num_images=len(labels.keys),
-        num_looked_at=len(measured),
-        has_truth=bool(figures.true_instances_per_image),
-        legend=_legend(space) if figures.true_instances_per_image else [],
-        quality=table,
-        per_class=class_table(metrics, space),
-        instances_sentence=instances_sentence(figures),
-        histogram=instance_histogram(figures.instances_per_image, figures.true_instances_per_image),
-        gallery=gallery_entries(
-            finder, sources.image, labels.semantic, categories, groups, figures
-        ),
-        unseen=", ".join(c["name"] for c in categories if not figures.images_with[c["id"]]),
+    page = (
+        page_templates()
+        .get_template(_TEMPLATE)
+        .render(
+            run=run,
+            cards=summary_cards(labels, figures, metrics),
+            examples=examples,
+            columns=_columns(max((len(one["panels"]) for one in examples), default=1)),
+            num_images=len(labels.keys),
+            num_looked_at=len(measured),
+            has_truth=bool(figures.true_instances_per_image),
+            legend=_legend(space) if figures.true_instances_per_image else [],
+            quality=table,
+            per_class=class_table(metrics, space),
+            instances_sentence=instances_sentence(figures),
+            histogram=instance_histogram(
+                figures.instances_per_image, figures.true_instances_per_image
+            ),
+            gallery=gallery_entries(
+                finder, sources.image, labels.semantic, categories, groups, figures
+            ),
+            unseen=", ".join(c["name"] for c in categories if not figures.images_with[c["id"]]),
+        )
     )
     path = Path(out) / REPORT
     write_text(path, page)
     return path
 
 
-def _template() -> Any:
-    loader = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(_TEMPLATE)
+def _template() -> Template:
+    return page_templates().get_template(_TEMPLATE)
 
 
 def _look_at(

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from relief.formats.atomic import write_text
+from relief.reports.evaluation_tables import first_few
 from relief.reports.heatmap import Heatmap, heatmap
 from relief.reports.line_figure import line_figure
+from relief.reports.pages import page_templates
 
 _TEMPLATE = "sweep_report.html"
 _CONNECTED, _DEPTH = "connected", "depth_gradient"
@@ -58,46 +57,33 @@ class SweepSection(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class SweepPage:
-    """A page.
+class _Sweep(Protocol):
+    """Fits `relief.studies.sweeps.sweep.SweepResult`."""
 
-    Attributes:
-        title: Of the sweep.
-        protocol: PQ protocol shown.
-        assignment: How clusters met classes.
-        images: How many were scored.
-        sections: The sources.
-        notes: Lines for the top, such as images that could not be read.
-        selection: Label-free criteria with their rank correlation to PQ, where there are some.
-    """
-
-    title: str
-    protocol: str
-    assignment: str
-    images: int
-    sections: Sequence[SweepSection]
-    notes: Sequence[str] = ()
-    selection: Sequence[Mapping[str, Any]] = ()
+    @property
+    def headline(self) -> tuple[str, str]: ...
+    @property
+    def images(self) -> int: ...
+    @property
+    def sections(self) -> Sequence[SweepSection]: ...
+    @property
+    def failures(self) -> Sequence[str]: ...
+    @property
+    def ranked(self) -> Sequence[Mapping[str, Any]]: ...
 
 
-def write_sweep_report(path: Path, page: SweepPage) -> None:
-    """Writes the page."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+def write_sweep_report(path: Path, title: str, sweep: _Sweep) -> None:
+    """Writes the page; raises `WriteError`."""
+    environment = page_templates()
     environment.filters["setting"] = setting_name
-    environment.filters["number"] = lambda value, digits=2: f"{value:.{digits}f}"
     text = environment.get_template(_TEMPLATE).render(
-        page=page,
-        heatmaps={section.name: _heatmaps(section) for section in page.sections},
-        curves={section.name: _curves(section) for section in page.sections},
-        by_k=_by_k(page.sections),
-        true_instances=page.sections[0].best["true_instances_per_image"],
+        title=title,
+        sweep=sweep,
+        notes=first_few(sweep.failures),
+        heatmaps={section.name: _heatmaps(section) for section in sweep.sections},
+        curves={section.name: _curves(section) for section in sweep.sections},
+        by_k=_by_k(sweep.sections),
+        true_instances=sweep.sections[0].best["true_instances_per_image"],
     )
     write_text(path, text)
 

@@ -16,15 +16,18 @@ class ImageSource(Protocol):
     """The images of one split of a data set. Constructors read no files.
 
     Attributes:
-        label_space: The classes of the ground truth.
         root: The folder of the data set; all photographs lie below it.
         split: Name of the split; precomputed depth lies below a folder of that name. Empty where
             the data set has no splits.
     """
 
-    label_space: LabelSpace
     root: Path
     split: str
+
+    @property
+    def label_space(self) -> LabelSpace:
+        """The classes of the ground truth."""
+        ...
 
     @property
     def keys(self) -> Sequence[str]:

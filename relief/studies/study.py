@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -144,7 +145,7 @@ class StudyRequest:
     split: str | None = None
     out: str | None = None
 
-    @property
+    @cached_property
     def prepared(self) -> Study:
         """The study of the data asked for; raises `UsageError` as `Study.on`."""
         data = StudyData(

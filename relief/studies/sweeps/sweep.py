@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,6 +38,8 @@ from relief.schema.sources import ImageSource
 from relief.sources.cityscapes import given_or_cityscapes
 from relief.studies.scoring.label_sources import open_labels
 from relief.studies.scoring.score import pixel_counts
+from relief.studies.sweeps.selection import rank_settings
+from relief.studies.sweeps.sweep_findings import SourceFindings, findings
 from relief.studies.sweeps.sweep_image import SharedReading
 from relief.studies.sweeps.sweep_images import image_tables
 from relief.studies.sweeps.sweep_plan import SweepRequest, SweepSource, settings
@@ -63,6 +65,21 @@ class SweepResult:
     failures: list[str]
     images: int
     seconds: float
+
+    @property
+    def headline(self) -> tuple[str, str]:
+        """The protocol and the assignment that are shown first."""
+        return self.rows[0]["protocol"], self.rows[0]["assignment"]
+
+    @cached_property
+    def sections(self) -> list[SourceFindings]:
+        """The findings of each source under these."""
+        return findings(self.rows, *self.headline)
+
+    @property
+    def ranked(self) -> list[dict[str, Any]]:
+        """How well criteria without ground truth rank the settings of each source."""
+        return [rank for one in self.sections for rank in rank_settings(one.name, one.rows)]
 
 
 def run_sweep(request: SweepRequest) -> SweepResult:

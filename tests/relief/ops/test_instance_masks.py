@@ -3,7 +3,14 @@ import pytest
 import torch
 from pycocotools import mask as rle
 
-from relief.ops.instance_masks import boxes_of, decoded, panoptic_instances, run_counts, run_lengths
+from relief.ops.instance_masks import (
+    boxes_of,
+    decoded,
+    panoptic_instances,
+    resized_instances,
+    run_counts,
+    run_lengths,
+)
 
 
 def drawn(seed=0, size=(23, 31)):
@@ -87,3 +94,14 @@ def test_packed_run_lengths_are_read_as_pycocotools_writes_them():
 def test_what_is_no_run_length_is_refused(wrong):
     with pytest.raises(ValueError, match=r"^expected"):
         run_counts(wrong)
+
+
+def test_instances_at_another_size():
+    instances = panoptic_instances(drawn(), (1, 2))
+    assert resized_instances(instances, instances.size) is instances
+    twice = resized_instances(instances, (46, 62))
+    assert twice.size == (46, 62)
+    assert twice.boxes.tolist() == (2 * instances.boxes).tolist()
+    assert twice.area_px.tolist() == (4 * instances.area_px).tolist()
+    expected = decoded(instances.masks[0]).repeat(2, 0).repeat(2, 1)
+    assert np.array_equal(decoded(twice.masks[0]), expected)

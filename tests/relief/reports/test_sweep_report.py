@@ -1,7 +1,7 @@
 import re
 from types import SimpleNamespace
 
-from relief.reports.sweep_report import SweepPage, setting_name, write_sweep_report
+from relief.reports.sweep_report import setting_name, write_sweep_report
 
 
 def row(tau, area, pq):
@@ -11,6 +11,16 @@ def row(tau, area, pq):
         "pq_things": pq / 2, "sq": 70.0, "rq": 40.0, "miou": 50.0, "matched_things": 7,
         "instances_per_image": 4.5, "true_instances_per_image": 20.25, "depth": "drawn",
     }  # fmt: skip
+
+
+def sweep(*sections, failures=(), ranked=()):
+    return SimpleNamespace(
+        headline=("seed", "majority"),
+        images=48,
+        sections=sections,
+        failures=failures,
+        ranked=ranked,
+    )
 
 
 def section(k):
@@ -32,10 +42,8 @@ def test_the_page_is_one_file_with_its_figures(tmp_path):
             "best": 26.0,
         }
     ]
-    page = SweepPage(
-        "A <sweep>", "seed", "majority", 48, [section(50), section(80)], ["left out x"], selection
-    )
-    write_sweep_report(tmp_path / "report.html", page)
+    result = sweep(section(50), section(80), failures=["left out x"], ranked=selection)
+    write_sweep_report(tmp_path / "report.html", "A <sweep>", result)
     text = (tmp_path / "report.html").read_text()
     assert "A &lt;sweep&gt;" in text and "left out x" in text
     assert "all +4.00 = filter +1.00, edges +3.00" in text
@@ -46,7 +54,7 @@ def test_the_page_is_one_file_with_its_figures(tmp_path):
 
 
 def test_one_source_has_no_curve_over_k(tmp_path):
-    write_sweep_report(tmp_path / "r.html", SweepPage("t", "seed", "majority", 1, [section(80)]))
+    write_sweep_report(tmp_path / "r.html", "t", sweep(section(80)))
     text = (tmp_path / "r.html").read_text()
     assert text.count("<svg") == 2
     assert "Choosing without labels" not in text
@@ -63,6 +71,6 @@ def test_sharpened_depth_is_a_setting_of_its_own(tmp_path):
     assert setting_name(row(0.2, 500, 25.0)) == "τ 0.2, ≥ 500 px"
     one = section(80)
     one.rows.insert(0, sharp)
-    write_sweep_report(tmp_path / "a.html", SweepPage("a", "seed", "majority", 1, [one], [], []))
+    write_sweep_report(tmp_path / "a.html", "a", sweep(one))
     text = (tmp_path / "a.html").read_text()
     assert "0.2, sharpened" in text and "31.0" in text and "25.0" in text
