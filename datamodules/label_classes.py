@@ -40,6 +40,8 @@ def decide_classes(
         _tell_without_objects(kept, labels)
     things = tuple(sorted(labels.thing_ids or ()))
     stuff = tuple(c for c in range(labels.num_categories) if c not in set(things))
+    if things and not stuff:  # labels without classes: every object is one
+        return kept, DetectorClasses(things, ())
     return kept, check_classes(DetectorClasses(things, stuff), counts)
 
 

@@ -44,6 +44,13 @@ class Labeler(pl.LightningModule):
         """
         raise NotImplementedError
 
+    def label_by_key(
+        self, key: str, image: Tensor, depth: Tensor | None, wanted: Collection[str] = ()
+    ) -> LabelRecord:
+        """Labels one image as `label`; for labellers that know something of it by its key."""
+        del key
+        return self.label(image, depth, wanted)
+
     def networks(self) -> Mapping[str, nn.Module]:
         """The parts that have weights, by role."""
         raise NotImplementedError
@@ -115,7 +122,7 @@ class Labeler(pl.LightningModule):
             depth = batch["depth"][i : i + 1] if "depth" in batch else None
             wanted = PICTURED if key in self.pictured else ()
             try:
-                record = self.label(batch["image"][i], depth, wanted)
+                record = self.label_by_key(key, batch["image"][i], depth, wanted)
             except Exception as error:
                 prediction["failures"].append({"key": key, "reason": reason_of(error, key)})
                 continue

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -11,8 +13,10 @@ from torch import Tensor, nn
 
 from lightning_modules.segmenter_training import SegmenterTraining
 from relief.models.optimization.trained_parameters import AllParameters
+from relief.models.segmenters.checkpoint import SegmenterCheckpoint
 from relief.models.segmenters.panoptic_predictor import PanopticPredictor
-from relief.schema.training import Augmentation, TrainingBatch
+from relief.schema.errors import WeightsError
+from relief.schema.training import Augmentation, LabelOrigin, TrainingBatch
 from relief.schema.training_parts import Criterion, RateSchedule, Teacher, TrainedParameters
 
 
@@ -32,6 +36,8 @@ class PanopticSegmenter(SegmenterTraining):
         protocols: Protocols of the panoptic quality; the first one gives `val/pq`.
         assignment: How clusters meet classes on the validation images.
         seed: Of initial weights, augmentations and sampling.
+        checkpoint: A training or an exported network of the same build and classes, whose weights
+            the network begins with; its supervision goes on with them.
     """
 
     def __init__(
@@ -49,6 +55,7 @@ class PanopticSegmenter(SegmenterTraining):
         protocols: Sequence[str] = ("panopticapi", "cups"),
         assignment: str = "majority",
         seed: int = 0,
+        checkpoint: Path | None = None,
     ) -> None:
         super().__init__(
             trained=trained or AllParameters(),
@@ -62,7 +69,7 @@ class PanopticSegmenter(SegmenterTraining):
             assignment=assignment,
             seed=seed,
         )
-        self.make_network = network
+        self.make_network, self.checkpoint = network, checkpoint
 
     def configure_model(self) -> None:
         """Builds the network for the classes of the data, once."""
@@ -75,8 +82,43 @@ class PanopticSegmenter(SegmenterTraining):
             torch.manual_seed(self.seed)
             self.network = self.make_network(self.classes.num_things, self.classes.num_regions)
         if self.trainer.ckpt_path is None:
-            self.segmenter.setup()
+            if self.checkpoint is not None:
+                self._begin_with_checkpoint()
+            else:
+                self.segmenter.setup()
         self.begin()
+
+    def _begin_with_checkpoint(self) -> None:
+        """Takes the weights of the checkpoint.
+
+        Raises:
+            WeightsError: It is of another network or other classes.
+        """
+        if self._start is None:
+            self.find_start()
+        start = cast(SegmenterCheckpoint, self._start)
+        if start.classes != self.classes:
+            known = start.classes
+            msg = (
+                f"checkpoint of other classes: {start.path} ({known.num_things} things, "
+                f"{known.num_stuff} stuff). Give one that learned from labels of these ids."
+            )
+            raise WeightsError(msg)
+        self.network = start.build(self.make_network).train()
+        self._start = replace(start, weights={})  # not kept twice
+
+    @property
+    def label_origin(self) -> LabelOrigin:
+        """The labels that are learned, and those of the network that the training began with."""
+        own = super().label_origin
+        if self._start is None:  # of a resumed training its checkpoint knows
+            return own
+        before = self._start.origin
+        return replace(
+            own,
+            supervision=tuple(dict.fromkeys((*before.supervision, *own.supervision))),
+            notes=tuple(dict.fromkeys((*before.notes, *own.notes))),
+        )
 
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
         """The sum of the weighted losses of one batch."""

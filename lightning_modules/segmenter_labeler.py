@@ -6,11 +6,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 
 from lightning_modules.labeler import Labeler
 from relief.models.segmenters.checkpoint import SegmenterCheckpoint, Which, read_segmenter
 from relief.models.segmenters.panoptic_predictor import PanopticPredictor
+from relief.ops.panoptic_merge import instance_scores
 from relief.schema.manifest import Manifest
 from relief.schema.observation import LabelRecord
 from relief.schema.training import Segmenter
@@ -27,6 +29,8 @@ class SegmenterLabeler(Labeler):
         predictor: How outputs become a panoptic map.
         which: Of a self-training, the network that labels; its teacher unless given.
         network_changes: Arguments of the network that are others than in the checkpoint.
+        tells_confidence: Whether `confidence/` and scores are written: the score of the detection
+            in objects, the probability of the class elsewhere.
     """
 
     network: nn.Module
@@ -38,10 +42,12 @@ class SegmenterLabeler(Labeler):
         predictor: PanopticPredictor = PanopticPredictor(),  # noqa: B008  # frozen
         which: Which | None = None,
         network_changes: dict[str, Any] | None = None,
+        tells_confidence: bool = False,
     ) -> None:
         super().__init__()
         self.checkpoint, self.which, self.predictor = checkpoint, which, predictor
         self.make_network, self.network_changes = network, network_changes or {}
+        self.tells_confidence = tells_confidence
         self._trained: SegmenterCheckpoint | None = None
 
     @property
@@ -89,6 +95,9 @@ class SegmenterLabeler(Labeler):
             weights={"network/checkpoint": self.trained.sha256},
             thing_ids=tuple(sorted(classes.things)),
             groups=tuple(group.get(category, -1) for category in range(classes.num_categories)),
+            confidence=f"{type(self).__module__}.{type(self).__qualname__}"
+            if self.tells_confidence
+            else None,
             supervision=origin.supervision,
             notes=origin.notes,
             images=dict.fromkeys(keys, "pending"),
@@ -100,6 +109,19 @@ class SegmenterLabeler(Labeler):
         """Labels one image; see `Labeler.label`. Void in one map is void in the other."""
         del depth, wanted
         size = (image.shape[-2], image.shape[-1])
-        network = cast(Segmenter, self.network)
-        (panoptic,) = self.predictor(network, self.trained.classes, image[None], size)
-        return LabelRecord(semantic=panoptic[..., 0], panoptic=panoptic)
+        network, classes = cast(Segmenter, self.network), self.trained.classes
+        if not self.tells_confidence:
+            (panoptic,) = self.predictor(network, classes, image[None], size)
+            return LabelRecord(semantic=panoptic[..., 0], panoptic=panoptic)
+        found = self.predictor.see(network, image[None], size)
+        logits, detections = found["semantic_logits"][0], found["detections"][0]
+        panoptic = self.predictor.merge(logits.argmax(dim=0), detections, classes)
+        scores = instance_scores(panoptic[..., 1], detections)
+        sure = torch.cat((scores.new_zeros(1), scores))[panoptic[..., 1]]
+        elsewhere = logits.softmax(dim=0).amax(dim=0).where(panoptic[..., 0] >= 0, 0)
+        return LabelRecord(
+            semantic=panoptic[..., 0],
+            panoptic=panoptic,
+            confidence=torch.where(panoptic[..., 1] > 0, sure, elsewhere),
+            scores=dict(enumerate(scores.tolist(), start=1)),
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -12,8 +13,10 @@ from torch import Tensor, nn
 
 from lightning_modules.segmenter_checkpoints import SegmenterCheckpoints
 from relief.models.criteria.own_losses import OwnLosses
+from relief.models.segmenters.checkpoint import SegmenterCheckpoint, Which, read_segmenter
 from relief.models.segmenters.panoptic_predictor import PanopticPredictor
-from relief.schema.errors import ReadError, TrainingDivergedError
+from relief.models.weights.files import sha256_of
+from relief.schema.errors import ReadError, TrainingDivergedError, WeightsError
 from relief.schema.training import (
     Augmentation,
     TrainingBatch,
@@ -40,7 +43,15 @@ class SegmenterTraining(SegmenterCheckpoints):
         protocols: Protocols of the panoptic quality; the first one gives `val/pq`.
         assignment: How clusters meet classes on the validation images.
         seed: Of initial weights, augmentations and sampling.
+
+    Attributes:
+        checkpoint: What the training begins with; `None`: weights that are drawn or loaded.
+        which: Of its networks, that one.
     """
+
+    checkpoint: Path | None = None
+    which: Which | None = None
+    _start: SegmenterCheckpoint | None = None
 
     def __init__(
         self,
@@ -62,11 +73,31 @@ class SegmenterTraining(SegmenterCheckpoints):
         self.augmentations, self.seed = augmentations, seed
 
     def find_start(self) -> None:
-        """Looks for what the training begins with: called in every process before anything else."""
+        """Reads the checkpoint that the training begins with, where there is one.
+
+        Called in every process before anything else.
+
+        Raises:
+            WeightsError: It is missing, damaged, or no checkpoint.
+        """
+        if self.checkpoint is not None:
+            self._start = read_segmenter(self.checkpoint, self.which)
 
     def start_mark(self) -> str | None:
-        """Returns which file the training begins with; `None`: none, or it is gone by now."""
-        return None
+        """Returns the SHA-256 of that checkpoint; `None`: there is none, or it is gone by now.
+
+        Raises:
+            WeightsError: It is there and cannot be read.
+        """
+        if self.checkpoint is None:
+            return None
+        try:
+            return sha256_of(self.checkpoint)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            msg = f"cannot read checkpoint: {self.checkpoint} ({error.strerror})."
+            raise WeightsError(msg) from error
 
     def begin(self) -> None:
         """Freezes what is not trained, makes the teacher and the metrics.

@@ -20,7 +20,6 @@ from relief.models.self_training.pseudo_targets import pseudo_targets
 from relief.models.self_training.rounds import Rounds
 from relief.models.self_training.semantic_thresholds import ShareOfMaximum
 from relief.models.teachers.mean_teacher import MeanTeacher
-from relief.models.weights.files import sha256_of
 from relief.schema.batch import ImageBatch
 from relief.schema.errors import ReadError, WeightsError
 from relief.schema.training import (
@@ -105,34 +104,11 @@ class SelfTrainer(SegmenterTraining):
         self.make_network, self.network_changes = network, network_changes or {}
         self.views, self.rounds = views, rounds
         self.semantic_threshold = semantic_threshold or ShareOfMaximum()
-        self._start: SegmenterCheckpoint | None = None
 
     @property
     def label_origin(self) -> LabelOrigin:
         """The labels of the network that all began with; the images bring none."""
         return cast(SegmenterCheckpoint, self._start).origin
-
-    def find_start(self) -> None:
-        """Reads the checkpoint that both networks begin as.
-
-        Raises:
-            WeightsError: It is missing, damaged, or no checkpoint.
-        """
-        self._start = read_segmenter(self.checkpoint, self.which)
-
-    def start_mark(self) -> str | None:
-        """Returns the SHA-256 of the checkpoint; `None` where it is gone: it is not needed again.
-
-        Raises:
-            WeightsError: It is there and cannot be read.
-        """
-        try:
-            return sha256_of(self.checkpoint)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            msg = f"cannot read checkpoint: {self.checkpoint} ({error.strerror})."
-            raise WeightsError(msg) from error
 
     def configure_model(self) -> None:
         """Builds student and teacher, once; a training that is resumed needs no other checkpoint.

@@ -59,3 +59,26 @@ def merge_panoptic(
     of_region[area_of_region < stuff_area_px * semantic.numel() / STUFF_AREA_AT_PX] = VOID
     category = torch.where(instance == 0, of_region[region], category)
     return torch.stack((category, instance), dim=-1)
+
+
+def instance_scores(instance: Tensor, detections: Detections) -> Tensor:
+    """Looks up how sure a detector is of the objects of a map.
+
+    Args:
+        instance: (H, W) int64, 0 = none, 1..N.
+        detections: Objects of the same image, which the map was made of.
+
+    Returns:
+        (N,) float32: the score of the detection that shares most with the object, by IoU; 0 where
+        none shares a pixel.
+    """
+    number = int(instance.max()) if instance.numel() else 0
+    scores = detections["scores"].float()
+    if not number or not len(scores):
+        return scores.new_zeros(number)
+    masks = detections["masks"].flatten(1).float()
+    objects = torch.nn.functional.one_hot(instance.flatten(), number + 1)[:, 1:].float()
+    shared = masks @ objects
+    union = masks.sum(dim=1)[:, None] + objects.sum(dim=0)[None] - shared
+    best, index = (shared / union.clamp(min=1)).max(dim=0)
+    return torch.where(best > 0, scores[index], 0.0)

@@ -11,7 +11,8 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +24,30 @@ from relief.models.segmenters.detectron2_parts import (
     EventStorage,
     Instances,
     StandardRPNHead,
+    select_foreground_proposals,
 )
 from relief.ops.mask_training.drop_loss import drop_loss_weights
+from relief.ops.mask_training.mask_confidence import (
+    Normalise,
+    roi_targets,
+    roi_weights,
+    soft_mask_loss,
+)
+
+
+@dataclass(frozen=True)
+class SoftMasks:
+    """How the confidence of a label weighs its mask loss, cell by cell; see `roi_weights`.
+
+    Attributes:
+        floor: Least weight inside a mask.
+        outside: Weight outside of it.
+        normalise: Mean over the cells, or over the sum of the weights.
+    """
+
+    floor: float = 0.5
+    outside: float = 1.0
+    normalise: Normalise = "cells"
 
 
 def drop_loss(scores: Tensor, classes: Tensor, counted: Tensor) -> Tensor:
@@ -59,9 +82,11 @@ class DropLossCascade(CascadeROIHeads):
     Attributes:
         drop_loss_iou: A proposal counts when its decoded box overlaps a labelled one by more than
             this; `None` for detectron2's own loss.
+        soft_masks: Weighs the mask loss of objects that have a `gt_confidence` (N, H, W).
     """
 
     drop_loss_iou: float | None = None
+    soft_masks: SoftMasks | None = None
 
     def forward(
         self,
@@ -94,6 +119,18 @@ class DropLossCascade(CascadeROIHeads):
             given.append(objects)
         found = self.forward_with_given_boxes(_in_float32(features), given)
         return [objects.pred_masks[:, 0].float() for objects in found]
+
+    def _forward_mask(self, features: dict[str, Tensor], instances: list[Instances]) -> Any:
+        given = self.soft_masks is not None and all(one.has("gt_confidence") for one in instances)
+        if not self.training or not given:
+            return super()._forward_mask(features, instances)
+        objects, _ = select_foreground_proposals(instances, self.num_classes)
+        levels = [features[name] for name in self.mask_in_features]
+        pooled = self.mask_pooler(levels, [one.proposal_boxes for one in objects])
+        logits = self.mask_head.layers(pooled).float()
+        classes = torch.cat([one.gt_classes for one in objects])
+        chosen = logits[torch.arange(len(logits), device=logits.device), classes]
+        return {"loss_mask": confident_mask_loss(chosen, objects, cast(SoftMasks, self.soft_masks))}
 
     def _run_stage(self, features: list[Tensor], proposals: list[Instances], stage: int) -> Any:
         scores, deltas = super()._run_stage(features, proposals, stage)
@@ -130,6 +167,24 @@ class DropLossCascade(CascadeROIHeads):
             stage_losses["loss_cls"] = drop_loss(predictions[0], classes, counted)
             losses |= {f"{name}_stage{stage}": value for name, value in stage_losses.items()}
         return losses
+
+
+def confident_mask_loss(logits: Tensor, objects: list[Instances], settings: SoftMasks) -> Tensor:
+    """Computes the mask loss in which sure pixels of the labels count more.
+
+    Args:
+        logits: (N, s, s) of the objects of all images, one after the other.
+        objects: By image, with `proposal_boxes`, `gt_masks` and `gt_confidence`.
+        settings: The weights.
+    """
+    size = logits.shape[-1]
+    weights, targets = [], []
+    for image in objects:
+        boxes, masks = image.proposal_boxes.tensor, image.gt_masks.tensor
+        sure = image.gt_confidence
+        weights.append(roi_weights(sure, masks, boxes, size, settings.floor, settings.outside))
+        targets.append(roi_targets(masks, boxes, size))
+    return soft_mask_loss(logits, torch.cat(targets), torch.cat(weights), settings.normalise)
 
 
 def _in_float32(features: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ from relief.models.segmenters.detectron2_parts import (
     RPN,
     Backbone,
     CfgNode,
+    GeneralizedRCNN,
     ImageList,
     PanopticFPN,
 )
@@ -28,18 +29,28 @@ class CascadeFeatures(NamedTuple):
     levels: dict[str, Tensor]  # (B, C, h, w) by name, p2..p6
 
 
-def build_cascade(config: CfgNode, backbone: nn.Module) -> PanopticFPN:
-    """The network over a detectron2 backbone with maps p2..p6; weights are drawn."""
+def build_cascade(
+    config: CfgNode, backbone: nn.Module, *, has_stuff: bool = True
+) -> PanopticFPN | GeneralizedRCNN:
+    """Makes the network over a detectron2 backbone with maps p2..p6; weights are drawn.
+
+    Args:
+        config: The numbers of its parts.
+        backbone: Maps p2..p6.
+        has_stuff: Whether there is a semantic head.
+    """
     shapes = cast(Backbone, backbone).output_shape()
     proposal_parts = RPN.from_config(config, shapes)
     proposal_parts["head"] = FloatRPNHead(
         config, [shapes[name] for name in config.MODEL.RPN.IN_FEATURES]
     )
-    return PanopticFPN(
-        backbone=backbone,
-        proposal_generator=RPN(**proposal_parts),
-        roi_heads=DropLossCascade(config, shapes),
-        sem_seg_head=SemanticHead(config, shapes),
-        pixel_mean=IMAGENET_MEAN,
-        pixel_std=IMAGENET_STD,
-    )
+    parts = {
+        "backbone": backbone,
+        "proposal_generator": RPN(**proposal_parts),
+        "roi_heads": DropLossCascade(config, shapes),
+        "pixel_mean": IMAGENET_MEAN,
+        "pixel_std": IMAGENET_STD,
+    }
+    if not has_stuff:
+        return GeneralizedRCNN(**parts)
+    return PanopticFPN(**parts, sem_seg_head=SemanticHead(config, shapes))

@@ -13,11 +13,13 @@ from detectron2.modeling.backbone.fpn import LastLevelMaxPool, build_resnet_fpn_
 from detectron2.modeling.backbone.resnet import BasicBlock
 from detectron2.modeling.backbone.vit import SimpleFeaturePyramid
 from detectron2.modeling.meta_arch.panoptic_fpn import PanopticFPN
+from detectron2.modeling.meta_arch.rcnn import GeneralizedRCNN
 from detectron2.modeling.meta_arch.semantic_seg import SemSegFPNHead
 from detectron2.modeling.poolers import ROIPooler
 from detectron2.modeling.proposal_generator.rpn import RPN, StandardRPNHead
 from detectron2.modeling.roi_heads.cascade_rcnn import CascadeROIHeads
 from detectron2.modeling.roi_heads.fast_rcnn import FastRCNNOutputLayers
+from detectron2.modeling.roi_heads.roi_heads import select_foreground_proposals
 from detectron2.structures import (
     BitMasks,
     Boxes,
@@ -39,6 +41,7 @@ __all__ = [
     "Conv2d",
     "EventStorage",
     "FastRCNNOutputLayers",
+    "GeneralizedRCNN",
     "ImageList",
     "Instances",
     "LastLevelMaxPool",
@@ -52,4 +55,5 @@ __all__ = [
     "build_resnet_fpn_backbone",
     "get_cfg",
     "get_norm",
+    "select_foreground_proposals",
 ]

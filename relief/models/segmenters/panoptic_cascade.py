@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from relief.models.segmenters.cascade_heads import evaluating, quiet_detectron2
+from relief.models.segmenters.cascade_heads import SoftMasks, evaluating, quiet_detectron2
 from relief.models.segmenters.cascade_network import PYRAMID, CascadeFeatures, build_cascade
 from relief.models.segmenters.detectron2_parts import BitMasks, Boxes, Instances, get_cfg
 from relief.models.segmenters.prediction_size import paste_detections, resize_logits
@@ -25,7 +25,8 @@ class PanopticCascade(nn.Module):
 
     Args:
         num_things: Classes of single objects.
-        num_stuff: Classes of regions; the semantic head has one more, shared by all things.
+        num_stuff: Classes of regions; the semantic head has one more, shared by all things. With 0
+            there is no semantic head: a detector of objects without classes has one thing class.
         backbone: A detectron2 backbone with maps p2..p6, such as `ResNetPyramid`.
         anchor_sizes_px: One size per map of the pyramid, p2..p6.
         anchors_per_image: Anchors sampled for the proposal losses.
@@ -42,6 +43,8 @@ class PanopticCascade(nn.Module):
         semantic_loss_stride_px: The semantic loss looks at every n-th pixel of every n-th row.
         drop_loss_iou: Proposals that overlap no labelled box by more than this are not taught to
             be background; `None` turns DropLoss off.
+        soft_masks: How the confidence of labels weighs the mask loss; `None`, or labels without
+            confidence: all cells count alike.
         score_threshold: Least score of a detection.
         suppression_iou: Detections of a class that overlap by more are one object.
         detections_per_image: At most so many are kept.
@@ -67,6 +70,7 @@ class PanopticCascade(nn.Module):
         semantic_loss_weight: float = 0.5,
         semantic_loss_stride_px: int = 1,
         drop_loss_iou: float | None = 0.4,
+        soft_masks: SoftMasks | None = None,
         score_threshold: float = 0.5,
         suppression_iou: float = 0.5,
         detections_per_image: int = 100,
@@ -100,9 +104,12 @@ class PanopticCascade(nn.Module):
         model.SEM_SEG_HEAD.CONVS_DIM = semantic_width
         model.SEM_SEG_HEAD.LOSS_WEIGHT = semantic_loss_weight
         model.SEM_SEG_HEAD.IGNORE_VALUE = VOID
-        self.detector = build_cascade(config, backbone)
+        self.has_stuff, self.soft_masks = num_stuff > 0, soft_masks
+        self.detector = build_cascade(config, backbone, has_stuff=self.has_stuff)
         self.detector.roi_heads.drop_loss_iou = drop_loss_iou
-        self.detector.sem_seg_head.loss_stride_px = semantic_loss_stride_px
+        self.detector.roi_heads.soft_masks = soft_masks
+        if self.has_stuff:
+            self.detector.sem_seg_head.loss_stride_px = semantic_loss_stride_px
 
     def setup(self) -> None:
         """Loads the initial weights of the backbone, if it has any.
@@ -118,8 +125,8 @@ class PanopticCascade(nn.Module):
     ) -> dict[str, Tensor]:
         """The weighted losses by name; their sum is what is minimised.
 
-        `loss_sem_seg`, `loss_rpn_cls`, `loss_rpn_loc`, `loss_cls_stageN`, `loss_box_reg_stageN`
-        (N = 0..2) and `loss_mask`, scalars; the same at every moment.
+        `loss_sem_seg` (where there is stuff), `loss_rpn_cls`, `loss_rpn_loc`, `loss_cls_stageN`,
+        `loss_box_reg_stageN` (N = 0..2) and `loss_mask`, scalars; the same at every moment.
         """
         del moment
         height, width = batch["image"].shape[-2:]
@@ -130,6 +137,9 @@ class PanopticCascade(nn.Module):
             instances.gt_boxes = Boxes(targets["boxes"])
             instances.gt_classes = targets["classes"]
             instances.gt_masks = BitMasks(targets["masks"])
+            if self.soft_masks is not None and "confidence" in batch:
+                sure = batch["confidence"][index]
+                instances.gt_confidence = sure.expand(len(instances), height, width)
             inputs.append(
                 {"image": image, "sem_seg": batch["semantic"][index], "instances": instances}
             )
@@ -171,7 +181,10 @@ class PanopticCascade(nn.Module):
 
     @torch.no_grad()
     def semantic_logits(self, features: CascadeFeatures) -> Tensor:
-        """(B, 1 + regions, H, W) float32, without what was padded."""
+        """(B, 1 + regions, H, W) float32, without what was padded; zeros without stuff."""
+        if not self.has_stuff:
+            size = features.images.image_sizes[0]
+            return torch.zeros(len(features.images), 1, *size, device=features.images.device)
         with evaluating(self):
             logits, _ = self.detector.sem_seg_head(features.levels, None)
         height, width = features.images.image_sizes[0]
