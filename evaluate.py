@@ -12,7 +12,7 @@ from rich.console import Console
 
 from relief.formats.atomic import writable
 from relief.models.weights.configured import check_weights
-from relief.processes.label_script import make_labels
+from relief.processes.scripts import make_labels
 from relief.reports import evaluation_tables as tables
 from relief.reports.class_figure import write_class_figure
 from relief.reports.instance_report import write_instance_report

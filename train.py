@@ -1,8 +1,8 @@
 """Training: `python train.py fit|validate|test --config configs/train/NAME.yaml --out DIR`.
 
-python train.py                         Stage 2 on the embedded sample, labels included
-python train.py fit --config FILE --out DIR [--overwrite true]      again: goes on from last.ckpt
+python train.py [fit --config FILE --out DIR]   without options: the sample; again: from last.ckpt
 python train.py validate --config FILE --ckpt_path DIR/checkpoints/last.ckpt --out DIR
+python train.py rounds --config FILE    a class-agnostic detector teaches itself, round after round
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from callbacks.training_folder import CHECKPOINTS, TrainingFolder
 from callbacks.watched_run import watch_processes
 from relief.formats.atomic import write_text
 from relief.formats.folder_lock import held
-from relief.processes.label_script import make_labels
+from relief.processes.scripts import make_labels
 from relief.schema.training_settings import refuse_other_order
+from relief.studies.detector_rounds import run_rounds
 
 SAMPLE = "train/sample.yaml"
 DEFAULTS = {"use_distributed_sampler": False, "enable_autolog_hparams": False}
@@ -89,16 +90,15 @@ class TrainCLI(cli.ReliefCLI):
     def make_labels(self) -> None:
         """Makes the labels that the recipe names; other ranks meet this one when they join."""
         if cli.is_first_process():
-            runs = self.option(str(self.subcommand)).label_runs or {}
-            make_labels([[*run, "--out", store] for store, run in runs.items()], cli.say)
+            runs = (self.option(str(self.subcommand)).label_runs or {}).items()
+            make_labels([[*run, "--out", store] for store, run in runs], cli.say)
 
     def after_validate(self) -> None:
         """Writes the figures; `fit` has its own file."""
         if self.trainer.is_global_zero:
-            figures = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
+            figures = {name: float(f) for name, f in self.trainer.callback_metrics.items()}
             write_text(self.out / f"{self.subcommand}.json", json.dumps(figures, indent=1) + "\n")
-            for name, value in figures.items():
-                cli.say(f"{name}: {value:.2f}")
+            cli.say_all([f"{name}: {value:.2f}" for name, value in figures.items()])
 
     after_test = after_validate
 
@@ -107,10 +107,10 @@ def main(args: Sequence[str] | None = None) -> int:
     """Runs a subcommand; returns the exit code. Without arguments: `fit` with the sample."""
     given = list(sys.argv[1:] if args is None else args) or ["fit"]
     subcommand, options = given[:1], given[1:]
-    if subcommand[0].startswith("-"):
-        arguments = given  # --help, or options without a subcommand: the parser says so
-    else:
-        arguments = [*subcommand, *cli.with_default_config(options, SAMPLE)]
+    if subcommand == ["rounds"]:
+        return run_rounds(options, cli.say)
+    has_name = not subcommand[0].startswith("-")  # else the parser says what is wrong
+    arguments = [*subcommand, *cli.with_default_config(options, SAMPLE)] if has_name else given
     watch_processes()
     TrainCLI(arguments, cli.default_out("train", options), trainer_defaults=DEFAULTS)
     return cli.EXIT_DONE

@@ -187,3 +187,10 @@ def test_labels_without_any_object_are_told(caplog):
     with caplog.at_level("WARNING", logger="relief"):
         decide_classes(["a", "b"], Empty(), InsideShare(), keep_empty=True)
     assert "no object in any of 2 images to learn from" in caplog.text
+
+
+def test_labels_without_classes_are_all_things():
+    labels = MemoryLabels({"a": torch.zeros(4, 4, 2, dtype=torch.int64)}, thing_ids=(0,))
+    labels.num_categories = 1
+    _, classes = decide_classes(["a"], labels, InsideShare(), keep_empty=True)
+    assert (classes.things, classes.stuff) == ((0,), ())

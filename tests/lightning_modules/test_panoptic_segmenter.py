@@ -1,11 +1,13 @@
 from types import SimpleNamespace
 
+import pytest
 import torch
 from torch import nn
 
 from lightning_modules.panoptic_segmenter import PanopticSegmenter
+from relief.schema.errors import WeightsError
 from relief.schema.label_spaces import CITYSCAPES_19
-from relief.schema.training import DetectorClasses
+from relief.schema.training import DetectorClasses, LabelOrigin
 
 
 class Network(nn.Linear):
@@ -33,3 +35,31 @@ def test_a_network_on_the_cpu_is_made_without_a_look_at_any_gpu(monkeypatch):
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(3)
     assert torch.equal(model.network.weight, Network(1, 2).weight)
+
+
+def trainer_of(classes, origin=LabelOrigin(supervision=("labels",))):  # noqa: B008  # frozen
+    return SimpleNamespace(
+        ckpt_path=None,
+        strategy=SimpleNamespace(root_device=torch.device("cpu")),
+        datamodule=SimpleNamespace(classes=classes, label_space=CITYSCAPES_19, label_origin=origin),
+    )
+
+
+def test_a_training_begins_with_a_checkpoint_and_its_supervision(tmp_path):
+    path = tmp_path / "last.ckpt"
+    state = {"network.weight": torch.ones(2, 1), "network.bias": torch.ones(2)}
+    content = {"state_dict": state, "supervision": ["before"], "label_classes": None}
+    torch.save(content | {"classes": {"things": (2,), "stuff": (0, 1)}, "evaluation": {}}, path)
+    model = PanopticSegmenter(Network, checkpoint=path)
+    model.trainer = trainer_of(DetectorClasses((2,), (0, 1)))
+    model.find_start()
+    model.configure_model()
+    assert torch.equal(model.network.weight, torch.ones(2, 1))
+    assert model.network.training
+    assert model.label_origin.supervision == ("before", "labels")
+    assert len(model.start_mark()) == 64
+
+    other = PanopticSegmenter(Network, checkpoint=path)
+    other.trainer = trainer_of(DetectorClasses((1,), (0,)))
+    with pytest.raises(WeightsError, match=r"of other classes: .* \(1 things, 2 stuff\)"):
+        other.configure_model()

@@ -104,3 +104,18 @@ def test_wrong_checkpoints_are_told_in_a_line(tmp_path):
     other = checkpoint(tmp_path / "other.ckpt", state_dict={"network.weight": torch.ones(4, 4)})
     with pytest.raises(WeightsError, match="cannot load weights"):
         labeler(other)
+
+
+def test_confidence_is_the_score_of_objects_and_the_probability_of_regions(tmp_path):
+    path = checkpoint(tmp_path / "last.ckpt")
+    model = SegmenterLabeler(path, Painter, PanopticPredictor(16), tells_confidence=True)
+    model.load_weights()
+    record = model.label(torch.rand(3, 32, 64), None)
+    assert record.scores == {1: 1.0}
+    assert (record.confidence[:, :32] == 1).all()
+    expected = float(torch.tensor([0.0, 0, 1, 0]).softmax(0)[2])
+    assert torch.allclose(record.confidence[:, 32:], torch.tensor(expected))
+    assert torch.equal(record.panoptic, labeler(path).label(torch.rand(3, 32, 64), None).panoptic)
+    told = model.manifest({}, ["a"]).confidence
+    assert told == "lightning_modules.segmenter_labeler.SegmenterLabeler"
+    assert labeler(path).manifest({}, ["a"]).confidence is None

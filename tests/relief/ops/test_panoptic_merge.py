@@ -1,8 +1,9 @@
+import pytest
 import torch
 from detectron2.modeling.meta_arch.panoptic_fpn import combine_semantic_and_instance_outputs
 from detectron2.structures import Instances
 
-from relief.ops.panoptic_merge import merge_panoptic
+from relief.ops.panoptic_merge import instance_scores, merge_panoptic
 from relief.schema.training import Detections, DetectorClasses
 
 CLASSES = DetectorClasses(things=(30, 10), stuff=(5, 20))
@@ -96,3 +97,18 @@ def test_equals_the_combination_of_detectron2():
         things = [s for s in info if s["isthing"]]
         for number, segment in enumerate(things, start=1):
             assert torch.equal(merged[..., 1] == number, segments == segment["id"])
+
+
+def test_an_object_is_as_sure_as_the_detection_it_is_of():
+    instance = torch.tensor([[1, 1, 2, 0]])
+    masks = torch.tensor([[[True, True, True, False]], [[False, False, True, False]]])
+    detections = {
+        "masks": masks, "boxes": torch.zeros(2, 4), "classes": torch.zeros(2).long(),
+        "scores": torch.tensor([0.9, 0.4]),
+    }  # fmt: skip
+    assert instance_scores(instance, detections).tolist() == pytest.approx([0.9, 0.4])
+    assert instance_scores(torch.zeros_like(instance), detections).tolist() == []
+    nothing = {name: values[:0] for name, values in detections.items()}
+    assert instance_scores(instance, nothing).tolist() == [0, 0]
+    far = {**detections, "masks": torch.zeros_like(masks)}
+    assert instance_scores(instance, far).tolist() == [0, 0]

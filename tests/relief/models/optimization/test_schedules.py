@@ -15,3 +15,8 @@ def test_a_cosine_ends_at_zero():
     assert rate(6, 10) == pytest.approx(0.5)
     assert rate(10, 10) == rate(50, 10) == pytest.approx(0.0)
     assert WarmUp(steps=10, cosine=True)(10, 10) == 1.0  # nothing left to fall
+
+
+def test_the_rate_falls_by_steps():
+    rate = WarmUp(steps=1, decay_at=(4, 6), decay=0.5)
+    assert [rate(step, 8) for step in range(8)] == [0.5, 1, 1, 1, 0.5, 0.5, 0.25, 0.25]

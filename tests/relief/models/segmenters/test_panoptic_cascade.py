@@ -8,6 +8,7 @@ from detectron2.modeling import build_model
 from detectron2.structures import BitMasks, Instances
 from detectron2.utils.events import EventStorage
 
+from relief.models.segmenters.cascade_heads import SoftMasks
 from relief.models.segmenters.panoptic_cascade import PanopticCascade
 from relief.models.segmenters.resnet_pyramid import ResNetPyramid, SmallResNetPyramid
 from tests.contracts import network as contract
@@ -213,3 +214,42 @@ def test_the_sample_network_has_about_four_million_parameters():
         regions_per_image=96, box_width=256, mask_layers=2, mask_width=64, semantic_width=64,
     )  # fmt: skip
     assert 3.5e6 < sum(p.numel() for p in network.parameters()) < 4.5e6
+
+
+def without_classes(**options):
+    return small(1, 0, drop_loss_iou=None, **options)
+
+
+def objects_alone(confidence=None):
+    given = batch()
+    given["classes"] = [torch.zeros_like(one) for one in given["classes"]]
+    return given if confidence is None else {**given, "confidence": confidence}
+
+
+def test_without_stuff_there_is_no_semantic_head():
+    network = without_classes(score_threshold=0.0)
+    assert not any("sem_seg" in name for name, _ in network.named_parameters())
+    torch.manual_seed(0)
+    losses = network.train()(objects_alone())
+    assert "loss_sem_seg" not in losses
+    assert all(torch.isfinite(value) for value in losses.values())
+    found = network.predict(objects_alone()["image"], (20, 40))
+    assert found["semantic_logits"].shape == (3, 1, 20, 40)
+    assert not found["semantic_logits"].any()
+    assert len(found["detections"]) == 3
+
+
+def test_sure_labels_lose_what_detectron2_says_and_unsure_ones_less():
+    def mask_loss(confidence, soft_masks):
+        network = without_classes(soft_masks=soft_masks).train()
+        torch.manual_seed(0)
+        return float(network(objects_alone(confidence))["loss_mask"])
+
+    sure, unsure = torch.ones(3, 64, 128), torch.full((3, 64, 128), 0.6)
+    plain = mask_loss(None, None)
+    assert mask_loss(sure, SoftMasks()) == pytest.approx(plain, rel=1e-5)
+    assert mask_loss(None, SoftMasks()) == pytest.approx(plain, rel=1e-5)
+    assert mask_loss(unsure, SoftMasks()) < plain
+    assert mask_loss(unsure, SoftMasks(floor=0.6, outside=0.6)) == pytest.approx(
+        0.6 * plain, rel=1e-4
+    )

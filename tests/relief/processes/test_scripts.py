@@ -1,7 +1,7 @@
 import pytest
 
-from relief.processes import label_script as module
-from relief.processes.label_script import make_labels
+from relief.processes import scripts as module
+from relief.processes.scripts import make_labels
 from relief.schema.errors import UsageError
 
 
@@ -10,7 +10,7 @@ def test_every_command_runs_and_a_failed_one_stops(tmp_path, monkeypatch):
     script.write_text(
         "import sys, pathlib\npathlib.Path(sys.argv[1]).touch()\nsys.exit(int(sys.argv[2]))"
     )
-    monkeypatch.setattr(module, "SCRIPT", script)
+    monkeypatch.setattr(module, "FOLDER", tmp_path)
     said = []
     make_labels([[str(tmp_path / "a"), "0"], [str(tmp_path / "b"), "0"]], said.append)
     assert (tmp_path / "a").exists() and (tmp_path / "b").exists()
@@ -23,7 +23,7 @@ def test_every_command_runs_and_a_failed_one_stops(tmp_path, monkeypatch):
 def test_what_is_said_can_be_typed(tmp_path, monkeypatch):
     script = tmp_path / "label.py"
     script.write_text("")
-    monkeypatch.setattr(module, "SCRIPT", script)
+    monkeypatch.setattr(module, "FOLDER", tmp_path)
     said = []
     make_labels([["--scales", "[0.75, 1.0]"]], said.append)
-    assert said == ["labels: python label.py --scales '[0.75, 1.0]'"]
+    assert said == ["labels: python label.py --scales '[0.75, 1.0]' --if_missing true"]

@@ -1,0 +1,46 @@
+"""The scripts, run as processes of their own: labels made before they are needed, rounds."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from relief.processes.signals import run_script
+from relief.schema.errors import UsageError
+
+FOLDER = Path(__file__).parents[2]
+LABEL, TRAIN, EVALUATE = "label.py", "train.py", "evaluate.py"
+
+
+def run_scripts(
+    script: str, commands: Sequence[Sequence[str]], say: Callable[[str], None], what: str
+) -> None:
+    """Runs a script once for each command, one after the other.
+
+    Args:
+        script: Its name.
+        commands: Arguments of each run.
+        say: Tells people what is going on, in a line.
+        what: Names what the script makes.
+
+    Raises:
+        UsageError: A run did not come to its end.
+    """
+    for command in commands:
+        line = shlex.join(("python", script, *command))
+        say(f"{what}: {line}")
+        code = run_script([sys.executable, str(FOLDER / script), *command])
+        if code != 0:
+            msg = f"{what} could not be made: {line} (exit code {code}). Run it alone."
+            raise UsageError(msg)
+
+
+def make_labels(commands: Sequence[Sequence[str]], say: Callable[[str], None]) -> None:
+    """Labels once for each command; it ends at once where the labels are whole.
+
+    Raises:
+        UsageError: A run did not come to its end.
+    """
+    run_scripts(LABEL, [[*c, "--if_missing", "true"] for c in commands], say, "labels")
