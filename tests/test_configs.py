@@ -14,6 +14,7 @@ import train
 from relief.models.labelling.refined_segmentation import RefinedSegmentation
 from relief.models.weights.configured import needed_weights
 from relief.studies import cache_depth
+from relief.studies.detector_rounds import RoundsRequest, rounds_of
 from relief.studies.requests import parse_request
 
 ROOT = Path(__file__).parents[1]
@@ -65,11 +66,20 @@ def without_weights(monkeypatch):
 
 def test_every_folder_of_configs_is_looked_at():
     folders = {p.name for p in (ROOT / "configs").iterdir()}
-    assert folders == {*PIECES, "label", "studies", "sweep", "train"}
+    assert folders == {*PIECES, "label", "rounds", "studies", "sweep", "train"}
     for piece in PIECES:  # a piece is there because several recipes name it
         recipes = [Path(name).read_text() for name in configs("label")]
         used = sum(f"../{piece}/" in text for text in recipes)
         assert used > 1, piece
+
+
+@pytest.mark.parametrize("config", configs("rounds"))
+def test_recipes_of_rounds_name_recipes(config):
+    request = RoundsRequest(**yaml.safe_load((ROOT / config).read_text()))
+    for script, arguments, _ in rounds_of(request)[0].commands:
+        if "--config" in arguments:
+            named = arguments[arguments.index("--config") + 1]
+            assert named in configs("train" if script == "train.py" else "label")
 
 
 @pytest.mark.parametrize("config", configs("label"))
