@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,15 @@ from torch import Tensor
 from relief.schema.observation import DEPTH, Observation, Split
 from relief.schema.parts import Splitter
 from relief.splitters.thing_regions import instances_of, thing_regions
+
+_Value = TypeVar("_Value", np.int64, np.float32)
+
+
+class Parts(NamedTuple):
+    """The parts of one image, at every n-th pixel of every n-th row."""
+
+    number: NDArray[np.int64]  # (ceil(h / n), ceil(w / n)) in any order, 0 = none
+    confidence: NDArray[np.float32] | None = None  # in [0, 1], of the same shape
 
 
 class DepthSampledSplitter(Splitter):
@@ -28,7 +37,7 @@ class DepthSampledSplitter(Splitter):
     step_px: int
 
     @abstractmethod
-    def parts(self, region: NDArray[Any], depth: NDArray[np.float64]) -> NDArray[np.int64]:
+    def parts(self, region: NDArray[Any], depth: NDArray[np.float64]) -> Parts:
         """Numbers the parts of one image.
 
         Args:
@@ -36,8 +45,7 @@ class DepthSampledSplitter(Splitter):
             depth: (h, w) in [0, 1].
 
         Returns:
-            (ceil(h / step_px), ceil(w / step_px)) numbers of parts in any order, 0 = none; a part
-            lies within one region.
+            The parts of every `step_px`-th pixel; each lies within one region.
         """
         ...
 
@@ -55,29 +63,34 @@ class DepthSampledSplitter(Splitter):
         observation.require(self.needs, type(self).__name__)
         depths = cast(Tensor, observation.depth)[:, 0].double().cpu().numpy()
         regions = thing_regions(observation.semantic, observation.things)
-        return instances_of(
-            observation, [self._instances(*pair) for pair in zip(regions, depths, strict=True)]
-        )
+        splits = [self._instances(*pair) for pair in zip(regions, depths, strict=True)]
+        sure = [confidence for _, confidence in splits if confidence is not None]
+        return instances_of(observation, [instance for instance, _ in splits], sure)
 
-    def _instances(self, region: NDArray[Any], depth: NDArray[np.float64]) -> NDArray[np.int64]:
-        parts = self.parts(region, depth)
+    def _instances(
+        self, region: NDArray[Any], depth: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32] | None]:
+        parts, confidence = self.parts(region, depth)
         area_px = np.bincount(parts.reshape(-1)) * self.step_px**2
         large = np.where(area_px[parts] >= max(self.min_area_px, 1), parts, 0)
-        return _by_falling_area(_enlarged(large, region, self.step_px), region)
+        instance = _by_falling_area(_enlarged(large, region, self.step_px), region)
+        if confidence is None:
+            return instance, None
+        return instance, np.where(instance > 0, _enlarged(confidence, region, self.step_px), 0)
 
 
-def _enlarged(small: NDArray[np.int64], region: NDArray[Any], step: int) -> NDArray[np.int64]:
-    """Gives every pixel the instance of its block, or of the next block of the same region.
+def _enlarged(small: NDArray[_Value], region: NDArray[Any], step: int) -> NDArray[_Value]:
+    """Gives every pixel the value of its block, or of the next block of the same region.
 
     Args:
-        small: (ceil(h / step), ceil(w / step)) instances of every `step`-th pixel, 0 = none.
+        small: (ceil(h / step), ceil(w / step)) of every `step`-th pixel, 0 = none.
         region: (h, w) 0 = no thing.
         step: In pixels.
     """
     if step == 1:
         return small
     sampled = region[::step, ::step]
-    instance = np.zeros(region.shape, np.int64)
+    large = np.zeros(region.shape, small.dtype)
     unset = region > 0
     height, width = region.shape
     for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
@@ -85,9 +98,9 @@ def _enlarged(small: NDArray[np.int64], region: NDArray[Any], step: int) -> NDAr
         columns = np.minimum(np.arange(width) // step + right, small.shape[1] - 1)
         at = np.ix_(rows, columns)
         follows = unset & (sampled[at] == region)
-        instance[follows] = small[at][follows]
+        large[follows] = small[at][follows]
         unset &= ~follows
-    return instance
+    return large
 
 
 def _by_falling_area(instance: NDArray[np.int64], region: NDArray[Any]) -> NDArray[np.int64]:

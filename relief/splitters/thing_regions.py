@@ -29,8 +29,20 @@ def thing_regions(semantic: Tensor, thing_ids: Tensor) -> NDArray[np.unsignedint
     return codes.take(semantic.cpu().numpy())
 
 
-def instances_of(observation: Observation, maps: Sequence[NDArray[Any]]) -> Split:
-    """Stacks one instance map (h, w) per image, on the device of the observation."""
-    shape = tuple(observation.semantic.shape)
+def instances_of(
+    observation: Observation,
+    maps: Sequence[NDArray[Any]],
+    confidences: Sequence[NDArray[np.float32]] = (),
+) -> Split:
+    """Stacks one instance map (h, w) per image, on the device of the observation.
+
+    Args:
+        observation: Of these images.
+        maps: Of each image.
+        confidences: (h, w) of each image, or none at all.
+    """
+    semantic = observation.semantic
+    shape, device = tuple(semantic.shape), semantic.device
     stacked = np.stack(maps).astype(np.int64, copy=False) if maps else np.zeros(shape, np.int64)
-    return Split(torch.from_numpy(stacked).to(observation.semantic.device))
+    sure = torch.from_numpy(np.stack(confidences)).to(device) if confidences else None
+    return Split(torch.from_numpy(stacked).to(device), sure)

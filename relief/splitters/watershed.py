@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from relief.ops.depth_edges import gradient_magnitude_cpu
 from relief.ops.depth_softness import edge_softness_px
 from relief.schema.ranges import check_at_least
-from relief.splitters.depth_sampled import DepthSampledSplitter
+from relief.splitters.depth_sampled import DepthSampledSplitter, Parts
 
 Criterion = Literal["volume", "dynamics", "area"]
 _BORDER = 1e6  # basins of different regions meet above every gradient
@@ -65,12 +65,13 @@ class WatershedSplitter(DepthSampledSplitter):
         self.level, self.min_area_px, self.by = level, min_area_px, by
         self.sigma, self.step_px = sigma, step_px
 
-    def parts(self, region: NDArray[Any], depth: NDArray[np.float64]) -> NDArray[np.int64]:
+    def parts(self, region: NDArray[Any], depth: NDArray[np.float64]) -> Parts:
         """Basins below the cut; see `DepthSampledSplitter.parts`."""
         sigma = max(1.0, edge_softness_px(depth)) if self.sigma is None else self.sigma
         step = self.step_px
         gradient = gradient_magnitude_cpu(depth, sigma)[::step, ::step]
-        return self._basins(np.ascontiguousarray(gradient), region[::step, ::step].astype(np.int64))
+        sampled = region[::step, ::step].astype(np.int64)
+        return Parts(self._basins(np.ascontiguousarray(gradient), sampled))
 
     def _basins(
         self, gradient: NDArray[np.float64], region: NDArray[np.int64]

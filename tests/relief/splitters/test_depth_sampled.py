@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from relief.schema.observation import Observation
-from relief.splitters.depth_sampled import DepthSampledSplitter
+from relief.splitters.depth_sampled import DepthSampledSplitter, Parts
 from tests.contracts.splitter import SplitterContract
 
 
@@ -16,7 +16,7 @@ class ByDepth(DepthSampledSplitter):
     def parts(self, region, depth):
         sampled = region[:: self.step_px, :: self.step_px].astype(np.int64)
         tenth = np.floor(10 * depth[:: self.step_px, :: self.step_px]).astype(np.int64)
-        return np.where(sampled > 0, 11 * sampled + tenth, 0)
+        return Parts(np.where(sampled > 0, 11 * sampled + tenth, 0))
 
 
 class TestByDepth(SplitterContract):

@@ -20,13 +20,22 @@ class TestEverySecondPixel(SplitterContract):
         return KnnLinkageSplitter(neighbours=8, max_distance=0.05, min_area_px=6, step_px=2)
 
 
+class TestSureOfItself(SplitterContract):
+    def splitter(self):
+        return KnnLinkageSplitter(8, 0.05, 6, step_px=2, confidence_cuts=4)
+
+
 def split(depth, semantic=None, **arguments):
+    return whole_split(depth, semantic, **arguments).instance[0]
+
+
+def whole_split(depth, semantic=None, **arguments):
     depth = torch.as_tensor(depth)
     semantic = torch.zeros(depth.shape, dtype=torch.int64) if semantic is None else semantic
     things = torch.ones(int(semantic.max()) + 1, dtype=torch.bool)
     observation = Observation(semantic=semantic[None], things=things, depth=depth[None, None])
     settings = {"neighbours": 10, "max_distance": 0.1, "min_area_px": 1} | arguments
-    return KnnLinkageSplitter(**settings).split(observation).instance[0]
+    return KnnLinkageSplitter(**settings).split(observation)
 
 
 def test_objects_at_different_depths_are_apart_and_one_depth_is_one_object():
@@ -95,3 +104,39 @@ def test_odd_sides_with_every_third_pixel():
 def test_numbers_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError, match=r"^Expected `neighbours` and `step_px`"):
         split(np.zeros((2, 2)), **wrong)
+
+
+def test_confidence_is_the_share_of_distances_at_which_a_pixel_hangs_together_with_its_seed():
+    """Three steps of depth: two joints of .055 and .095, and cuts at .05, .0667, .0833, .1."""
+    depth = np.full((8, 40), 0.2)
+    depth[:, 20:30] = 0.255
+    depth[:, 30:] = 0.35
+    found = whole_split(depth, neighbours=100, max_distance=0.1, confidence_cuts=4)
+    assert (found.instance == 1).all()
+    shares = found.confidence[0, 4, [5, 25, 35]]
+    # the seed, of median depth, lies in the largest step
+    assert shares.tolist() == [1.0, 0.75, 0.25]
+    assert found.confidence.dtype == torch.float32
+    one = whole_split(depth, neighbours=100, max_distance=0.1, confidence_cuts=1)
+    assert (one.confidence == 1).all()
+
+
+def test_confidence_is_off_by_default_and_nothing_outside_of_instances():
+    semantic = torch.zeros(10, 20, dtype=torch.int64)
+    semantic[:, 12:] = 1
+    semantic[0, 0] = -1
+    assert whole_split(np.zeros((10, 20)), semantic).confidence is None
+    options = {"min_area_px": 100, "confidence_cuts": 3}
+    found = whole_split(np.zeros((10, 20)), semantic, **options)
+    assert torch.equal(found.confidence > 0, found.instance > 0)
+    assert KnnLinkageSplitter(8, 0.1, 1, confidence_cuts=3).confidence_name.endswith("Splitter")
+    assert KnnLinkageSplitter(8, 0.1, 1).confidence_name is None
+
+
+def test_confidence_of_every_third_pixel_follows_its_block():
+    depth = np.full((12, 30), 0.2)
+    depth[:, 18:] = 0.27
+    options = {"neighbours": 60, "max_distance": 0.2, "confidence_cuts": 2}
+    coarse = whole_split(depth, step_px=3, **options).confidence[0]
+    assert torch.equal(coarse, coarse[::3, ::3].repeat_interleave(3, 0).repeat_interleave(3, 1))
+    assert coarse[5, [3, 27]].tolist() == [1.0, 0.5]
