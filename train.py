@@ -71,7 +71,7 @@ class TrainCLI(cli.ReliefCLI):
     def before_fit(self) -> None:
         """Refuses a training that cannot begin; its folder changes when it does."""
         config, asked = self.plain_config()["fit"], self.option("fit")
-        self.model.keep_network(config["model"]["init_args"].get("network"))
+        self.model.keep_settings(config["model"]["init_args"])
         begin = partial(cli.open_out, self.out, self.resolved_yaml())
         folder = TrainingFolder(self.out, config, asked.overwrite, begin)
         folder.find_start(self.trainer, self.model)

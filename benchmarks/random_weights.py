@@ -15,10 +15,10 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
-from relief.models.backbones.cause_head import QueryDecoder
 from relief.models.backbones.cause_weights import random_like
 from relief.models.depth.feature_unet import FeatureUNet
 from relief.models.depth.query_depth_decoder import QueryDepthDecoder
+from relief.models.heads.cause_head import QueryDecoder
 
 WIDTH, DIM, HIDDEN, CODES, QUERIES, CLUSTERS = 768, 90, 2048, 2048, 529, 27
 

@@ -79,14 +79,8 @@ class UnlabelledImages(TrainingDataModule):
             self._items = self._find()[: self.limit]
 
     def _find(self) -> list[TrainingImage]:
-        source = self.source
-        if source is None and self.folder is not None:
-            source = ImageFolderSource(self.folder, "data.folder")
-        if source is None and self.root is None:
-            msg = "no images given: data.root is empty. Add --data.init_args.root DIR."
-            raise UsageError(msg)
-        if source is None:
-            source = CityscapesSource(str(self.root), self.split, images=self.training_images)
+        where = (self.source, self.folder, self.root, self.split, self.training_images)
+        source = source_of_images(*where)
         return [TrainingImage(key, source.image_path(key)) for key in source.keys]
 
     @property
@@ -97,3 +91,25 @@ class UnlabelledImages(TrainingDataModule):
     def training_set(self) -> BareImages:
         """The images at one size."""
         return BareImages(self._items, self.size, self.keep_in_memory)
+
+
+def source_of_images(
+    source: ImageSource | None,
+    folder: Path | str | None,
+    root: Path | None,
+    split: str,
+    images: str,
+) -> ImageSource:
+    """Returns the source that was given, else that of a folder, else that of a Cityscapes tree.
+
+    Raises:
+        UsageError: Nothing was given.
+    """
+    if source is not None:
+        return source
+    if folder is not None:
+        return ImageFolderSource(folder, "data.folder")
+    if root is None:
+        msg = "no images given: data.root is empty. Add --data.init_args.root DIR."
+        raise UsageError(msg)
+    return CityscapesSource(str(root), split, images=images)

@@ -51,9 +51,9 @@ class SegmenterCheckpoints(SegmenterMeasuring):
         self.network_settings: NetworkSettings | None = None
         self._inherited: tuple[str, ...] = ()
 
-    def keep_network(self, settings: Any) -> None:
+    def keep_settings(self, arguments: Mapping[str, Any]) -> None:
         """Keeps for the checkpoints what the configuration says of the network, if anything."""
-        self.network_settings = NetworkSettings.of(settings)
+        self.network_settings = NetworkSettings.of(arguments.get("network"))
 
     @property
     def segmenter(self) -> Segmenter:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from pytorch_lightning.cli import OptimizerCallable
-from torch import Tensor, nn
+from torch import Tensor
 
+from lightning_modules.repeatable_steps import RepeatableSteps
 from lightning_modules.segmenter_checkpoints import SegmenterCheckpoints
 from relief.models.criteria.own_losses import OwnLosses
 from relief.models.segmenters.checkpoint import SegmenterCheckpoint, Which, read_segmenter
 from relief.models.segmenters.panoptic_predictor import PanopticPredictor
 from relief.models.weights.files import sha256_of
-from relief.schema.errors import ReadError, TrainingDivergedError, WeightsError
+from relief.schema.errors import ReadError, WeightsError
 from relief.schema.training import (
     Augmentation,
     TrainingBatch,
@@ -25,11 +25,10 @@ from relief.schema.training import (
 from relief.schema.training_parts import Criterion, RateSchedule, Teacher, TrainedParameters
 
 
-class SegmenterTraining(SegmenterCheckpoints):
+class SegmenterTraining(RepeatableSteps, SegmenterCheckpoints):
     """Learns from batches and measures networks against ground truth on the way.
 
-    Every random number of a step follows from `seed`, the step and the rank, so that a resumed
-    training goes on as if it had never stopped. Subclasses build `network` in `configure_model`,
+    Subclasses build `network` in `configure_model`,
     then call `begin`, and implement `training_step`.
 
     Args:
@@ -124,13 +123,6 @@ class SegmenterTraining(SegmenterCheckpoints):
     def _follow(self, *_: Any) -> None:
         cast(Teacher, self.following).follow(self.teacher, self.network, self.global_step + 1)
 
-    def begin_step(self, batch_idx: int) -> None:
-        """Sets the random numbers of a step, each of its micro-batches and each rank apart."""
-        accumulated = self.trainer.accumulate_grad_batches
-        number = self.global_step * accumulated + batch_idx % accumulated
-        number = number * self.trainer.world_size + self.global_rank
-        torch.manual_seed(self.seed + number * 1_000_003)
-
     def learn(self, batch: TrainingBatch) -> Tensor:
         """The sum of the weighted losses of a batch after its augmentation, all of them logged.
 
@@ -160,29 +152,3 @@ class SegmenterTraining(SegmenterCheckpoints):
             {**logged, "train/loss": total.detach()}, batch_size=len(batch["key"]), sync_dist=False
         )
         return total
-
-    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Stops before weights would become NaN; loss scaling leaves such steps out by itself.
-
-        Raises:
-            TrainingDivergedError: A gradient is not finite.
-        """
-        del optimizer
-        if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
-            return
-        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
-        if not torch.isfinite(nn.utils.get_total_norm(gradients, math.inf)):
-            raise self.diverged("a gradient")
-
-    def diverged(self, what: str, keys: Sequence[str] = ()) -> TrainingDivergedError:
-        """Returns the error that ends a training whose numbers are no longer finite.
-
-        Args:
-            what: The number.
-            keys: The images of the batch, where they are known.
-        """
-        images = f" (images {', '.join(keys)})" if keys else ""
-        return TrainingDivergedError(
-            f"{what} is not finite at step {self.global_step}{images}: the weights were left as "
-            "they are. Lower the learning rate, or leave these images out."
-        )

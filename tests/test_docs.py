@@ -214,6 +214,7 @@ def test_pages_name_files_that_exist(page):
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PLACEHOLDERS = {  # what stands for a name that a parser looks up; folders need not exist
     ("label", "FILE"): "configs/label/sample.yaml",
+    ("label", "outputs/train/cause_head_folder/backbone.yaml"): "configs/backbone/sample.yaml",
     ("train", "FILE"): "configs/train/sample.yaml",
     ("evaluate", "NAME"): "table_1",
 }

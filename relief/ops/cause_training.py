@@ -63,6 +63,24 @@ def nearest_codes(tokens: Tensor, codebook: Tensor) -> Tensor:
     return (tokens @ F.normalize(codebook, dim=-1).T.to(tokens)).argmax(dim=-1)
 
 
+def pair_shares(
+    codes: Tensor, codebook: Tensor, positive: float, negative: float
+) -> tuple[float, float]:
+    """Returns the shares of pairs of tokens whose codes are alike and unlike.
+
+    Args:
+        codes: Of tokens, any shape.
+        codebook: (K, C).
+        positive: Codes whose cosine is above it are alike.
+        negative: Codes whose cosine is below it are unlike.
+    """
+    used, counts = codes.unique(return_counts=True)
+    unit = F.normalize(codebook.detach()[used], dim=-1)
+    likeness, pairs = unit @ unit.T, torch.outer(counts, counts).double()
+    alike, unlike = (pairs[chosen].sum() for chosen in (likeness > positive, likeness < negative))
+    return float(alike / pairs.sum()), float(unlike / pairs.sum())
+
+
 class CodeBank:
     """The newest projections of each code, as keys for later batches.
 

@@ -12,10 +12,10 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from relief.formats.atomic import write_bytes
-from relief.models.backbones.cause_head import MEAN, STUDENT, CauseHead
 from relief.models.backbones.cause_weights import ABOUT_KEY, about_of, random_like, split_state_dict
 from relief.models.backbones.dinov2_body import DINOv2Body, needed
 from relief.models.backbones.provenance import Provenance
+from relief.models.heads.cause_head import MEAN, STUDENT, CauseHead
 from relief.models.weights.files import ARRAY_KEY, load_state_dict, sha256_of
 from relief.models.weights.sources import CAUSE_HEADS
 from relief.schema.errors import WeightsError

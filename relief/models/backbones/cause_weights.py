@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -62,12 +63,29 @@ def about_of(path: str) -> dict[str, list[str]]:
     Raises:
         WeightsError: It cannot be read.
     """
+    about = read_about(path)
+    try:
+        return {name: list(sentences_of(about, name)) for name in about}
+    except ValueError as error:
+        raise _unreadable(path) from error
+
+
+def read_about(path: str) -> dict[str, Any]:
+    """Returns what was written beside the tensors as JSON; empty for other files.
+
+    Raises:
+        WeightsError: It cannot be read.
+    """
     if not path.endswith(".safetensors"):
         return {}
     try:
         with safe_open(path, framework="pt") as file:
-            about = json_of((file.metadata() or {}).get(ABOUT_KEY, "{}"))
-        return {name: list(sentences_of(about, name)) for name in about}
+            return dict(json_of((file.metadata() or {}).get(ABOUT_KEY, "{}")))
     except Exception as error:  # a cut or foreign file fails in many ways
-        msg = f"cannot load weights: {path} (what made them cannot be read). Get the file again."
-        raise WeightsError(msg) from error
+        raise _unreadable(path) from error
+
+
+def _unreadable(path: str) -> WeightsError:
+    return WeightsError(
+        f"cannot load weights: {path} (what made them cannot be read). Get the file again."
+    )

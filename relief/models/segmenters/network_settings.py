@@ -48,13 +48,16 @@ class NetworkSettings:
         """Returns the same network with other values of some arguments."""
         return NetworkSettings(self.class_path, {**self.init_args, **arguments})
 
-    def maker(self, source: object) -> MakeNetwork:
+    def maker(
+        self, source: object, otherwise: str = ", or name another: --model.init_args.network CLASS"
+    ) -> MakeNetwork:
         """Makes the parts of the network and returns what makes it for some classes.
 
         Only classes are made, whatever the settings name: a file holds no calls.
 
         Args:
             source: The file of which an error speaks.
+            otherwise: What a person may do but put the class where Python finds it.
 
         Raises:
             WeightsError: A class is not there, is no network, or takes other arguments.
@@ -70,7 +73,7 @@ class NetworkSettings:
             reason = " ".join(str(error).split()).rstrip(".")
             msg = (
                 f"cannot make the network of {source}: {reason}. Put its class where Python finds "
-                "it, or name another: --model.init_args.network CLASS."
+                f"it{otherwise}."
             )
             raise WeightsError(msg) from error
         network: MakeNetwork = made.network

@@ -2,8 +2,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from relief.models.backbones.cause_head import CauseHead, QueryDecoder
 from relief.models.backbones.cause_weights import random_like
+from relief.models.heads.cause_head import CauseHead, QueryDecoder
 from relief.schema.errors import WeightsError
 
 WIDTH, HIDDEN, DIM, GRID = 12, 20, 5, 3

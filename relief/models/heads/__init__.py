@@ -1,0 +1,1 @@
+"""Heads that turn tokens of a frozen body into features for clustering, and how they learn."""
