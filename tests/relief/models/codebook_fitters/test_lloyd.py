@@ -28,3 +28,16 @@ def test_description__names_every_number():
 class TestLloydKMeans(FitterContract):
     def fitter(self, k):
         return LloydKMeans(k)
+
+
+def test_few_features_make_fewer_clusters(caplog):
+    features = torch.rand(400, 3, generator=torch.Generator().manual_seed(0))
+    fitter = LloydKMeans(7, features_per_cluster=100)
+    with caplog.at_level("INFO", logger="relief"):
+        assert torch.equal(fitter.fit(features), fit_kmeans(features, 4))
+    assert caplog.messages == [
+        "4 clusters in place of 7: the images give 400 features, 100 for each cluster"
+    ]
+    assert fitter.description["features_per_cluster"] == 100
+    assert len(LloydKMeans(7, features_per_cluster=50).fit(features)) == 7
+    assert len(LloydKMeans(7, features_per_cluster=1000).fit(features)) == 2
