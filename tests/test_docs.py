@@ -26,6 +26,7 @@ from relief.schema.observation import Observation
 from relief.schema.parts import Backbone, DepthModel, DepthReader, KMeansFitter
 from relief.sources.cityscapes import CityscapesSource
 from relief.sources.ground_truth import GroundTruthLabels
+from relief.studies.detector_rounds import parse_rounds, rounds_of
 from relief.studies.scoring.scored_images import read_scored_images
 from tests.contracts.augmentation import MOMENT, drawn_batch
 from tests.contracts.network import NUM_REGIONS, NUM_THINGS, NetworkContract
@@ -257,6 +258,9 @@ def parse_label(arguments):
 
 def parse_train(arguments):
     subcommand, *options = arguments or ["fit"]
+    if subcommand == "rounds":
+        rounds_of(parse_rounds(options))
+        return
     TrainRecipe([subcommand, *cli.with_default_config(options, "train/sample.yaml")], Path("x"))
 
 
@@ -302,6 +306,7 @@ labels --labels x`, `python labels.py`.
         "label.py --config FILE --limit few",
         "train.py fit --config FILE --model.init_args.nothing 1",
         "train.py --out x",
+        "train.py rounds --round 3",
         "evaluate.py study pixel_level --rot x",
         "evaluate.py labels --label x",
     ],

@@ -101,23 +101,27 @@ def _measuring(
     return [(LABEL, label, "labels"), (EVALUATE, evaluate, "figures")]
 
 
-def run_rounds(arguments: Sequence[str], say: Callable[[str], None]) -> int:
-    """Runs all rounds; returns the exit code.
-
-    Args:
-        arguments: Options of `RoundsRequest`, or `--config FILE`.
-        say: Tells people what is going on, in a line.
-
-    Raises:
-        UsageError: An option is wrong, or a run did not come to its end.
-    """
+def parse_rounds(arguments: Sequence[str]) -> RoundsRequest:
+    """Reads the options of `RoundsRequest`, or `--config FILE`; raises `ArgumentError`."""
     parser = ArgumentParser(prog="train.py rounds", exit_on_error=False)
     parser.add_argument("--config", action="config", help="Options from a YAML file.")
     parser.add_class_arguments(RoundsRequest)
     values = dict(parser.instantiate(parser.parse_args(list(arguments))).items())
     values.pop("config", None)
-    request = RoundsRequest(**values)
-    for one in rounds_of(request):
+    return RoundsRequest(**values)
+
+
+def run_rounds(arguments: Sequence[str], say: Callable[[str], None]) -> int:
+    """Runs all rounds; returns the exit code.
+
+    Args:
+        arguments: See `parse_rounds`.
+        say: Tells people what is going on, in a line.
+
+    Raises:
+        UsageError: An option is wrong, or a run did not come to its end.
+    """
+    for one in rounds_of(parse_rounds(arguments)):
         for script, command, what in one.commands:
             run_scripts(script, [command], say, f"round {one.number}, {what}")
         objects = objects_per_image(one.labels)
