@@ -103,12 +103,22 @@ class InstanceRequest:
 
 
 def write_instance_scores(request: InstanceRequest) -> InstanceScores:
-    """Measures what was asked for and writes OUT/metrics.json.
+    """Writes OUT/metrics.json of what was asked for; raises as `measure_instances`, `WriteError`.
+
+    Returns:
+        The scores, for the page.
+    """
+    scores = measure_instances(request)
+    write_text(request.folder / "metrics.json", to_json(scores.metrics))
+    return scores
+
+
+def measure_instances(request: InstanceRequest) -> InstanceScores:
+    """Measures what was asked for; `counts` also says what instances were ranked by.
 
     Raises:
         UsageError: Files are missing or hold something else, or classes are not known.
         ReadError: No image can be read.
-        WriteError: The file cannot be written.
     """
     path, space = Path(request.measured), request.source.label_space
     predicted: InstanceReader
@@ -130,7 +140,6 @@ def write_instance_scores(request: InstanceRequest) -> InstanceScores:
         num_examples=request.pictures,
     )
     scores.metrics["counts"]["ranked_by"] = ranked_by
-    write_text(request.folder / "metrics.json", to_json(scores.metrics))
     return scores
 
 

@@ -1,0 +1,120 @@
+"""AP without classes of several labels of the same images, side by side."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from relief.metrics.instance_ap import BOXES, MASKS
+from relief.schema.errors import UsageError
+from relief.studies.scoring.instance_request import InstanceRequest, measure_instances
+from relief.studies.scoring.instance_scores import InstanceScores
+from relief.studies.study import Study, StudyData, StudyResult, StudyTable
+
+_MASKS = {
+    "ap": "AP",
+    "ap50": "AP50",
+    "ap75": "AP75",
+    "ap_medium": "medium",
+    "ap_large": "large",
+    "ar100": "AR100",
+}
+_COUNTS = ("found", "missed", "doubled", "wrong")
+_NOTE = (
+    "Masks of things, all classes as one; boxes are in table.csv. What instances are ranked by "
+    "decides much of AP and little of AR100."
+)
+
+
+@dataclass(frozen=True)
+class InstanceRow:
+    """Labels of one kind.
+
+    Args:
+        name: What they are called.
+        labels: Their store.
+        label_args: Arguments of label.py that make it; none where it is there.
+        scores: What instances are ranked by, as `InstanceRequest`.
+    """
+
+    name: str
+    labels: str
+    label_args: Sequence[str] = ()
+    scores: Literal["score", "area"] | None = None
+
+
+class InstanceStudy(Study):
+    """A row for each way to label.
+
+    Args:
+        rows: What is measured.
+        root: Cityscapes folder with gtFine.
+        split: Split that is measured.
+
+    Raises:
+        UsageError: There is no row.
+    """
+
+    def __init__(self, rows: list[InstanceRow], root: str, split: str = "val") -> None:
+        if not rows:
+            msg = "no labels given: rows is empty. Name the labels that are measured."
+            raise UsageError(msg)
+        self.rows, self.root, self.split = rows, root, split
+
+    def on(self, data: StudyData) -> InstanceStudy:
+        """Returns the study of given labels; raises `UsageError` for a root without labels."""
+        data.refuse("depth_root", why="this study reads labels and ground truth only")
+        if not data.labels and not data.on_sample:
+            msg = f"no labels of {data.root} given. Add --labels OUT, once for each store."
+            raise UsageError(msg)
+        given = copy.copy(self)
+        if data.labels:
+            given.rows = [InstanceRow(Path(labels).name, labels) for labels in data.labels]
+        given.root, given.split = data.root or self.root, data.split or self.split
+        return given
+
+    def label_commands(self) -> list[list[str]]:
+        """Arguments of label.py for every row that has some."""
+        return [list(row.label_args) for row in self.rows if row.label_args]
+
+    def run(self) -> StudyResult:
+        """Measures the labels of every row; raises as `measure_instances`."""
+        start = time.perf_counter()
+        measured = [(row.name, self._measured(row)) for row in self.rows]
+        images = measured[0][1].metrics["counts"]["images"]
+        table = StudyTable(
+            f"Instances without classes, {images} images, in percent",
+            ("labels", "ranked by", *_MASKS.values(), *_COUNTS),
+            [_cells(name, scores) for name, scores in measured],
+        )
+        return StudyResult(
+            [table],
+            [_run(name, scores) for name, scores in measured],
+            [_NOTE],
+            seconds=time.perf_counter() - start,
+            failures=[f"{name}: {one['reason']}" for name, s in measured for one in s.failures],
+        )
+
+    def _measured(self, row: InstanceRow) -> InstanceScores:
+        return measure_instances(
+            InstanceRequest(
+                labels=row.labels, root=self.root, split=self.split, scores=row.scores, pictures=0
+            )
+        )
+
+
+def _cells(name: str, scores: InstanceScores) -> list[Any]:
+    counts, masks = scores.metrics["counts"], scores.metrics[MASKS]
+    return [name, counts["ranked_by"], *(masks[n] for n in _MASKS), *(counts[n] for n in _COUNTS)]
+
+
+def _run(name: str, scores: InstanceScores) -> dict[str, Any]:
+    """Returns every figure, for `table.csv`."""
+    run: dict[str, Any] = {"labels": name, **scores.metrics["counts"]}
+    for kind in (BOXES, MASKS):
+        run |= {f"{kind}/{figure}": value for figure, value in scores.metrics[kind].items()}
+    return run
