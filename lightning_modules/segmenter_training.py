@@ -147,7 +147,8 @@ class SegmenterTraining(RepeatableSteps, SegmenterCheckpoints):
         if not torch.isfinite(total):
             wrong = [name for name, value in losses.items() if not torch.isfinite(value)]
             raise self.diverged(f"the loss ({', '.join(wrong) or 'the sum'})", batch["key"])
-        logged = {f"train/{name}": value.detach() for name, value in losses.items()}
+        told = {**losses, **self.criterion.figures}
+        logged = {f"train/{name}": value.detach() for name, value in told.items()}
         self.log_dict(
             {**logged, "train/loss": total.detach()}, batch_size=len(batch["key"]), sync_dist=False
         )

@@ -10,7 +10,8 @@ from typing import Any, NotRequired, Protocol, TypedDict, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from relief.schema.batch import Failure
+from relief.schema.batch import Failure, ImageBatch
+from relief.schema.errors import UsageError
 from relief.schema.label_spaces import VOID
 from relief.schema.pixel_maps import PixelKind
 
@@ -134,7 +135,23 @@ class TrainingBatch(TypedDict):
     key: list[str]
     confidence: NotRequired[Tensor]  # (B, H, W) float32 in [0, 1]; absent where the labels say none
     kinds: NotRequired[dict[str, PixelKind]]  # of per-pixel entries beside these
+    unlabelled: NotRequired[ImageBatch]  # of another domain, never augmented with the others
     failures: NotRequired[list[Failure]]  # what could not be read; training stops at the first
+
+
+def unlabelled_images(batch: TrainingBatch) -> Tensor:
+    """Returns the unlabelled images (B, 3, H, W) that came beside the labelled ones.
+
+    Raises:
+        UsageError: There are none.
+    """
+    if "unlabelled" not in batch:
+        msg = (
+            "the criterion learns from a second domain, and the batches hold one: data. "
+            "Name datamodules.domain_pair.DomainPair there."
+        )
+        raise UsageError(msg)
+    return batch["unlabelled"]["image"]
 
 
 class InstanceTargets(TypedDict):
@@ -183,6 +200,14 @@ class Segmenter(Protocol):
 
         Without gradients; the mode of the network is left as it is found.
         """
+        ...
+
+
+class SemanticLogits(Protocol):
+    """The part of a network that tells classes pixel by pixel, with gradients."""
+
+    def logits(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) float32 in [0, 1] -> (B, 1 + regions, H, W)."""
         ...
 
 

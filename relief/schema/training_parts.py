@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -14,8 +15,25 @@ RateSchedule = Callable[[int, int], float]
 """(Optimizer steps done, steps of the whole training) -> factor on the learning rate."""
 
 
+class TaughtPixels(NamedTuple):
+    """An image as a teacher sees it and what is learned of it; categories are those of labels."""
+
+    image: Tensor  # (3, H, W) float32 in [0, 1]
+    category: Tensor  # (H, W) int64, the most probable one
+    margin: Tensor  # (H, W) float32, confidence less the threshold of the class
+    label: Tensor  # (H, W) int64, the category that is learned, -1 = none
+
+
 class Criterion(ABC):
-    """Computes the losses of a network; the buffers of an `nn.Module` travel with checkpoints."""
+    """Computes the losses of a network; the buffers of an `nn.Module` travel with checkpoints.
+
+    Attributes:
+        figures: Of the last batch, for the log: scalars by name.
+        pictures: Of the last batch, for whoever looks.
+    """
+
+    figures: Mapping[str, Tensor] = MappingProxyType({})
+    pictures: TaughtPixels | None = None
 
     @abstractmethod
     def __call__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -93,3 +94,27 @@ def freeze_batch_norms(network: nn.Module) -> None:
             network.add_module(name, FrozenBatchNorm(child))
         else:
             freeze_batch_norms(child)
+
+
+class FixedStatisticsNorm(nn.BatchNorm2d):
+    """A batch norm that keeps its running statistics; scale and shift go on learning."""
+
+    def train(self, mode: bool = True) -> Self:
+        """Stays in evaluation mode, which is that of the statistics."""
+        del mode
+        return super().train(False)
+
+
+def fix_batch_statistics(network: nn.Module) -> None:
+    """Lets batch norms normalise by their running statistics in every mode, in place.
+
+    Args:
+        network: Itself not a batch norm.
+    """
+    for name, child in network.named_children():
+        if isinstance(child, nn.BatchNorm2d):
+            fixed = FixedStatisticsNorm(child.num_features, child.eps, child.momentum)
+            fixed.load_state_dict(child.state_dict())
+            network.add_module(name, fixed.to(child.weight.device).eval())
+        else:
+            fix_batch_statistics(child)

@@ -7,7 +7,11 @@ from typing import Any
 
 from torch import nn
 
-from relief.models.optimization.freezing import freeze_all_but, freeze_batch_norms
+from relief.models.optimization.freezing import (
+    fix_batch_statistics,
+    freeze_all_but,
+    freeze_batch_norms,
+)
 from relief.models.optimization.parameter_groups import decay_groups
 from relief.schema.training_parts import TrainedParameters
 
@@ -21,6 +25,14 @@ class AllParameters(TrainedParameters):
     def groups(self, network: nn.Module) -> list[dict[str, Any]]:
         """Two groups; see `decay_groups`."""
         return decay_groups(network)
+
+
+class FixedStatistics(AllParameters):
+    """All parameters; batch norms keep their statistics, such as those of two domains."""
+
+    def freeze(self, network: nn.Module) -> None:
+        """Fixes the statistics; see `fix_batch_statistics`."""
+        fix_batch_statistics(network)
 
 
 class NamedParameters(AllParameters):

@@ -20,6 +20,7 @@ from detectron2.modeling.proposal_generator.rpn import RPN, StandardRPNHead
 from detectron2.modeling.roi_heads.cascade_rcnn import CascadeROIHeads
 from detectron2.modeling.roi_heads.fast_rcnn import FastRCNNOutputLayers
 from detectron2.modeling.roi_heads.roi_heads import select_foreground_proposals
+from detectron2.projects.deeplab import DeepLabV3PlusHead
 from detectron2.structures import (
     BitMasks,
     Boxes,
@@ -39,6 +40,7 @@ __all__ = [
     "CascadeROIHeads",
     "CfgNode",
     "Conv2d",
+    "DeepLabV3PlusHead",
     "EventStorage",
     "FastRCNNOutputLayers",
     "GeneralizedRCNN",

@@ -13,7 +13,8 @@ from relief.schema.label_spaces import VOID
 
 START = 1e-3
 """The prior of a class that was never seen."""
-_SEEN = 1e-8
+SEEN = 1e-8
+"""A class counts as seen once its mean probability in a batch is above this."""
 
 
 def update_prior(prior: Tensor, probabilities: Tensor, momentum: float = 0.99) -> Tensor:
@@ -31,9 +32,9 @@ def update_prior(prior: Tensor, probabilities: Tensor, momentum: float = 0.99) -
     """
     mean = probabilities.detach().mean(dim=(0, 2, 3)).to(prior)
     unseen = prior == torch.tensor(START, dtype=prior.dtype, device=prior.device)
-    start = torch.where(unseen & (mean > _SEEN), mean, prior)
+    start = torch.where(unseen & (mean > SEEN), mean, prior)
     moved = momentum * start + (1 - momentum) * mean
-    return torch.where(unseen & (mean <= _SEEN), prior, moved)
+    return torch.where(unseen & (mean <= SEEN), prior, moved)
 
 
 def class_adaptive_labels(

@@ -5,7 +5,11 @@ import torch
 from detectron2.layers import FrozenBatchNorm2d
 from torch import nn
 
-from relief.models.optimization.freezing import freeze_all_but, freeze_batch_norms
+from relief.models.optimization.freezing import (
+    fix_batch_statistics,
+    freeze_all_but,
+    freeze_batch_norms,
+)
 from relief.models.segmenters.panoptic_cascade import PanopticCascade
 from relief.models.segmenters.resnet_pyramid import ResNetPyramid
 from relief.schema.errors import UsageError
@@ -116,3 +120,20 @@ def test_a_frozen_detector_predicts_what_it_did_and_fits_an_unfrozen_one():
     fresh = small()
     fresh.load_state_dict(network.state_dict())
     torch.testing.assert_close(fresh.predict(image)["semantic_logits"], expected["semantic_logits"])
+
+
+def test_statistics_stay_and_scales_learn():
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Sequential(nn.BatchNorm2d(4)))
+    network(torch.rand(2, 3, 4, 4))  # statistics of their own
+    image = torch.rand(2, 3, 4, 4)
+    before, expected = copy.deepcopy(network.state_dict()), network.eval()(image)
+    fix_batch_statistics(network)
+    torch.testing.assert_close(network.train()(image), expected)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    network(image).square().sum().backward()
+    optimizer.step()
+    assert network.state_dict().keys() == before.keys()
+    for name, value in network.state_dict().items():
+        learns = name.endswith(("weight", "bias"))
+        assert torch.equal(value, before[name]) != learns, name
