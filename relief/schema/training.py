@@ -211,6 +211,14 @@ class SemanticLogits(Protocol):
         ...
 
 
+class PixelEmbedder(Protocol):
+    """The part of a network that gives every pixel a vector, alike within an object."""
+
+    def embed(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) float32 in [0, 1] -> (B, E, h, w) float32, with gradients."""
+        ...
+
+
 class ScoredBoxes(TypedDict):
     """The objects of one image before their masks, by falling score."""
 

@@ -28,7 +28,13 @@ def moment(network, step=2):
 
 
 class NetworkContract:
-    """Losses can be minimised; predictions have shapes that others merge, and change nothing."""
+    """Losses can be minimised; predictions have shapes that others merge, and change nothing.
+
+    Attributes:
+        num_logits: Channels of the semantic logits; 1 of a network without classes.
+    """
+
+    num_logits = 1 + NUM_REGIONS
 
     def network(self) -> nn.Module:
         """Makes the part for 2 thing classes and 3 regions, small."""
@@ -49,7 +55,9 @@ class NetworkContract:
         found = self.network().predict(drawn_batch()["image"], size)
         height, width = size or SIZE
         logits = found["semantic_logits"]
-        assert (logits.shape, logits.dtype) == ((2, 1 + NUM_REGIONS, height, width), torch.float32)
+        assert (logits.shape, logits.dtype) == (
+            (2, self.num_logits, height, width), torch.float32,
+        )  # fmt: skip
         assert not logits.requires_grad
         assert len(found["detections"]) == 2
         for objects in found["detections"]:

@@ -178,6 +178,39 @@ def uncovered_px(
     return ((labels.reshape(1, -1) == 0) & ~covered).sum(dim=1)
 
 
+def draw_anchors(
+    embedding: Tensor,
+    teacher: Tensor,
+    unlabelled: Tensor,
+    delta_v: float = 0.5,
+    most: int = 20,
+    least_share: float = 0.05,
+) -> Tensor:
+    """Draws unlabelled pixels one after the other, each where none before covers it yet.
+
+    Args:
+        embedding: (E, H, W) float.
+        teacher: (E, H, W) float.
+        unlabelled: (H, W) bool, where anchors may lie.
+        delta_v: See `uncovered_px`.
+        most: At most so many.
+        least_share: No more where less than this share of all H * W pixels is left.
+
+    Returns:
+        (K, 2) int64 row, column. Random numbers come from torch's global generator.
+    """
+    left, anchors = unlabelled, unlabelled.new_zeros((0, 2), dtype=torch.int64)
+    while len(anchors) < most:
+        pixels = left.nonzero()
+        if len(pixels) < max(1, least_share * left.numel()):
+            break
+        anchor = pixels[int(torch.randint(len(pixels), ()))][None]
+        near = _distance_to(embedding.detach(), anchor)[0] < delta_v
+        near |= _distance_to(teacher.detach(), anchor)[0] < delta_v
+        left, anchors = left & ~near, torch.cat((anchors, anchor))
+    return anchors
+
+
 def _distance_to(embedding: Tensor, anchors: Tensor) -> Tensor:
     """(K, H, W) distance of every pixel to each anchor's embedding."""
     centre = embedding[:, anchors[:, 0], anchors[:, 1]].T

@@ -5,6 +5,7 @@ import torch
 
 from relief.ops.embeddings.losses import (
     consistency_loss,
+    draw_anchors,
     kernel_width,
     mean_norm,
     object_mask_loss,
@@ -130,3 +131,16 @@ def test_the_kernel_is_the_threshold_at_its_distance():
         assert width == pytest.approx(float(golden("kernel/two_sigma")[row]), rel=1e-9)
         torch.testing.assert_close(soft_mask(distance, width), golden("kernel/mask")[row])
     assert math.isclose(float(soft_mask(torch.tensor(0.5), kernel_width(0.5))), 0.5, rel_tol=1e-6)
+
+
+def test_anchors_are_drawn_where_none_before_covers_until_little_is_left():
+    columns = torch.arange(20).div(2, rounding_mode="floor").float()
+    embedding = columns.expand(1, 10, 20)  # ten stripes, each 10 % of the image
+    unlabelled = torch.ones(10, 20, dtype=torch.bool)
+    unlabelled[:, :4] = False
+    anchors = draw_anchors(embedding, embedding, unlabelled)
+    assert sorted(embedding[0, anchors[:, 0], anchors[:, 1]].tolist()) == list(range(2, 10))
+    assert len(draw_anchors(embedding, embedding, unlabelled, most=3)) == 3
+    assert len(draw_anchors(embedding, embedding, unlabelled, least_share=0.45)) == 4
+    assert len(draw_anchors(embedding, 0 * embedding, unlabelled)) == 1  # one of both covers
+    assert draw_anchors(embedding, embedding, torch.zeros_like(unlabelled)).shape == (0, 2)
