@@ -9,7 +9,21 @@ from relief.formats.coco_instances import CocoInstances, write_coco_instances
 from relief.ops.instance_masks import decoded
 from relief.schema.categories import cluster_categories
 from relief.schema.errors import ReadError, UsageError
+from tests.contracts.instances import InstanceReaderContract
 from tests.relief.metrics.test_instance_ap import SIZE, drawn
+
+
+class TestCocoInstances(InstanceReaderContract):
+    @pytest.fixture
+    def reader(self, tmp_path):
+        return read(tmp_path, annotation(), annotation(id=2, iscrowd=1))
+
+
+class TestBoxes(InstanceReaderContract):
+    @pytest.fixture
+    def reader(self, tmp_path):
+        return read(tmp_path, annotation(segmentation=[]))
+
 
 SQUARE = [[1, 1, 5, 1, 5, 4, 1, 4]]
 

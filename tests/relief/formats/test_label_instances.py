@@ -1,8 +1,16 @@
+import pytest
 import torch
 
 from relief.formats.label_instances import LabelInstances
 from relief.formats.label_store import LabelStore
+from tests.contracts.instances import InstanceReaderContract
 from tests.relief.studies.tiny import KEYS, THING_CLUSTERS, draw_store
+
+
+class TestLabelInstances(InstanceReaderContract):
+    @pytest.fixture
+    def reader(self, tmp_path):
+        return LabelInstances(LabelStore(draw_store(tmp_path)))
 
 
 class Silent:

@@ -7,6 +7,7 @@ from relief.formats.label_png import write_png
 from relief.schema.errors import ReadError, UsageError
 from relief.schema.instances import InstanceReader
 from relief.sources.coco_instances import CocoInstancesSource
+from tests.contracts.instances import InstanceReaderContract
 from tests.contracts.source import SourceContract
 
 LARGE, SMALL, CROWD = [0, 0, 8, 0, 8, 4, 0, 4], [1, 1, 3, 1, 3, 3, 1, 3], [4, 0, 8, 0, 8, 6, 4, 6]
@@ -46,6 +47,12 @@ class TestCollapsed(SourceContract):
     @pytest.fixture
     def source(self, drawn):
         return CocoInstancesSource(drawn, drawn.parent / "images", collapse=True)
+
+
+class TestObjects(InstanceReaderContract):
+    @pytest.fixture
+    def reader(self, drawn):
+        return CocoInstancesSource(drawn)
 
 
 def test_classes_are_kept_or_collapsed(drawn):

@@ -1,8 +1,17 @@
+import pytest
+
 from relief.sources.cityscapes import CityscapesSource
 from relief.sources.coco_instances import CocoInstancesSource
 from relief.sources.target_instances import TargetInstances, objects_of
+from tests.contracts.instances import InstanceReaderContract
 from tests.relief.sources.test_coco_instances import draw
 from tests.relief.studies.tiny import KEYS, draw_tree
+
+
+class TestTargetInstances(InstanceReaderContract):
+    @pytest.fixture
+    def reader(self, tmp_path):
+        return TargetInstances(CityscapesSource(draw_tree(tmp_path)))
 
 
 def test_objects_of_a_tree_are_its_things_and_groups_are_crowds(tmp_path):
