@@ -24,6 +24,8 @@ from jsonargparse import ArgumentError
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
+from rich.console import Console
+
 from relief.formats.atomic import check_writable, write_text
 from relief.models.weights.configured import check_weights
 from relief.processes.signals import end_reading_processes, stopped_by_signals
@@ -189,6 +191,11 @@ def say(text: str) -> None:
     """One line for people, on standard output and in the log, from the first process only."""
     if is_first_process():
         logging.getLogger("relief").info(text)
+
+
+def show(*tables: Any) -> None:
+    """Prints tables of rich on the terminal."""
+    Console().print(*tables)
 
 
 def say_all(lines: Iterable[str]) -> None:

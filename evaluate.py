@@ -1,4 +1,4 @@
-"""Measures labels: `evaluate.py labels|instances|sweep|study|export|diagnose` (`--help`)."""
+"""Measures labels: `evaluate.py labels|instances|sweep|study|export|diagnose|compare`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import cli  # isort: skip  # before torch: it sets how OpenMP waits
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
-
-from rich.console import Console
 
 from relief.formats.atomic import writable
 from relief.models.weights.configured import check_weights
@@ -21,6 +19,7 @@ from relief.reports.sweep_report import write_sweep_report
 from relief.studies.export import ExportRequest, export_labels
 from relief.studies.requests import OBJECTS, parse_request
 from relief.studies.scoring import object_diagnosis as objects
+from relief.studies.scoring.compare import CompareRequest
 from relief.studies.scoring.diagnose import DiagnoseRequest, diagnose_labels, write_diagnosis
 from relief.studies.scoring.instance_request import InstanceRequest, write_instance_scores
 from relief.studies.scoring.score import write_scores
@@ -36,7 +35,7 @@ def labels(runs: ScoreRequest) -> int:
     metrics, scores = score_runs(runs)
     write_scores(runs.folder, scores[0], metrics)
     write_class_figure(runs.folder / "per_class.png", *next(iter(metrics.items())), runs.space)
-    Console().print(tables.score_table(metrics))
+    cli.show(tables.score_table(metrics))
     cli.say(f"written: {runs.folder}/metrics.json, assignment.json, per_class.png")
     return cli.ended([failure["reason"] for one in scores for failure in one.failures])
 
@@ -47,7 +46,7 @@ def sweep(request: SweepRequest) -> int:
     result = run_sweep(request)
     write_sweep_csv(request.folder / "sweep.csv", result.rows)
     write_sweep_report(request.folder / "report.html", request.name, result)
-    Console().print(tables.sweep_table(result.sections), tables.selection_table(result.ranked))
+    cli.show(tables.sweep_table(result.sections), tables.selection_table(result.ranked))
     cli.say(f"written in {result.seconds:.0f} s: {request.folder}/sweep.csv, report.html")
     return cli.ended(result.failures)
 
@@ -56,7 +55,7 @@ def instances(request: InstanceRequest) -> int:
     """Average precision of instances, and pictures of what was found, missed and doubled."""
     scores, page = write_instance_scores(request), request.folder / "report.html"
     write_instance_report(page, request.folder.name, scores, request.photograph)
-    Console().print(tables.instances_table(scores.metrics))
+    cli.show(tables.instances_table(scores.metrics))
     cli.say(f"written: {request.folder}/metrics.json, report.html")
     return cli.ended([failure["reason"] for failure in scores.failures])
 
@@ -71,7 +70,7 @@ def export(request: ExportRequest) -> int:
 def diagnose(request: DiagnoseRequest) -> int:
     """Absorbed classes and dead clusters."""
     write_diagnosis(request.folder, found := diagnose_labels(request))
-    Console().print(*tables.diagnosis_tables(found))
+    cli.show(*tables.diagnosis_tables(found))
     cli.say_all(found.sentences)
     cli.say(f"written: {request.folder}/diagnosis.json")
     return cli.ended([failure["reason"] for failure in found.failures])
@@ -80,16 +79,16 @@ def diagnose(request: DiagnoseRequest) -> int:
 def diagnose_objects(request: objects.ObjectDiagnosisRequest) -> int:
     """Losses of things, step by step."""
     objects.write_object_diagnosis(request.folder, found := objects.diagnose_objects(request))
-    Console().print(tables.objects_table(found.steps))
-    return cli.ended([failure["reason"] for failure in found.failures])
+    cli.show(tables.objects_table(found.steps))
+    return cli.ended([one["reason"] for one in found.failures])
 
 
-def study(request: StudyRequest) -> int:
-    """One table, ours beside the published."""
+def study(request: StudyRequest | CompareRequest) -> int:
+    """One table, ours beside the published; or two runs side by side."""
     make_labels(request.prepared.label_commands(), cli.say)
     result = request.prepared.run()
     names = write_study(request.folder, result)
-    Console().print(*map(study_table, result.tables))
+    cli.show(*map(study_table, result.tables))
     cli.say_all(result.notes)
     cli.say(f"written in {result.seconds:.0f} s: {request.folder}/{', '.join(names)}")
     return cli.ended(result.failures)
@@ -103,6 +102,7 @@ COMMANDS: dict[str, tuple[type, Callable[[Any], int]]] = {
     "export": (ExportRequest, export),
     "diagnose": (DiagnoseRequest, diagnose),
     OBJECTS: (objects.ObjectDiagnosisRequest, diagnose_objects),
+    "compare": (CompareRequest, study),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from relief.metrics.panoptic_averages import averages_of_draws
-from relief.metrics.panoptic_statistics import Mask, PanopticStatistics
+from relief.metrics.panoptic_statistics import Ids, Mask, PanopticStatistics, Reals
 from relief.metrics.protocols import PanopticProtocol
 
 
@@ -33,9 +33,58 @@ def bootstrap_intervals(
     Returns:
         (low, high) by name (`pq`, `pq_things`, ...); (nan, nan) where there is no figure.
     """
-    images = len(statistics.tp)
+    draws = _draws(len(statistics.tp), samples, seed)
+    averages = _averages(statistics, draws, is_thing, protocol)
+    return {name: _interval(drawn, confidence) for name, drawn in averages.items()}
+
+
+def paired_intervals(
+    first: PanopticStatistics,
+    second: PanopticStatistics,
+    is_thing: Mask,
+    protocol: PanopticProtocol,
+    *,
+    samples: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """Percentile intervals of what the second labels have more than the first, in [-1, 1].
+
+    The same images are drawn for both, so that what is hard in an image is hard for both.
+
+    Args:
+        first: Counts by image and class.
+        second: Those of other labels of the same images, in the same order.
+        is_thing: (C,) bool.
+        protocol: How averages are taken.
+        samples: How many times the images are drawn.
+        confidence: Share of the draws inside the interval.
+        seed: Of the draws.
+
+    Returns:
+        (low, high) by name, as `bootstrap_intervals`.
+
+    Raises:
+        ValueError: They are of different numbers of images.
+    """
+    if len(first.tp) != len(second.tp):
+        msg = f"Expected the same images, got {len(first.tp)} and {len(second.tp)}"
+        raise ValueError(msg)
+    draws = _draws(len(first.tp), samples, seed)
+    before = _averages(first, draws, is_thing, protocol)
+    after = _averages(second, draws, is_thing, protocol)
+    return {name: _interval(after[name] - before[name], confidence) for name in before}
+
+
+def _draws(images: int, samples: int, seed: int) -> Ids:
+    """(samples, images) how often each image is drawn."""
     random = np.random.default_rng(seed)
-    draws = random.multinomial(images, np.full(images, 1 / images), size=samples)
+    return random.multinomial(images, np.full(images, 1 / images), size=samples)
+
+
+def _averages(
+    statistics: PanopticStatistics, draws: Ids, is_thing: Mask, protocol: PanopticProtocol
+) -> dict[str, Reals]:
     totals = {
         name: draws @ values
         for name, values in (
@@ -45,10 +94,10 @@ def bootstrap_intervals(
             ("fn", statistics.fn.astype(np.float64)),
         )
     }
-    tail = 50 * (1 - confidence)
-    intervals = {}
-    for name, drawn in averages_of_draws(totals, is_thing, protocol).items():
-        values = drawn[np.isfinite(drawn)]
-        low, high = np.percentile(values, (tail, 100 - tail)) if len(values) else (np.nan, np.nan)
-        intervals[name] = (float(low), float(high))
-    return intervals
+    return averages_of_draws(totals, is_thing, protocol)
+
+
+def _interval(drawn: Reals, confidence: float) -> tuple[float, float]:
+    values, tail = drawn[np.isfinite(drawn)], 50 * (1 - confidence)
+    low, high = np.percentile(values, (tail, 100 - tail)) if len(values) else (np.nan, np.nan)
+    return float(low), float(high)

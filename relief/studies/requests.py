@@ -64,7 +64,7 @@ def _completed(args: Sequence[str], studies: Path) -> list[str]:
     given = list(args)
     if given[:2] == OBJECTS.split("-"):
         given[:2] = [OBJECTS]
-    if given[:1] in (["labels"], [STUDY]):  # they take folders one by one
+    if given[:1] in (["labels"], ["compare"], [STUDY]):  # they take folders one by one
         given = ["--labels+" if a == "--labels" else a for a in given]
     if given[:1] != [STUDY] or len(given) < 2 or given[1].startswith("-"):
         return given

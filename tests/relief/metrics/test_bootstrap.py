@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from relief.metrics.bootstrap import bootstrap_intervals
+from relief.metrics.bootstrap import bootstrap_intervals, paired_intervals
 from relief.metrics.panoptic_averages import panoptic_averages, total_statistics
 from relief.metrics.panoptic_statistics import PanopticStatistics
 from relief.metrics.protocols import PANOPTICAPI, SEED
@@ -36,3 +38,16 @@ def test_equal_images_leave_no_doubt_and_seeds_repeat():
     random = statistics(10, 6)
     first = bootstrap_intervals(random, THINGS, PANOPTICAPI, samples=50, seed=3)
     assert first == bootstrap_intervals(random, THINGS, PANOPTICAPI, samples=50, seed=3)
+
+
+def test_what_is_hard_is_hard_for_both():
+    first = statistics(30, 6)
+    better = replace(first, iou_sum=first.iou_sum * 1.05)
+    low, high = paired_intervals(first, better, THINGS, PANOPTICAPI)["pq"]
+    own_low, own_high = bootstrap_intervals(first, THINGS, PANOPTICAPI)["pq"]
+    assert 0 < low < high
+    assert high - low < (own_high - own_low) / 5
+    same = paired_intervals(first, first, THINGS, PANOPTICAPI)
+    assert set(same.values()) == {(0.0, 0.0)}
+    with pytest.raises(ValueError, match="Expected the same images, got 30 and 10"):
+        paired_intervals(first, statistics(10, 6), THINGS, PANOPTICAPI)
