@@ -146,7 +146,14 @@ class Manifest:
 
 
 def differences(old: Manifest, new: Manifest) -> list[str]:
-    """Lists what another configuration changed, for people: `k=27, this run has k=80`.
+    """Lists what another configuration changed, for people: `k=27, this run has k=80`."""
+    return [
+        f"{name}={before}, this run has {name}={after}" for name, before, after in changes(old, new)
+    ]
+
+
+def changes(old: Manifest, new: Manifest) -> list[tuple[str, str, str]]:
+    """Lists the settings of labels that differ: name, value before, value after.
 
     The images and their statuses are not compared, and neither is what the codebook decides where
     one side does not know it yet. Of depth files, those are compared that both sides looked at.
@@ -158,10 +165,7 @@ def differences(old: Manifest, new: Manifest) -> list[str]:
     changed = [name for name in before.keys() | after.keys() if _differ(before, after, name)]
     changed = [name for name in changed if not _is_of_one_side(before, after, name)]
     changed.sort(key=lambda name: (name != "k", name.startswith(DEPTH_DIGESTS), name))
-    return [
-        f"{name}={_shown(before, name)}, this run has {name}={_shown(after, name)}"
-        for name in changed
-    ]
+    return [(name, _shown(before, name), _shown(after, name)) for name in changed]
 
 
 def _without_nan(value: Any) -> Any:

@@ -21,7 +21,7 @@ from relief.ops.matching import assignment_rule
 from relief.ops.object_agreement import ObjectAgreement, object_agreement
 from relief.processes.progress import with_progress
 from relief.schema.errors import ReadError, UsageError
-from relief.schema.manifest import differences
+from relief.schema.manifest import changes
 from relief.schema.sources import ImageSource, keys_with_target
 from relief.sources.cityscapes import given_or_cityscapes
 from relief.studies.scoring.label_sources import STORE, are_class_ids, open_labels
@@ -234,9 +234,9 @@ def _numbered(panoptic: torch.Tensor) -> torch.Tensor:
 def _settings(first: LabelReader, second: LabelReader, names: Sequence[str]) -> StudyTable:
     rows = []
     if isinstance(first, LabelStore) and isinstance(second, LabelStore):
-        rows = [(line,) for line in differences(first.manifest, second.manifest)]
-    told = rows or [("nothing that their manifests tell",)]
-    return StudyTable(f"What differs: {names[0]}, then {names[1]}", ("",), told)
+        rows = changes(first.manifest, second.manifest)
+    told = rows or [("nothing that manifests tell", "", "")]
+    return StudyTable("What differs", ("", *names), told)
 
 
 def _objects(agreements: dict[str, ObjectAgreement], names: Sequence[str]) -> StudyTable:
