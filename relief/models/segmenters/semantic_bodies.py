@@ -38,7 +38,10 @@ class DilatedResNet(nn.Module):
         if self.weights is None:
             return
         state = load_state_dict(self.weights)
-        fill(self.stages, state, source=self.weights, ignored=[n for n in state if "fc." in n])
+        own = self.stages.state_dict()
+        counters = {name: own[name] for name in own if name.endswith("num_batches_tracked")}
+        classifier = [name for name in state if name.startswith("fc.")]
+        fill(self.stages, {**counters, **state}, source=self.weights, ignored=classifier)
         self.weights = None
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:

@@ -109,6 +109,12 @@ SOURCES: tuple[WeightSource, ...] = (
     _dino("dino_vits8", "dino_deitsmall8_pretrain"),
     _dino("dino_vitb8", "dino_vitbase8_pretrain"),
     _dino("dino_resnet50", "dino_resnet50_pretrain"),
+    WeightSource(
+        "resnet101_imagenet",
+        "BSD 3-Clause",
+        "ImageNet labels",
+        "https://download.pytorch.org/models/resnet101-5d3b4d8f.pth",
+    ),
     _cause(
         "segment_tr",
         ".pth",
