@@ -23,6 +23,7 @@ class StepBatchSampler(Sampler[list[int]]):
         rank: This process.
         world_size: Processes in all.
         first_batch: Where a resumed training goes on; the batches before it are not yielded.
+        probabilities: (classes, length), with what probability an image is drawn for a class.
     """
 
     def __init__(
@@ -34,10 +35,11 @@ class StepBatchSampler(Sampler[list[int]]):
         rank: int = 0,
         world_size: int = 1,
         first_batch: int = 0,
+        probabilities: Tensor | None = None,
     ) -> None:
         self.length, self.batch_size, self.num_batches = length, batch_size, num_batches
         self.seed, self.rank, self.world_size = seed, rank, world_size
-        self.first_batch = first_batch
+        self.first_batch, self.probabilities = first_batch, probabilities
 
     def __len__(self) -> int:
         return self.num_batches
@@ -48,11 +50,19 @@ class StepBatchSampler(Sampler[list[int]]):
             first = (batch * self.world_size + self.rank) * self.batch_size
             indices = []
             for position in range(first, first + self.batch_size):
+                if self.probabilities is not None:
+                    indices.append(self._drawn(self.probabilities, position))
+                    continue
                 if position // self.length != turn:
                     turn = position // self.length
                     order = self._order(turn)
                 indices.append(int(order[position % self.length]))
             yield indices
+
+    def _drawn(self, probabilities: Tensor, position: int) -> int:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + position)
+        of_class = probabilities[position % len(probabilities)]
+        return int(torch.multinomial(of_class, 1, generator=generator))
 
     def _order(self, turn: int) -> Tensor:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + turn)

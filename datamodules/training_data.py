@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from datamodules.items import Item, ItemDataset, Sample, ShardSampler, collate
@@ -71,6 +72,10 @@ class TrainingDataModule(pl.LightningDataModule):
         """Makes the data set that is trained on, by index; it has a length."""
         raise NotImplementedError
 
+    def sampling(self) -> Tensor | None:
+        """Tells with what probability images are drawn, (classes, images); `None`: one by one."""
+        return None
+
     @property
     def items(self) -> Sequence[TrainingImage]:
         """The images that are trained on, sorted by key."""
@@ -96,6 +101,7 @@ class TrainingDataModule(pl.LightningDataModule):
             rank=trainer.global_rank,
             world_size=trainer.world_size,
             first_batch=trainer.global_step * trainer.accumulate_grad_batches,
+            probabilities=self.sampling(),
         )
         return DataLoader(
             dataset,

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from datamodules.items import collate
 from datamodules.training_data import TrainingDataModule
 from datamodules.training_samples import BareImages, TrainingImage
+from relief.formats.reader import LabelReader
+from relief.ops.self_training.class_balanced_sampling import image_probabilities
+from relief.processes.progress import with_progress
 from relief.schema.errors import UsageError
 from relief.schema.ranges import check_at_least
 from relief.schema.sources import ImageSource
@@ -36,6 +42,9 @@ class UnlabelledImages(TrainingDataModule):
         keep_in_memory: Read each training image once per process; for small sets.
         source: Train on its images instead.
         validation: Measure on it instead of on the Cityscapes tree at `root`.
+        balanced_by: Labels of these images as a network predicts them, such as the store that
+            label.py writes: images are drawn for one category after the other, by how much of it
+            they hold.
     """
 
     join_samples = staticmethod(collate)
@@ -56,13 +65,14 @@ class UnlabelledImages(TrainingDataModule):
         keep_in_memory: bool = False,
         source: ImageSource | None = None,
         validation: ImageSource | None = None,
+        balanced_by: LabelReader | None = None,
     ) -> None:
         measured = Path(root) if root else None
         super().__init__(
             *(measured, val_split, label_space, batch_size, num_workers, seed),
             validation=validation,
         )
-        self.source = source
+        self.source, self.balanced_by = source, balanced_by
         self.folder = Path(folder) if folder else None
         self.size, self.split, self.training_images = size, split, images
         check_at_least(1, limit=limit)
@@ -87,6 +97,29 @@ class UnlabelledImages(TrainingDataModule):
     def items(self) -> Sequence[TrainingImage]:
         """The images."""
         return self._items
+
+    def sampling(self) -> Tensor | None:
+        """Counts predicted pixels of each category in each image, where predictions are given.
+
+        Raises:
+            UsageError: An image has no predictions.
+            ReadError: They cannot be read.
+        """
+        labels = self.balanced_by
+        if labels is None:
+            return None
+        keys, predicted = [item.key for item in self._items], set(labels.keys)
+        missing = [key for key in keys if key not in predicted]
+        if missing:
+            msg = (
+                f"{len(missing)} of {len(keys)} images have no predictions in balanced_by "
+                f"(the first is {missing[0]}). Label all of them first."
+            )
+            raise UsageError(msg)
+        number = labels.num_categories
+        maps = (labels.semantic(key) for key in with_progress(keys, "predictions", len(keys)))
+        pixels = [torch.bincount(ids[ids >= 0], minlength=number) for ids in maps]
+        return image_probabilities(torch.stack(pixels))
 
     def training_set(self) -> BareImages:
         """The images at one size."""

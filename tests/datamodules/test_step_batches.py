@@ -1,5 +1,7 @@
 from collections import Counter
 
+import torch
+
 from datamodules.step_batches import StepBatchSampler
 
 
@@ -30,3 +32,14 @@ def test_ranks_share_the_images():
 def test_more_in_a_batch_than_there_are():
     (batch,) = StepBatchSampler(2, 5, num_batches=1, seed=0)
     assert Counter(batch[:2]) == Counter(batch[2:4]) == Counter((0, 1))
+
+
+def test_images_are_drawn_for_one_class_after_the_other():
+    probabilities = torch.tensor([[0.0, 1.0, 0.0], [0.5, 0.0, 0.5]])
+    whole = list(StepBatchSampler(3, 2, 200, seed=1, probabilities=probabilities))
+    assert {first for first, _ in whole} == {1}
+    drawn = Counter(second for _, second in whole)
+    assert set(drawn) == {0, 2}
+    assert abs(drawn[0] - drawn[2]) < 60
+    rest = StepBatchSampler(3, 2, 200, seed=1, first_batch=150, probabilities=probabilities)
+    assert list(rest) == whole[150:]

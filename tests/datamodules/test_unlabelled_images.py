@@ -107,3 +107,29 @@ def test_an_unreadable_image_stops_with_its_line(root):
     path.write_bytes(path.read_bytes()[:60])
     with pytest.raises(ReadError, match=r"^cannot read image: .*a_000001_000019"):
         list(batches(ready(root)))
+
+
+class Predicted:
+    """Predictions in which image n holds n pixels of category 1, the rest of 0."""
+
+    num_categories, thing_ids = 3, None
+
+    def __init__(self, keys):
+        self.keys = keys
+
+    def semantic(self, key):
+        ids = torch.zeros(2, 4, dtype=torch.int64)
+        ids.view(-1)[: self.keys.index(key)] = 1
+        ids[1, 3] = -1
+        return ids
+
+
+def test_images_are_drawn_by_what_a_network_sees_in_them(root):
+    keys = [item.key for item in ready(root).items]
+    data = ready(root, balanced_by=Predicted(keys))
+    expected = 0.25 / 3 + 0.75 * torch.tensor([0.0, 1 / 3, 2 / 3]).double()
+    torch.testing.assert_close(data.sampling()[1], expected)
+    torch.testing.assert_close(data.sampling()[2], torch.full((3,), 1 / 3).double())  # never seen
+    assert len(list(batches(data))) == 4
+    with pytest.raises(UsageError, match=r"^1 of 3 images have no predictions in balanced_by"):
+        ready(root, balanced_by=Predicted(keys[:2])).sampling()
