@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytorch_lightning as pl
 
 from datamodules.pseudo_labels import PseudoLabels
 from datamodules.training_data import TrainingDataModule
-from datamodules.unlabelled_images import UnlabelledImages
+from relief.schema.errors import UsageError
 from relief.schema.label_spaces import LabelSpace
 from relief.schema.training import DetectorClasses, LabelOrigin
 
@@ -22,10 +23,11 @@ class DomainPair(pl.LightningDataModule):
 
     Args:
         labelled: The domain with labels, such as `GroundTruthLabels` of a synthetic data set.
-        unlabelled: The domain without, and its validation.
+        unlabelled: The domain without, and its validation: `UnlabelledImages`, or `PseudoLabels` of
+            the same classes, for trainings that ask where things lie.
     """
 
-    def __init__(self, labelled: PseudoLabels, unlabelled: UnlabelledImages) -> None:
+    def __init__(self, labelled: PseudoLabels, unlabelled: TrainingDataModule) -> None:
         super().__init__()
         self.labelled, self.unlabelled = labelled, unlabelled
 
@@ -36,8 +38,14 @@ class DomainPair(pl.LightningDataModule):
 
     @property
     def label_origin(self) -> LabelOrigin:
-        """Where the labels come from."""
-        return self.labelled.label_origin
+        """Where the labels of both sides come from."""
+        first = self.labelled.label_origin
+        second: LabelOrigin = getattr(self.unlabelled, "label_origin", first)
+        return dataclasses.replace(
+            first,
+            supervision=tuple(dict.fromkeys((*first.supervision, *second.supervision))),
+            notes=tuple(dict.fromkeys((*first.notes, *second.notes))),
+        )
 
     @property
     def label_space(self) -> LabelSpace:
@@ -45,9 +53,20 @@ class DomainPair(pl.LightningDataModule):
         return self.unlabelled.label_space
 
     def setup(self, stage: str) -> None:
-        """Finds the images of both sides and the classes; raises `UsageError`."""
+        """Finds the images of both sides and the classes.
+
+        Raises:
+            UsageError: There are none, or the sides have labels of other classes.
+        """
         self.labelled.setup(stage)
         self.unlabelled.setup(stage)
+        others = getattr(self.unlabelled, "classes", self.classes)
+        if others != self.classes:
+            msg = (
+                f"labels of other classes: data.unlabelled has {others}, "
+                f"data.labelled {self.classes}. Give labels of the same ids to both."
+            )
+            raise UsageError(msg)
 
     def contents(self) -> dict[str, Any]:
         """Returns marks of both sides; raises `ReadError`."""

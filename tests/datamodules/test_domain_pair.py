@@ -6,7 +6,7 @@ import torch
 from datamodules.domain_pair import DomainPair
 from datamodules.pseudo_labels import PseudoLabels
 from datamodules.unlabelled_images import UnlabelledImages
-from relief.schema.errors import ReadError
+from relief.schema.errors import ReadError, UsageError
 from relief.sources.ground_truth import GroundTruthLabels
 
 
@@ -59,3 +59,26 @@ def test_a_file_that_cannot_be_read_stops_on_either_side(pair):
             pair.on_before_batch_transfer(
                 dict(zip(("labelled", "unlabelled"), sides, strict=True)), 0
             )
+
+
+def test_regions_of_the_second_domain_come_along_and_what_they_depended_on(pair, tiny_cityscapes):
+    root = str(tiny_cityscapes)
+    options = {"size": (32, 64), "num_workers": 0, "split": "val"}
+
+    def both(**others):
+        labels = GroundTruthLabels(root, "val")
+        second = PseudoLabels(root, labels, batch_size=1, **options, **others)
+        data = DomainPair(pair.labelled, second)
+        data.setup("fit")
+        data.trainer = pair.trainer
+        return data
+
+    data = both(things_apart=True)
+    first, second = (next(iter(loader)) for loader in data.train_dataloader().values())
+    batch = transferred(data, {"labelled": first, "unlabelled": second})
+    assert batch["unlabelled"]["semantic"].shape == (1, 32, 64)
+    assert data.label_origin.supervision == (
+        "source labels: drawn streets", "labels: ground truth of val (cityscapes19)",
+    )  # fmt: skip
+    with pytest.raises(UsageError, match="labels of other classes"):
+        both(things_apart=False)
