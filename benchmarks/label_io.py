@@ -19,7 +19,7 @@ import torch
 
 from relief.formats.images import read_image
 from relief.formats.label_run import LabelRun
-from relief.formats.label_store import LabelStore, readable, write_manifest
+from relief.formats.label_store import LabelStore, write_manifest
 from relief.ops.resize import resize_nearest
 
 
@@ -53,7 +53,7 @@ def measure(image: Path, labels: Path, out: Path, repeats: int) -> dict[str, flo
 
     def check() -> None:
         for key, _, _ in maps:
-            readable(out, key)
+            LabelStore(out).readable(key)
 
     return {
         "read": milliseconds(lambda: read_image(image), repeats),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -77,12 +76,40 @@ def segments_info(ids: NDArray[np.uint32], category_of: Callable[[int], int]) ->
     ]
 
 
+class DescribedImage(TypedDict):
+    """Size and segments of one map."""
+
+    key: str
+    height: int
+    width: int
+    segments_info: list[Segment]
+
+
+def described_images(out: Path, keys: Sequence[str]) -> Iterator[DescribedImage]:
+    """Yields size and segments of the maps in OUT/panoptic, in the order of the keys.
+
+    Raises:
+        ReadError: A PNG cannot be read.
+    """
+
+    def describe(key: str) -> DescribedImage:
+        ids = read_segment_ids(panoptic_path(out, key))
+        segments = segments_info(ids, lambda segment: (segment >> INSTANCE_BITS) - 1)
+        height, width = ids.shape
+        return DescribedImage(key=key, height=height, width=width, segments_info=segments)
+
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        for start in range(0, len(keys), _IMAGES_AT_ONCE):
+            yield from pool.map(describe, keys[start : start + _IMAGES_AT_ONCE])
+
+
 def write_panoptic_json(
     out: Path,
     keys: Sequence[str],
     categories: Sequence[Category],
     file_names: Mapping[str, str] | None = None,
     supervision: Sequence[str] = (),
+    described: Iterable[DescribedImage] | None = None,
 ) -> int:
     """Assembles OUT/panoptic.json from the PNGs that `write_panoptic` left in OUT/panoptic.
 
@@ -95,6 +122,7 @@ def write_panoptic_json(
         categories: Of the ids in the files.
         file_names: File name of the photograph by key; `KEY.png` without.
         supervision: What the labels or their names depended on; kept under `info`.
+        described: The images sorted by key, where they need not be read from PNGs.
 
     Returns:
         How many objects there are: segments of things.
@@ -108,22 +136,15 @@ def write_panoptic_json(
     things = {category["id"] for category in categories if category["isthing"]}
     objects = 0
 
-    def annotation(number: int, key: str) -> tuple[tuple[int, int], dict[str, Any]]:
-        ids = read_segment_ids(panoptic_path(out, key))
-        segments = segments_info(ids, lambda segment: (segment >> INSTANCE_BITS) - 1)
-        described = {"image_id": number, "file_name": f"{key}.png", "segments_info": segments}
-        return (ids.shape[0], ids.shape[1]), described
-
     def annotations() -> Iterator[dict[str, Any]]:
         nonlocal objects
-        with ThreadPoolExecutor(max_workers=4) as pool:
-            for start in range(0, len(ordered), _IMAGES_AT_ONCE):
-                some = ordered[start : start + _IMAGES_AT_ONCE]
-                for size, described in pool.map(annotation, count(start + 1), some):
-                    sizes.extend(size)
-                    segments = described["segments_info"]
-                    objects += sum(segment["category_id"] in things for segment in segments)
-                    yield described
+        entries = described_images(out, ordered) if described is None else described
+        for number, image in enumerate(entries, start=1):
+            segments = image["segments_info"]
+            sizes.extend((image["height"], image["width"]))
+            objects += sum(segment["category_id"] in things for segment in segments)
+            name = f"{image['key']}.png"
+            yield {"image_id": number, "file_name": name, "segments_info": segments}
 
     def images() -> Iterator[dict[str, Any]]:
         for i, key in enumerate(ordered):

@@ -35,10 +35,11 @@ class FolderLock:
     Args:
         folder: Must exist when the lock is taken.
         stale_s: Age of a heartbeat that no longer counts.
+        name: Of the file.
     """
 
-    def __init__(self, folder: Path, stale_s: float = STALE_S) -> None:
-        self.path = Path(folder) / LOCK
+    def __init__(self, folder: Path, stale_s: float = STALE_S, name: str = LOCK) -> None:
+        self.path = Path(folder) / name
         self._stale_s = stale_s
         self._own: str | None = None
         self._released = threading.Event()
@@ -49,17 +50,28 @@ class FolderLock:
         Raises:
             UsageError: Another run holds it, or the disk is full.
         """
+        holder = self.attempt()
+        if holder is not None:
+            raise UsageError(_held(self.path.parent, holder))
+
+    def attempt(self) -> str | None:
+        """Takes the folder, unless another run that lives holds it: returns that one then.
+
+        Raises:
+            UsageError: The disk is full.
+        """
         own = json.dumps({**this_process(), "token": uuid.uuid4().hex})
         while not _create(self.path, own):
             holder = _read(self.path)
             if holder is None:
                 continue  # released this moment
             if not self._is_stale(holder):
-                raise UsageError(_held(self.path.parent, holder))
+                return holder
             self._remove(holder)
         self._own = own
         self._released.clear()
         threading.Thread(target=self._beat, daemon=True, name="lock").start()
+        return None
 
     def release(self) -> None:
         """Gives the folder back; nothing happens when it is not held."""

@@ -16,12 +16,13 @@ from torch import Tensor
 from relief.formats.folders import walk_files
 from relief.formats.label_store import CONFIDENCE, MANIFEST, PANOPTIC, SEMANTIC
 from relief.formats.reader import printable
+from relief.formats.shards import SHARDS
 from relief.schema.errors import ReadError, UsageError
 
 log = logging.getLogger("relief")
 SUFFIXES = (".png", ".jpg", ".jpeg")
 MAX_ASPECT = 10.0  # the longer side of an image by its shorter one
-_OF_A_RUN = (SEMANTIC, PANOPTIC, CONFIDENCE, "overlays")
+_OF_A_RUN = (SEMANTIC, PANOPTIC, CONFIDENCE, SHARDS, "overlays")
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
 
@@ -144,7 +145,8 @@ def _may_hold_photographs(folder: Path, name: str) -> bool:
 
 
 def _holds_labels(folder: Path) -> bool:
-    return (folder / MANIFEST).is_file() and (folder / SEMANTIC).is_dir()
+    labels = (folder / SEMANTIC, folder / SHARDS)
+    return (folder / MANIFEST).is_file() and any(path.is_dir() for path in labels)
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -29,7 +29,15 @@ PngImagePlugin.MAX_TEXT_MEMORY = 2**28
 _ENCODING = [cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 
 
-def read_png(path: Path) -> NDArray[Any]:
+class ByteSource(Protocol):
+    """A file to read, such as a path or a member of a tar; as text, it says where it is."""
+
+    def read_bytes(self) -> bytes:
+        """Returns its content; raises `OSError`."""
+        ...
+
+
+def read_png(path: ByteSource) -> NDArray[Any]:
     """Decodes a whole label PNG.
 
     Returns:
@@ -42,7 +50,7 @@ def read_png(path: Path) -> NDArray[Any]:
     return _decoded(path, _content(path))
 
 
-def read_rgb(path: Path) -> NDArray[np.uint8]:
+def read_rgb(path: ByteSource) -> NDArray[np.uint8]:
     """Decodes a label PNG whose colours are numbers, however an optimiser or editor packed them.
 
     A palette is looked up, an opaque alpha channel is dropped, a gray file of zeros is black.
@@ -68,7 +76,7 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     return np.zeros((*array.shape, 3), np.uint8)
 
 
-def read_rgb_16_bit(path: Path) -> NDArray[np.uint16]:
+def read_rgb_16_bit(path: ByteSource) -> NDArray[np.uint16]:
     """Decodes a PNG whose 16-bit channels are numbers, none of them shortened to 8 bits.
 
     Returns:
@@ -95,7 +103,7 @@ def write_png(path: Path, array: NDArray[Any]) -> None:
     write_bytes(path, data.tobytes())
 
 
-def read_ids(path: Path) -> Tensor:
+def read_ids(path: ByteSource) -> Tensor:
     """Reads a single-channel PNG of raw ids: (H, W) int64, nothing is taken as ignore.
 
     Raises:
@@ -107,7 +115,7 @@ def read_ids(path: Path) -> Tensor:
     return torch.from_numpy(array.astype(np.int64))
 
 
-def read_semantic(path: Path) -> Tensor:
+def read_semantic(path: ByteSource) -> Tensor:
     """Reads ids with ignore: (H, W) int64, 255 of an 8-bit and 65535 of a 16-bit file are -1.
 
     Raises:
@@ -154,10 +162,10 @@ def write_instance_png(path: Path, instance: Tensor) -> None:
     write_png(path, ids.astype(np.uint8 if largest <= IGNORE_8_BIT else np.uint16))
 
 
-def _content(path: Path) -> bytes:
+def _content(path: ByteSource) -> bytes:
     """A PNG file from its beginning to its end; what others append behind it is not looked at."""
     try:
-        data = Path(path).read_bytes()
+        data = path.read_bytes()
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from error
     if not data.startswith(_SIGNATURE) or len(data) <= _COLOR_TYPE:
@@ -168,7 +176,7 @@ def _content(path: Path) -> bytes:
     return data[: end + len(_END)]
 
 
-def _decoded(path: Path, data: bytes) -> NDArray[Any]:
+def _decoded(path: ByteSource, data: bytes) -> NDArray[Any]:
     if data[_COLOR_TYPE] == _PALETTE:
         image = _opened(path, data)
         return np.array(image.convert("L") if has_gray_palette(image) else image)
@@ -182,7 +190,7 @@ def _decoded(path: Path, data: bytes) -> NDArray[Any]:
     return np.ascontiguousarray(array[..., ::-1])
 
 
-def _pixels(path: Path, data: bytes) -> NDArray[Any]:
+def _pixels(path: ByteSource, data: bytes) -> NDArray[Any]:
     """The values as they are stored; colours as OpenCV orders them, BGR."""
     try:
         array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -193,7 +201,7 @@ def _pixels(path: Path, data: bytes) -> NDArray[Any]:
     return array
 
 
-def _opened(path: Path, data: bytes) -> Image.Image:
+def _opened(path: ByteSource, data: bytes) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data))
         image.load()
@@ -208,5 +216,5 @@ def has_gray_palette(image: Image.Image) -> bool:
     return len(entries) > 0 and bool((entries == entries[:, :1]).all())
 
 
-def _unreadable(path: Path, reason: str) -> ReadError:
+def _unreadable(path: ByteSource, reason: str) -> ReadError:
     return ReadError(f"cannot read label: {path} ({reason}). Make it again or remove it.")

@@ -31,6 +31,8 @@ from relief.formats.label_store import (
 )
 from relief.formats.reader import path_of_key
 from relief.formats.segment_ids import refuse_too_many_categories
+from relief.formats.shard_run import ShardRun, refuse_another_plan
+from relief.formats.shards import SHARDS, plan_shards, read_record
 from relief.schema.batch import Failure
 from relief.schema.errors import UsageError
 from relief.schema.manifest import ImageStatus, Manifest, differences
@@ -39,7 +41,8 @@ CODEBOOK = "codebook.safetensors"
 FAILED = "failed"
 NOT_REACHED = "not labelled yet"
 log = logging.getLogger("relief")
-_MADE_BY_A_RUN = (MANIFEST, SEMANTIC, PANOPTIC, CONFIDENCE, "panoptic.json", CODEBOOK, FAILED)
+_LABELS = (SEMANTIC, PANOPTIC, CONFIDENCE, SHARDS)
+_MADE_BY_A_RUN = (MANIFEST, *_LABELS, "panoptic.json", CODEBOOK, FAILED)
 
 
 class LabelRun:
@@ -77,7 +80,8 @@ class LabelRun:
         self._refuse_another_configuration(manifest, overwrite)
         if overwrite:
             self._remove_labels()
-        remove_temporaries(self.out)
+        if manifest.shard_size is None:  # else workers may be at work
+            remove_temporaries(self.out)
         if not (self.out / MANIFEST).exists():  # a codebook never lies here without its settings
             write_manifest(self.out, manifest)
 
@@ -92,6 +96,7 @@ class LabelRun:
                     "Use another folder or --overwrite true."
                 )
                 raise UsageError(msg)
+            refuse_another_plan(self.out, read_manifest(self.out), manifest)
             self._refuse_other_images(read_manifest(self.out).inputs, manifest.inputs)
 
     def _refuse_other_images(self, before: Mapping[str, str], now: Mapping[str, str]) -> None:
@@ -107,6 +112,14 @@ class LabelRun:
 
     def _has_labels(self, key: str) -> bool:
         return panoptic_path(self.out, key).exists()
+
+    def plan(self, manifest: Manifest) -> None:
+        """Writes the plan of shards, all images pending, once the codebook is known."""
+        if read_manifest(self.out).thing_ids is None:
+            images: dict[str, ImageStatus] = dict.fromkeys(manifest.images, "pending")
+            write_manifest(self.out, dataclasses.replace(manifest, images=images))
+        shards = plan_shards(read_manifest(self.out))
+        log.info("%d images in %d shards", len(manifest.images), len(shards))
 
     def begin(self, manifest: Manifest) -> set[str]:
         """Writes the manifest of the run, every image pending.
@@ -173,6 +186,10 @@ class LabelRun:
 
     def count(self, keys: Sequence[str]) -> int:
         """How many images have both files; quick, nothing is decoded."""
+        if (self.out / SHARDS).is_dir():
+            shards = plan_shards(read_manifest(self.out))
+            records = (read_record(self.out, shard) for shard in shards)
+            return sum(record["counts"]["labelled"] for record in records if record is not None)
         paths = (panoptic_path, semantic_path)
         return sum(all(path(self.out, key).exists() for path in paths) for key in keys)
 
@@ -184,6 +201,10 @@ class LabelRun:
 
     def complete(self) -> Manifest:
         """Checks every file and writes the final statuses; only the first process calls this."""
+        if self.manifest.shard_size is not None:  # each was checked when it was packed
+            shards = ShardRun(self.out)
+            write_manifest(self.out, completed := shards.merged(shards.shards))
+            return completed
         keys = self.manifest.keys()
         done = set(self.labelled(keys))
         statuses: dict[str, ImageStatus] = {

@@ -1,4 +1,4 @@
-"""The label store: OUT/manifest.json, semantic/, panoptic/ and confidence/, KEY.png each."""
+"""The label store: OUT/manifest.json; KEY.png in semantic/, panoptic/, confidence/, or shards."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from relief.formats.atomic import write_text
 from relief.formats.label_png import (
+    ByteSource,
     read_ids,
     read_png,
     read_semantic,
@@ -23,6 +24,7 @@ from relief.formats.segment_ids import (
     split_segment_ids,
     write_segment_ids,
 )
+from relief.formats.shards import ShardFiles, plan_shards
 from relief.schema.errors import ReadError, UsageError
 from relief.schema.label_spaces import VOID
 from relief.schema.manifest import Manifest
@@ -65,7 +67,7 @@ class LabelStore:
 
     def semantic(self, key: str) -> Tensor:
         """(H, W) int64 ids before splitting, -1 = ignore; raises `ReadError`."""
-        return read_semantic(semantic_path(self.out, key))
+        return read_semantic(self.file(SEMANTIC, key))
 
     def panoptic(self, key: str) -> Tensor:
         """(H, W, 2) int64, as it was predicted.
@@ -75,7 +77,7 @@ class LabelStore:
         Raises:
             ReadError: A file of this image cannot be read, or the two differ in size.
         """
-        path = panoptic_path(self.out, key)
+        path = self.file(PANOPTIC, key)
         category, instance = split_segment_ids(read_segment_ids(path))
         semantic = self.semantic(key)
         panoptic = join_panoptic(category, instance, path)
@@ -95,11 +97,38 @@ class LabelStore:
         """
         if self.manifest.confidence is None:
             return None
-        return read_ids(confidence_path(self.out, key)).float() / 255
+        return read_ids(self.file(CONFIDENCE, key)).float() / 255
+
+    def file(self, kind: str, key: str) -> ByteSource:
+        """Returns a label file of an image, in a folder or in the tar of its shard.
+
+        Args:
+            kind: `semantic`, `panoptic` or `confidence`.
+            key: The image.
+
+        Raises:
+            ReadError: The tar of its shard cannot be read, or does not hold it.
+        """
+        if self._shards is None:
+            return path_of_key(self.out / kind, key, ".png")
+        return self._shards.find(key, f"{kind}.png")
+
+    @cached_property
+    def _shards(self) -> ShardFiles | None:
+        if not (self.out / MANIFEST).is_file() or self.manifest.shard_size is None:
+            return None
+        return ShardFiles(self.out, plan_shards(self.manifest))
 
     def readable(self, key: str) -> bool:
         """Whether all files of an image are there, whole and of one size."""
-        return readable(self.out, key, has_confidence=self.manifest.confidence is not None)
+        try:
+            panoptic = read_segment_ids(self.file(PANOPTIC, key))
+            semantic = read_png(self.file(SEMANTIC, key))
+            is_sure = self.manifest.confidence is not None
+            sure = read_png(self.file(CONFIDENCE, key)) if is_sure else semantic
+        except ReadError:
+            return False
+        return panoptic.shape == semantic.shape == sure.shape
 
 
 def semantic_path(out: Path, key: str) -> Path:
@@ -190,14 +219,3 @@ def write_confidence(out: Path, key: str, confidence: Tensor) -> None:
         raise ValueError(msg)
     levels = (confidence.float() * 255).round().to(torch.uint8)
     write_png(confidence_path(out, key), levels.numpy())
-
-
-def readable(out: Path, key: str, *, has_confidence: bool = False) -> bool:
-    """Whether the label files of an image decode whole and agree in size."""
-    try:
-        panoptic = read_segment_ids(panoptic_path(out, key))
-        semantic = read_png(semantic_path(out, key))
-        sure = read_png(confidence_path(out, key)) if has_confidence else semantic
-    except ReadError:
-        return False
-    return panoptic.shape == semantic.shape == sure.shape

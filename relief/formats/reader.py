@@ -89,7 +89,7 @@ def writable_key(name: str) -> str:
     )
 
 
-def join_panoptic(semantic: Tensor, instance: Tensor, where: Path) -> Tensor:
+def join_panoptic(semantic: Tensor, instance: Tensor, where: object) -> Tensor:
     """Two maps of one image as (H, W, 2) int64; where the category is ignored, all is void.
 
     Raises:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from relief.formats.label_png import read_rgb, write_png
+from relief.formats.label_png import ByteSource, read_rgb, write_png
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import VOID
 
@@ -60,7 +60,7 @@ def write_segment_ids(path: Path, ids: NDArray[np.uint32]) -> None:
     write_png(path, little_endian.view(np.uint8).reshape(*ids.shape, 4)[..., :3])
 
 
-def read_segment_ids(path: Path) -> NDArray[np.uint32]:
+def read_segment_ids(path: ByteSource) -> NDArray[np.uint32]:
     """Reads what `write_segment_ids` wrote, or anyone else, (H, W) uint32.
 
     Raises:

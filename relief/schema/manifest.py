@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 import re
@@ -62,6 +63,8 @@ class Manifest:
         images: Status by image key.
         inputs: What each image is, by key: a mark of its file (`relief.formats.file_digest`).
         failures: Why each image that failed did, by key.
+        shard_size: Images per shard, where the labels lie in shards (`relief.formats.shards`):
+            the sorted keys, so many at a time.
         format_version: Of this file and the folders beside it.
     """
 
@@ -79,6 +82,7 @@ class Manifest:
     images: Mapping[str, ImageStatus] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
     failures: Mapping[str, str] = field(default_factory=dict)
+    shard_size: int | None = None
     format_version: int = FORMAT_VERSION
 
     @property
@@ -108,8 +112,15 @@ class Manifest:
         NaN and infinite numbers become their names: JSON has none, and NaN equals nothing.
         """
         values = _without_nan(dataclasses.asdict(self))
+        if self.shard_size is None:
+            del values["shard_size"]
         text = json.dumps(values, sort_keys=True, indent=1, allow_nan=False)
         return _NUMBER_LIST.sub(_on_one_line, text) + "\n"
+
+    def settings_digest(self) -> str:
+        """Returns SHA-256 of all but the images: which labels belong together."""
+        bare = dataclasses.replace(self, images={}, inputs={}, failures={})
+        return hashlib.sha256(bare.to_json().encode()).hexdigest()
 
     @classmethod
     def from_json(cls, text: str, where: str = "manifest.json") -> Manifest:

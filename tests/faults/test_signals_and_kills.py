@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from relief.formats.atomic import is_temporary
-from relief.formats.label_store import readable
+from relief.formats.label_store import LabelStore
 from relief.models.codebooks.codebook import Codebook
 from tests.label_processes import Run, arguments, fault
 from tests.label_runs import label_bytes
@@ -27,7 +27,7 @@ def assert_nothing_is_half_written(out):
     for path in (out / "panoptic").rglob("*.png"):
         if not is_temporary(path):
             key = path.relative_to(out / "panoptic").with_suffix("").as_posix()
-            assert readable(out, key) or not (out / "semantic" / f"{key}.png").exists()
+            assert LabelStore(out).readable(key) or not (out / "semantic" / f"{key}.png").exists()
     if (out / "codebook.safetensors").exists():
         Codebook().load(out / "codebook.safetensors")
 
