@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import cli  # isort: skip  # before torch: it sets how OpenMP waits
 
-import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +17,8 @@ from datamodules.items import Item, refuse_disorder
 from datamodules.labelling import LabellingDataModule
 from lightning_modules.codebook_passes import add_pass_arguments, expect_codebook, fit_codebook
 from lightning_modules.labeler import Labeler
-from relief.formats.label_run import LabelRun, outcome
-from relief.formats.label_store import read_manifest
+from lightning_modules.shard_work import ShardWork, add_shard_arguments
+from relief.formats.label_run import LabelRun
 from relief.reports.terminal import print_run_summary
 from relief.schema.determinants import determinants
 from relief.schema.manifest import Manifest
@@ -37,6 +36,7 @@ class LabelCLI(cli.ReliefCLI):
         parser.add_argument("--codebook", type=str | None, default=None, help="Use this codebook.")
         parser.add_argument("--limit", type=int | None, default=None, help="Label the first N.")
         parser.add_argument("--if_missing", type=bool, default=False, help="Not if all are there.")
+        add_shard_arguments(parser)
         add_pass_arguments(parser)
 
 
@@ -48,6 +48,7 @@ class LabelJob:
         self.labeler = cast(Labeler, parsed.model)
         self.data = cast(LabellingDataModule, parsed.datamodule)
         self.run, self.keys = LabelRun(parsed.out), list[str]()
+        self.work = ShardWork(self.run, parsed.option)
 
     def start(self) -> list[Item]:
         """Finds everything that can be wrong with the use, before any work."""
@@ -65,16 +66,14 @@ class LabelJob:
         elif not self.labeler.is_ready:
             expect_codebook(self.data, self.option("fitter"), self.option("thingness"))
         if cli.is_first_process():
-            manifest = self.manifest()
-            self.run.claim(manifest, overwrite=self.option("overwrite"))
+            self.work.claim(manifest := self.manifest(), self.trainer.world_size)
             cli.open_out(self.run.out, self.parsed.resolved_yaml(), manifest.notes)
         return items
 
     def manifest(self) -> Manifest:
         """Makes the manifest of the labels, as far as it is known now."""
         parts, depth = determinants(self.parsed.plain_config()), self.data.depth_record()
-        manifest = self.labeler.manifest(parts, self.keys, depth)
-        return dataclasses.replace(manifest, inputs=self.data.marks(self.keys))
+        return self.work.planned(self.labeler.manifest(parts, self.keys, depth), self.data.marks)
 
     def fill_codebook(self) -> None:
         """Loads the codebook of this folder, or fits it."""
@@ -83,17 +82,17 @@ class LabelJob:
             self.labeler.read_codebook(path)
         if not self.labeler.is_ready:
             fit_codebook(self.trainer, self.data, self.option("fitter"), self.option("thingness"))
-        if self.trainer.is_global_zero:
+        if self.trainer.is_global_zero and not self.work.is_worker:
             self.labeler.save_codebook(path)
 
     def label(self, items: Sequence[Item]) -> int:
         """Labels what is not labelled yet; the callbacks write, check, measure and report."""
-        first = self.trainer.is_global_zero
-        done = self.trainer.strategy.broadcast(self.run.begin(self.manifest()) if first else set())
-        self.data.begin("label", [item for item in items if item.key not in done])
-        self.trainer.predict(self.labeler, datamodule=self.data, return_predictions=False)
-        skip = self.data.on_error == "skip"
-        return cli.conclude(outcome(read_manifest(self.run.out)), skip=skip) if first else 0
+        is_first = self.trainer.is_global_zero
+        done = self.work.begin(self.manifest()) if is_first else set[str]()
+        done = self.trainer.strategy.broadcast(done)
+        left = [item for item in items if item.key not in done]
+        missing = self.work.label(self.trainer, self.labeler, self.data, left)
+        return cli.conclude(missing, skip=self.data.on_error == "skip")
 
 
 def main(args: Sequence[str] | None = None) -> int:

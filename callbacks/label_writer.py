@@ -17,6 +17,7 @@ from relief.formats.background_writer import BackgroundWriter
 from relief.formats.coco_panoptic import write_panoptic_json
 from relief.formats.label_run import LabelRun
 from relief.formats.label_store import LabelStore
+from relief.formats.shards import plan_shards, shard_segments
 from relief.schema.batch import Failure, PanopticPrediction
 from relief.schema.categories import class_categories, cluster_categories
 from relief.schema.errors import ReadError, reason_of
@@ -47,8 +48,9 @@ class LabelWriter(BasePredictionWriter):
 
     def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Opens the run's folder when labels are to be written."""
-        labels = trainer.datamodule.current_pass == "label"  # type: ignore[attr-defined]
-        self.run = LabelRun(Path(trainer.default_root_dir)) if labels else None
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        labels = data.current_pass in ("shard", "label")
+        self.run = LabelRun(data.shard_folder or Path(trainer.default_root_dir)) if labels else None
         if labels:
             self._is_thing = cast(Any, pl_module).manifest({}, ()).is_thing
             self._writer = BackgroundWriter(self.num_threads, self.most_waiting)
@@ -91,13 +93,14 @@ class LabelWriter(BasePredictionWriter):
             raise ReadError(failure["reason"])
 
     def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Waits for all ranks; rank 0 completes the store."""
+        """Waits for all ranks; rank 0 completes the store, where it is no shard."""
         del pl_module
         if self.run is None or self._writer is None:
             return
         self._writer.finish()
         self._wait_for_all(trainer)
-        if trainer.is_global_zero:
+        is_shard = trainer.datamodule.current_pass == "shard"  # type: ignore[attr-defined]
+        if trainer.is_global_zero and not is_shard:
             self.run.complete()
             self._write_json(self.run.out, trainer.datamodule)  # type: ignore[attr-defined]
             seconds = time.perf_counter() - self._start
@@ -129,7 +132,9 @@ class LabelWriter(BasePredictionWriter):
             else cluster_categories(store.num_categories, store.thing_ids or ())
         )
         file_names = {key: data.item(key).file_name for key in store.keys}
-        objects = write_panoptic_json(out, store.keys, categories, file_names)
+        shards = plan_shards(store.manifest)
+        described = shard_segments(out, shards) if shards else None
+        objects = write_panoptic_json(out, store.keys, categories, file_names, described=described)
         if store.keys and not objects:
             log.warning(
                 "no object in any of %d images: no cluster is a thing, or splitter.min_area_px "

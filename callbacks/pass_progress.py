@@ -19,6 +19,7 @@ from rich.progress import (
 TITLES = {
     "fit": "sampling features for the codebook",
     "observe": "deciding things and groups",
+    "shard": "labelling a shard",
     "label": "labelling",
 }
 

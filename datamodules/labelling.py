@@ -29,7 +29,7 @@ from relief.schema.ranges import check_at_least
 from relief.schema.selection import evenly_spaced
 from relief.schema.sources import ImageSource
 
-Pass = Literal["fit", "observe", "label"]
+Pass = Literal["fit", "observe", "shard", "label"]
 OnError = Literal["record", "skip", "stop"]
 DIGESTED_DEPTH_FILES = 20  # of each split, evenly spaced over the keys
 OBSERVED_IMAGES = 200  # at most so many are looked at for things and groups
@@ -78,6 +78,7 @@ class LabellingDataModule(pl.LightningDataModule):
         self.max_aspect = max_aspect
         self.current_pass: Pass = "label"
         self.images_to_label = 0
+        self.shard_folder: Path | None = None
         self._items: Sequence[Item] = ()
         self._by_key: dict[str, Item] = {}
         self._with_targets = False
@@ -172,14 +173,23 @@ class LabellingDataModule(pl.LightningDataModule):
         left = len(self._items) - done * self.batch_size
         if self.current_pass == "fit":
             left += len(self.observed_items())
-        return max(0, left) + (0 if self.current_pass == "label" else self.images_to_label)
+        labels = self.current_pass in ("shard", "label")
+        return max(0, left) + (0 if labels else self.images_to_label)
 
-    def begin(self, name: Pass, items: Sequence[Item], *, with_targets: bool = False) -> None:
-        """Says which items the next `trainer.predict` reads."""
+    def begin(
+        self,
+        name: Pass,
+        items: Sequence[Item],
+        *,
+        with_targets: bool = False,
+        shard_folder: Path | None = None,
+    ) -> None:
+        """Says which items the next `trainer.predict` reads; those of a shard have a folder."""
         self.current_pass = name
+        self.shard_folder = shard_folder
         self._items = items
         self._with_targets = with_targets
-        if name == "label":
+        if name in ("shard", "label"):
             report_invalid_depth(self.depth, items)
 
     @property
