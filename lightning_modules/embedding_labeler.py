@@ -115,7 +115,8 @@ class EmbeddingLabeler(Labeler):
         """
         manifest = self.semantics.manifest(parts, keys, depth_record)
         self._regions = self._regions_of(manifest)
-        weights, supervision, notes = dict(manifest.weights), [], []
+        weights = dict(manifest.weights)
+        supervision, notes = list(manifest.supervision), list(manifest.notes)
         for number, trained in enumerate(self._checkpoints()):
             weights[f"embeddings/{number}"] = trained.sha256
             supervision += trained.origin.supervision
@@ -124,8 +125,8 @@ class EmbeddingLabeler(Labeler):
             manifest,
             weights=weights,
             confidence=None,
-            supervision=tuple(dict.fromkeys((*manifest.supervision, *supervision))),
-            notes=tuple(dict.fromkeys((*manifest.notes, *notes))),
+            supervision=tuple(dict.fromkeys(supervision)),
+            notes=tuple(dict.fromkeys(notes)),
         )
 
     def _regions_of(self, manifest: Manifest) -> list[Tensor]:

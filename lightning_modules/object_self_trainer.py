@@ -78,11 +78,15 @@ class ObjectSelfTrainer(PanopticSegmenter):
         if "unlabelled" not in batch:
             return self.learn(self.relabelled(batch))
         found = self.relabelled(cast(TrainingBatch, batch["unlabelled"]))
-        names = ("image", "semantic", "instance")
-        entries: Any = batch
-        joined: Any = {name: torch.cat((entries[name], found[name])) for name in names}
-        lists = {name: [*entries[name], *found[name]] for name in ("classes", "key")}
-        return self.learn({**joined, **lists})
+        return self.learn(
+            TrainingBatch(
+                image=torch.cat((batch["image"], found["image"])),
+                semantic=torch.cat((batch["semantic"], found["semantic"])),
+                instance=torch.cat((batch["instance"], found["instance"])),
+                classes=[*batch["classes"], *found["classes"]],
+                key=[*batch["key"], *found["key"]],
+            )
+        )
 
     @torch.no_grad()
     def relabelled(self, batch: TrainingBatch) -> TrainingBatch:
