@@ -134,7 +134,9 @@ class LabelWriter(BasePredictionWriter):
         file_names = {key: data.item(key).file_name for key in store.keys}
         shards = plan_shards(store.manifest)
         described = shard_segments(out, shards) if shards else None
-        objects = write_panoptic_json(out, store.keys, categories, file_names, described=described)
+        objects = write_panoptic_json(
+            out, store.keys, categories, file_names, (), described, store.confidence
+        )
         if store.keys and not objects:
             log.warning(
                 "no object in any of %d images: no cluster is a thing, or splitter.min_area_px "

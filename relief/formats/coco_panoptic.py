@@ -6,10 +6,11 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from relief.formats.atomic import whole_file
 from relief.formats.coco_json import json_pieces
@@ -38,6 +39,7 @@ class Segment(TypedDict):
     area: int
     bbox: list[int]  # x, y, width, height
     iscrowd: int
+    score: NotRequired[float]  # where labels say how sure they are
 
 
 def segments_info(ids: NDArray[np.uint32], category_of: Callable[[int], int]) -> list[Segment]:
@@ -76,6 +78,25 @@ def segments_info(ids: NDArray[np.uint32], category_of: Callable[[int], int]) ->
     ]
 
 
+def with_scores(
+    segments: Sequence[Segment], ids: NDArray[np.uint32], confidence: Tensor
+) -> list[Segment]:
+    """Gives segments the mean confidence of their pixels as their score, four digits of it.
+
+    Args:
+        segments: Of the map, sorted by id.
+        ids: (H, W) segment ids, 0 = void.
+        confidence: (H, W) in [0, 1].
+    """
+    known = np.array([0, *(segment["id"] for segment in segments)])
+    which = np.searchsorted(known, ids.reshape(-1))
+    total = np.bincount(which, confidence.double().numpy().reshape(-1), minlength=len(known))
+    return [
+        {**segment, "score": round(float(total[i + 1]) / segment["area"], 4)}
+        for i, segment in enumerate(segments)
+    ]
+
+
 class DescribedImage(TypedDict):
     """Size and segments of one map."""
 
@@ -85,8 +106,15 @@ class DescribedImage(TypedDict):
     segments_info: list[Segment]
 
 
-def described_images(out: Path, keys: Sequence[str]) -> Iterator[DescribedImage]:
+def described_images(
+    out: Path, keys: Sequence[str], confidence: Callable[[str], Tensor | None] | None = None
+) -> Iterator[DescribedImage]:
     """Yields size and segments of the maps in OUT/panoptic, in the order of the keys.
+
+    Args:
+        out: The store.
+        keys: Its images.
+        confidence: Gives by key (H, W) in [0, 1], or `None`; segments then have a `score`.
 
     Raises:
         ReadError: A PNG cannot be read.
@@ -95,6 +123,9 @@ def described_images(out: Path, keys: Sequence[str]) -> Iterator[DescribedImage]
     def describe(key: str) -> DescribedImage:
         ids = read_segment_ids(panoptic_path(out, key))
         segments = segments_info(ids, lambda segment: (segment >> INSTANCE_BITS) - 1)
+        sure = confidence(key) if confidence else None
+        if sure is not None:
+            segments = with_scores(segments, ids, sure)
         height, width = ids.shape
         return DescribedImage(key=key, height=height, width=width, segments_info=segments)
 
@@ -110,6 +141,7 @@ def write_panoptic_json(
     file_names: Mapping[str, str] | None = None,
     supervision: Sequence[str] = (),
     described: Iterable[DescribedImage] | None = None,
+    confidence: Callable[[str], Tensor | None] | None = None,
 ) -> int:
     """Assembles OUT/panoptic.json from the PNGs that `write_panoptic` left in OUT/panoptic.
 
@@ -123,6 +155,7 @@ def write_panoptic_json(
         file_names: File name of the photograph by key; `KEY.png` without.
         supervision: What the labels or their names depended on; kept under `info`.
         described: The images sorted by key, where they need not be read from PNGs.
+        confidence: Gives by key (H, W) in [0, 1], or `None`; segments then have a `score`.
 
     Returns:
         How many objects there are: segments of things.
@@ -138,7 +171,7 @@ def write_panoptic_json(
 
     def annotations() -> Iterator[dict[str, Any]]:
         nonlocal objects
-        entries = described_images(out, ordered) if described is None else described
+        entries = described_images(out, ordered, confidence) if described is None else described
         for number, image in enumerate(entries, start=1):
             segments = image["segments_info"]
             sizes.extend((image["height"], image["width"]))
@@ -171,6 +204,7 @@ def write_coco_panoptic(
     categories: Sequence[Category],
     supervision: Sequence[str] = (),
     file_names: Mapping[str, str] | None = None,
+    confidence: Callable[[str], Tensor | None] | None = None,
 ) -> None:
     """Writes the labels of any format as OUT/panoptic.json and OUT/panoptic/KEY.png.
 
@@ -180,6 +214,7 @@ def write_coco_panoptic(
         categories: Of all its ids, in order of id.
         supervision: As `write_panoptic_json`.
         file_names: As `write_panoptic_json`.
+        confidence: As `write_panoptic_json`.
 
     Raises:
         UsageError: There are more categories than ids.
@@ -194,7 +229,9 @@ def write_coco_panoptic(
             write_panoptic(out, key, reader.panoptic(key), is_thing)
         except ValueError as error:  # ids that no file of this format holds
             raise ReadError(reason_of(error, key)) from error
-    write_panoptic_json(out, reader.keys, categories, file_names, supervision)
+    write_panoptic_json(
+        out, reader.keys, categories, file_names, supervision, confidence=confidence
+    )
 
 
 def photographs(store: Path) -> dict[str, str]:

@@ -70,7 +70,7 @@ def _tar_pieces(store: LabelStore) -> Iterator[bytes]:
 
 def _segment_lines(store: LabelStore, counts: Counter[str]) -> Iterator[bytes]:
     things = set(store.thing_ids or ())
-    for image in described_images(store.out, store.keys):
+    for image in described_images(store.out, store.keys, store.confidence):
         segments = image["segments_info"]
         counts["objects"] += sum(segment["category_id"] in things for segment in segments)
         yield json.dumps(image, sort_keys=True, separators=(",", ":")).encode() + b"\n"

@@ -105,7 +105,8 @@ def export_labels(request: ExportRequest) -> None:
 def _write_coco(export: _Export) -> None:
     names = photographs(export.store.out)
     out = export.request.folder
-    write_coco_panoptic(out, export.labels, export.categories, export.supervision, names)
+    told = (export.labels, export.categories, export.supervision, names, export.store.confidence)
+    write_coco_panoptic(out, *told)
 
 
 def _write_coco_instances(export: _Export) -> None:

@@ -14,7 +14,14 @@ from hypothesis.extra import numpy as hnp
 
 from relief.formats.coco_panoptic import segments_info, write_coco_panoptic, write_panoptic_json
 from relief.formats.coco_reader import CocoPanoptic
-from relief.formats.label_store import LabelStore, write_manifest, write_panoptic, write_semantic
+from relief.formats.label_store import (
+    LabelStore,
+    panoptic_path,
+    write_manifest,
+    write_panoptic,
+    write_semantic,
+)
+from relief.formats.segment_ids import read_segment_ids
 from relief.schema.categories import class_categories, cluster_categories
 from relief.schema.errors import ReadError, UsageError
 from relief.schema.label_spaces import CITYSCAPES_19, thing_mask
@@ -199,3 +206,21 @@ class TestLabelStore(ReaderContract):
     @pytest.fixture
     def labels(self, tmp_path):
         return write_store(tmp_path, ["a", "deep/b"])
+
+
+def test_segments_of_sure_labels_have_scores_and_others_none(tmp_path):
+    store = write_store(tmp_path, ["a"])
+    sure = torch.rand(24, 40, generator=torch.Generator().manual_seed(1))
+    categories = cluster_categories(K, THINGS)
+    write_panoptic_json(tmp_path, ["a"], categories, confidence=lambda key: sure)
+    ids = read_segment_ids(panoptic_path(tmp_path, "a"))
+    segments = json.loads((tmp_path / "panoptic.json").read_text())["annotations"][0]
+    assert len(segments["segments_info"]) > 5
+    for segment in segments["segments_info"]:
+        mean = float(sure[torch.from_numpy(ids == segment["id"])].mean())
+        assert segment["score"] == pytest.approx(mean, abs=1e-4)
+    write_coco_panoptic(tmp_path / "coco", store, categories, confidence=lambda key: sure)
+    exported = json.loads((tmp_path / "coco" / "panoptic.json").read_text())["annotations"][0]
+    assert exported["segments_info"] == segments["segments_info"]
+    write_panoptic_json(tmp_path, ["a"], categories, confidence=store.confidence)
+    assert "score" not in (tmp_path / "panoptic.json").read_text()
