@@ -28,6 +28,8 @@ from rich.console import Console
 
 from relief.formats.atomic import check_writable, write_text
 from relief.models.weights.configured import check_weights
+from relief.processes.recipes import RECIPES as CONFIGS
+from relief.processes.recipes import with_recipe_files
 from relief.processes.signals import end_reading_processes, stopped_by_signals
 from relief.reports import run_log
 from relief.reports.evaluation_tables import first_few
@@ -35,7 +37,6 @@ from relief.reports.run_log import open_log, start_log, step, time_steps
 from relief.schema.errors import TOLD, PeersLost, ReliefError, StoppedBySignal, UsageError
 
 __all__ = ["start_log", "step", "time_steps"]  # the scripts find them here
-CONFIGS = Path(__file__).parent / "configs"
 QUIET_TRAINER = {
     "logger": False,
     "enable_progress_bar": False,
@@ -47,12 +48,12 @@ EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
 
 
 def with_default_config(args: Sequence[str] | None, recipe: str) -> list[str]:
-    """The arguments, with `--config RECIPE` in front unless they name one.
+    """The arguments, with `--config RECIPE` in front unless they name one, by path or by name.
 
     The sample's recipe is never merged under another: an image folder without a root must not
     silently become the sample.
     """
-    given = list(sys.argv[1:] if args is None else args)
+    given = with_recipe_files(sys.argv[1:] if args is None else args, recipe.partition("/")[0])
     if any(a in {"-c", "--config"} or a.startswith("--config=") for a in given):
         return given
     return ["--config", str(CONFIGS / recipe), *given]

@@ -18,6 +18,7 @@ FLOORS: list[set[str]] = [
     {"datamodules", "lightning_modules", "callbacks"},
     {"cli"},
     {"label", "train", "evaluate"},
+    {"relief.__main__"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc", "core", "tools"}

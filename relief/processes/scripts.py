@@ -10,7 +10,8 @@ from pathlib import Path
 from relief.processes.signals import run_script
 from relief.schema.errors import UsageError
 
-FOLDER = Path(__file__).parents[2]
+_INSTALLED = Path(__file__).parents[1] / "house"  # setup.py
+FOLDER = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2]
 LABEL, TRAIN, EVALUATE = "label.py", "train.py", "evaluate.py"
 
 

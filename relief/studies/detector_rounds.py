@@ -18,6 +18,7 @@ from jsonargparse import ArgumentParser
 
 from relief.formats.label_store import LabelStore
 from relief.processes.progress import with_progress
+from relief.processes.recipes import with_recipe_files
 from relief.processes.scripts import EVALUATE, LABEL, TRAIN, run_scripts
 from relief.schema.errors import UsageError
 
@@ -106,7 +107,8 @@ def parse_rounds(arguments: Sequence[str]) -> RoundsRequest:
     parser = ArgumentParser(prog="train.py rounds", exit_on_error=False)
     parser.add_argument("--config", action="config", help="Options from a YAML file.")
     parser.add_class_arguments(RoundsRequest)
-    values = dict(parser.instantiate(parser.parse_args(list(arguments))).items())
+    given = with_recipe_files(arguments, "rounds")
+    values = dict(parser.instantiate(parser.parse_args(given)).items())
     values.pop("config", None)
     return RoundsRequest(**values)
 

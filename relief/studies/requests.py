@@ -9,6 +9,7 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
+from relief.processes.recipes import KINDS, with_recipe_files
 from relief.schema.errors import UsageError
 
 STUDY = "study"
@@ -61,7 +62,7 @@ def study_names(studies: Path) -> list[str]:
 
 
 def _completed(args: Sequence[str], studies: Path) -> list[str]:
-    given = list(args)
+    given = with_recipe_files(args, KINDS.get("".join(args[:1]), ""))
     if given[:2] == OBJECTS.split("-"):
         given[:2] = [OBJECTS]
     if given[:1] in (["labels"], ["compare"], [STUDY]):  # they take folders one by one

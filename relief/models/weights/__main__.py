@@ -18,6 +18,7 @@ from rich.console import Console
 from relief.models.weights.configured import is_hub_id, needed_weights
 from relief.models.weights.sources import SOURCES, WeightSource, find_on_hub, find_source
 from relief.models.weights.store import get, pin, state_of
+from relief.processes.recipes import recipe_file
 from relief.schema.errors import ReliefError, UsageError, WeightsError
 
 
@@ -37,7 +38,8 @@ def _wanted(paths: Sequence[str], config: str | None) -> dict[str, WeightSource 
     usual = {source.name: source.path for source in SOURCES}
     named = [usual.get(path, path) for path in paths]
     wanted = {path: find_source(path, SOURCES) for path in named}
-    return {**wanted, **(needed_weights(Path(config), SOURCES) if config else {})}
+    recipe = Path(recipe_file(config, "label")) if config else None
+    return {**wanted, **(needed_weights(recipe, SOURCES) if recipe else {})}
 
 
 def _list(wanted: dict[str, WeightSource | None], config: str | None) -> int:

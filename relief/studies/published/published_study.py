@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser
 
+from relief.processes.recipes import recipe_file
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import CITYSCAPES_19
 from relief.studies.published.table import fill, table_from
@@ -62,7 +63,7 @@ class PublishedStudy(Study):
             UsageError: A label store cannot be read, or is of a k that the table does not have.
         """
         data = self.data
-        sweep = read_sweep(Path(self.sample if data.on_sample else self.cityscapes))
+        sweep = read_sweep(Path(recipe_file(self.sample if data.on_sample else self.cityscapes)))
         sources = [source for source in sweep.sources if source.name in self.table.sources]
         split = data.split or sweep.split
         given = {_source_name(folder, split): folder for folder in data.labels}

@@ -1,0 +1,46 @@
+"""The command `relief`: Relief where it is installed (`python -m relief` is the same).
+
+relief label|train|evaluate ...     what label.py, train.py and evaluate.py do; `--help` after it
+relief recipes                      the recipes that `--config NAME` means, a line each
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from relief.processes.recipes import first_sentence, listed_recipes
+from relief.processes.scripts import FOLDER
+
+SCRIPTS = ("label", "train", "evaluate")
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Runs a command; returns its exit code: 2 where there is no such command."""
+    command, *rest = list(sys.argv[1:] if args is None else args) or ["--help"]
+    if command in SCRIPTS:
+        return run_script(command, rest)
+    if command in {"-h", "--help"}:
+        print(__doc__.strip())  # noqa: T201
+        return 0
+    if command == "recipes" and not rest:
+        for kind, name, file in listed_recipes():
+            print(f"{kind:9}{name:32}{first_sentence(file)}")  # noqa: T201
+        return 0
+    line = " ".join([command, *rest])
+    known = ", ".join([*SCRIPTS, "recipes"])
+    print(f"error: no such command: relief {line}. Use one of {known}.", file=sys.stderr)  # noqa: T201
+    return 2
+
+
+def run_script(name: str, args: Sequence[str]) -> int:
+    """Runs one of the scripts in this process; the rooms beside it are found from now on."""
+    if str(FOLDER) not in sys.path:
+        sys.path.insert(0, str(FOLDER))
+    cli = importlib.import_module("cli")  # before torch: it sets how OpenMP waits
+    return int(cli.exit_code(importlib.import_module(name).main, args))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
