@@ -17,6 +17,16 @@ KINDS = {
 }
 
 
+def shipped_file(text: str) -> str:
+    """Returns the file that a text means: one of that name, else what comes with Relief, else it.
+
+    Args:
+        text: A path, also one like `relief/samples/weights/NAME` outside of the repository.
+    """
+    places = (Path(text), FOLDER / text, Path(__file__).parents[2] / text)
+    return str(next((place for place in places if place.is_file()), text))
+
+
 def recipe_file(text: str, kind: str = "") -> str:
     """Returns the file that a text means: one of that name, else a recipe of ours, else the text.
 
@@ -25,9 +35,8 @@ def recipe_file(text: str, kind: str = "") -> str:
             recipe's name, such as `image_folder`.
         kind: The folder of `configs/` in which names are looked up.
     """
-    places = (Path(text), FOLDER / text, RECIPES / kind / f"{text}.yaml")
-    found = next((place for place in places if place.is_file()), None)
-    return text if found is None else str(found)
+    named, shipped = RECIPES / kind / f"{text}.yaml", shipped_file(text)
+    return str(named) if named.is_file() and not Path(shipped).is_file() else shipped
 
 
 def with_recipe_files(args: Sequence[str], kind: str) -> list[str]:

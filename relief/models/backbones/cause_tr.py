@@ -18,6 +18,7 @@ from relief.models.backbones.provenance import Provenance
 from relief.models.heads.cause_head import MEAN, STUDENT, CauseHead
 from relief.models.weights.files import ARRAY_KEY, load_state_dict, sha256_of
 from relief.models.weights.sources import CAUSE_HEADS
+from relief.processes.recipes import shipped_file
 from relief.schema.errors import WeightsError
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
@@ -50,7 +51,7 @@ class CauseTR(nn.Module):
         mirrored: bool = True,
     ) -> None:
         super().__init__()
-        self.weights = weights
+        self.weights = weights and shipped_file(weights)
         self.mirrored = mirrored
         self.num_heads = num_heads
         self.random_seed = random_seed

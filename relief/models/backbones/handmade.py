@@ -14,6 +14,7 @@ from relief.models.backbones.provenance import Provenance, no_weights
 from relief.models.backbones.rgb_statistics import RGBStatistics
 from relief.models.weights.files import load_state_dict, sha256_of
 from relief.ops.neighbourhood import average_around
+from relief.processes.recipes import shipped_file
 from relief.schema.errors import WeightsError
 
 CONTEXT_REACHES = (1, 3)
@@ -34,7 +35,7 @@ class HandmadeRGB(nn.Module):
 
     def __init__(self, weights: str | None = None, patch_px: int = 14) -> None:
         super().__init__()
-        self.weights = weights
+        self.weights = weights and shipped_file(weights)
         self.patch_px = patch_px
         self.dim = 0
         self.statistics = RGBStatistics(patch_px)

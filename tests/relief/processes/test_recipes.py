@@ -7,6 +7,7 @@ from relief.processes.recipes import (
     first_sentence,
     listed_recipes,
     recipe_file,
+    shipped_file,
     with_recipe_files,
 )
 
@@ -19,6 +20,15 @@ def test_recipes_are_found_by_name_and_by_their_place_anywhere(tmp_path, monkeyp
     assert recipe_file("sample", "label") == ours
     assert recipe_file("configs/label/sample.yaml") == ours
     assert recipe_file("sample", "nothing") == "sample"  # the parser says that it is missing
+
+
+def test_weights_that_come_with_relief_are_found_from_anywhere(tmp_path, monkeypatch):
+    weights = "relief/samples/weights/cause_tr_sample.safetensors"
+    monkeypatch.chdir(tmp_path)
+    assert shipped_file(weights) == str(ROOT / weights)
+    monkeypatch.setattr(module, "FOLDER", tmp_path)  # as in a wheel, where rooms lie elsewhere
+    assert shipped_file(weights) == str(ROOT / weights)
+    assert shipped_file("weights/none.pth") == "weights/none.pth"
 
 
 def test_a_file_of_ones_own_goes_before_a_recipe(tmp_path, monkeypatch):
