@@ -221,7 +221,7 @@ class Lookup:
             given = None if depth is None else depth[None].to(device)
             image = sample["image"].to(device, torch.float32) / 255
             with torch.no_grad():
-                record = self.labeler.label(image, given, PICTURED)
+                record = self.labeler.label_by_key(key, image, given, PICTURED)
             if record.observation is None:
                 return None
             self.seen[key] = _on_cpu(record.observation)

@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from callbacks.report_writer import Lookup, ReportWriter, or_nothing
+from lightning_modules.labeler import Labeler
 from relief.schema.errors import ReadError, UsageError
+from relief.schema.observation import LabelRecord
 
 
 def test_what_cannot_be_looked_up_is_left_out_and_noted_once():
@@ -41,3 +43,18 @@ def test_truth_of_another_shape_is_not_stretched_over_the_labels():
         )
         assert (look_up("a") is not None) == fits
         assert len(failures) == (not fits)
+
+
+class ByKey(Labeler):
+    """Knows its images by their keys only, as labellers that go on from a store do."""
+
+    def label_by_key(self, key, image, depth, wanted=()):
+        semantic = torch.full(image.shape[-2:], int(key))
+        return LabelRecord(semantic, torch.stack((semantic, semantic), dim=-1))
+
+
+def test_a_labeller_that_knows_images_by_key_is_asked_by_key():
+    sample = {"image": torch.zeros(3, 4, 8, dtype=torch.uint8)}
+    look = Lookup(SimpleNamespace(sample=lambda key: sample), ByKey(), {})
+    assert look.features("3") is None  # it made no observation, and the page is written without
+    assert look.depth("3") is None
