@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.cli import LightningArgumentParser
 
 from relief.formats.label_run import LabelRun, outcome
-from relief.formats.label_store import MANIFEST, read_manifest
+from relief.formats.label_store import MANIFEST, LabelStore, read_manifest
 from relief.formats.shard_run import Marks, ShardRun
 from relief.formats.shard_writer import write_shard
 from relief.formats.shards import Shard, choose_shards
@@ -146,7 +146,7 @@ class ShardWork:
             source.begin("shard", todo, shard_folder=work)
             trainer.predict(labeler, datamodule=data, return_predictions=False)
             labels.complete()
-            record = write_shard(run.out, shard, work, run.settings)
+            record = write_shard(run.out, shard, LabelStore(work), run.settings)
             log.info("shard %d: %d images", shard.number, record["counts"]["labelled"])
 
         chosen = choose_shards(run.shards, self.wanted)

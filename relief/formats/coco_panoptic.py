@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from relief.formats.atomic import whole_file
 from relief.formats.coco_json import json_pieces
 from relief.formats.coco_reader import read_coco_json
+from relief.formats.label_png import ByteSource
 from relief.formats.label_store import panoptic_path, write_panoptic
 from relief.formats.reader import LabelReader
 from relief.formats.segment_ids import (
@@ -107,13 +109,15 @@ class DescribedImage(TypedDict):
 
 
 def described_images(
-    out: Path, keys: Sequence[str], confidence: Callable[[str], Tensor | None] | None = None
+    file: Callable[[str], ByteSource],
+    keys: Sequence[str],
+    confidence: Callable[[str], Tensor | None] | None = None,
 ) -> Iterator[DescribedImage]:
-    """Yields size and segments of the maps in OUT/panoptic, in the order of the keys.
+    """Yields size and segments of the panoptic maps of a store, in the order of the keys.
 
     Args:
-        out: The store.
-        keys: Its images.
+        file: Gives the map of a key.
+        keys: The images.
         confidence: Gives by key (H, W) in [0, 1], or `None`; segments then have a `score`.
 
     Raises:
@@ -121,7 +125,7 @@ def described_images(
     """
 
     def describe(key: str) -> DescribedImage:
-        ids = read_segment_ids(panoptic_path(out, key))
+        ids = read_segment_ids(file(key))
         segments = segments_info(ids, lambda segment: (segment >> INSTANCE_BITS) - 1)
         sure = confidence(key) if confidence else None
         if sure is not None:
@@ -171,8 +175,8 @@ def write_panoptic_json(
 
     def annotations() -> Iterator[dict[str, Any]]:
         nonlocal objects
-        entries = described_images(out, ordered, confidence) if described is None else described
-        for number, image in enumerate(entries, start=1):
+        read = described_images(partial(panoptic_path, out), ordered, confidence)
+        for number, image in enumerate(read if described is None else described, start=1):
             segments = image["segments_info"]
             sizes.extend((image["height"], image["width"]))
             objects += sum(segment["category_id"] in things for segment in segments)

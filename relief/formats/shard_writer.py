@@ -7,6 +7,7 @@ import json
 import tarfile
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from relief.formats.atomic import WriteError, whole_file, write_text
@@ -15,13 +16,13 @@ from relief.formats.label_store import CONFIDENCE, PANOPTIC, SEMANTIC, LabelStor
 from relief.formats.shards import FileRecord, Shard, ShardRecord, file_record
 
 
-def write_shard(out: Path, shard: Shard, work: Path, settings: str) -> ShardRecord:
+def write_shard(out: Path, shard: Shard, store: LabelStore, settings: str) -> ShardRecord:
     """Writes the tar of a shard, its segments, and last the record that makes it count.
 
     Args:
         out: The store.
         shard: One of its plan.
-        work: Label store of its images alone, completed: every file in it was decoded.
+        store: Labels of its images alone, completed: every file in it was decoded.
         settings: As `Manifest.settings_digest` of the store.
 
     Returns:
@@ -31,7 +32,6 @@ def write_shard(out: Path, shard: Shard, work: Path, settings: str) -> ShardReco
         ReadError: A label file cannot be read.
         WriteError: A file cannot be written, or does not read back as it was written.
     """
-    store = LabelStore(work)
     manifest = store.manifest
     counts = Counter({"labelled": 0, "failed": 0, "objects": 0})
     counts.update(manifest.images.values())
@@ -70,7 +70,8 @@ def _tar_pieces(store: LabelStore) -> Iterator[bytes]:
 
 def _segment_lines(store: LabelStore, counts: Counter[str]) -> Iterator[bytes]:
     things = set(store.thing_ids or ())
-    for image in described_images(store.out, store.keys, store.confidence):
+    maps = partial(store.file, PANOPTIC)
+    for image in described_images(maps, store.keys, store.confidence):
         segments = image["segments_info"]
         counts["objects"] += sum(segment["category_id"] in things for segment in segments)
         yield json.dumps(image, sort_keys=True, separators=(",", ":")).encode() + b"\n"

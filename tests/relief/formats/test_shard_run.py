@@ -6,7 +6,7 @@ import pytest
 from relief.formats import shard_run
 from relief.formats.folder_lock import this_process
 from relief.formats.label_run import LabelRun
-from relief.formats.label_store import write_manifest
+from relief.formats.label_store import LabelStore, write_manifest
 from relief.formats.shard_run import ShardRun
 from relief.formats.shard_writer import write_shard
 from relief.schema.errors import ReadError, UsageError
@@ -35,7 +35,7 @@ def label(run, shard, work):
     for key in shard.keys:
         write(labels, key)
     labels.complete()
-    write_shard(run.out, shard, work, run.settings)
+    write_shard(run.out, shard, LabelStore(work), run.settings)
 
 
 def test_every_open_shard_is_labelled_once_and_nothing_stays_behind(tmp_path):

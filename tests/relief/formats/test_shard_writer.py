@@ -38,7 +38,7 @@ def written(out, work):
     plan = manifest(confidence="part", shard_size=4)
     write_manifest(out, plan)
     (shard,) = plan_shards(plan)
-    return shard, write_shard(out, shard, work_folder(work), plan.settings_digest())
+    return shard, write_shard(out, shard, LabelStore(work_folder(work)), plan.settings_digest())
 
 
 def test_a_tar_is_read_as_a_folder_is(tmp_path):
