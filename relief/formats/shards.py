@@ -194,14 +194,16 @@ class ShardFiles:
         if not self._shards:
             raise ReadError(f"no labels of {key}: {self._out} (it has no images). Check the key.")
         tar = self._shards[number].path(self._out, ".tar")
-        if number not in self._indices:
+        index = self._indices.get(number)
+        if index is None:  # threads may read the same one twice, none waits
+            index = _members(tar)
             if len(self._indices) >= _INDICES_HELD:
-                del self._indices[next(iter(self._indices))]
-            self._indices[number] = _members(tar)
+                self._indices.pop(next(iter(self._indices)), None)
+            self._indices[number] = index
         name = f"{key}.{ending}"
-        if name not in self._indices[number]:
+        if name not in index:
             raise ReadError(f"no labels of {key}: {tar} (no {name} in it). Check the key.")
-        return self._indices[number][name]
+        return index[name]
 
 
 def _members(tar: Path) -> dict[str, TarMember]:
