@@ -1,4 +1,4 @@
-"""What the wheel carries: `relief`, and beneath it the rooms that stand at the top here.
+"""Parts of the wheel: `relief`, and beneath it the rooms that stand at the top here.
 
 Their general names (`callbacks`, `datamodules`, ...) are on nobody's path in an environment: they
 lie in `relief/house`, which only the command `relief` and the scripts that it runs put on theirs.

@@ -2,6 +2,7 @@
 
 relief label|train|evaluate ...     what label.py, train.py and evaluate.py do; `--help` after it
 relief recipes                      the recipes that `--config NAME` means, a line each
+relief doctor                       versions, devices, memory, weights that recipes miss
 """
 
 from __future__ import annotations
@@ -28,8 +29,13 @@ def main(args: Sequence[str] | None = None) -> int:
         for kind, name, file in listed_recipes():
             print(f"{kind:9}{name:32}{first_sentence(file)}")  # noqa: T201
         return 0
+    if command == "doctor" and not rest:
+        doctor = importlib.import_module("relief.reports.doctor")  # it loads torch
+        for line in doctor.doctor_lines():
+            print(line)  # noqa: T201
+        return 0
     line = " ".join([command, *rest])
-    known = ", ".join([*SCRIPTS, "recipes"])
+    known = ", ".join([*SCRIPTS, "recipes", "doctor"])
     print(f"error: no such command: relief {line}. Use one of {known}.", file=sys.stderr)  # noqa: T201
     return 2
 

@@ -1,3 +1,4 @@
+import subprocess
 import sys
 
 import pytest
@@ -16,6 +17,20 @@ def test_recipes_are_listed(capsys):
     assert main(["recipes"]) == 0
     (line,) = [one for one in capsys.readouterr().out.splitlines() if " image_folder " in one]
     assert line.startswith("label ") and "Any folder of photographs" in line
+
+
+def test_doctor_prints_its_lines(monkeypatch, capsys):
+    monkeypatch.setattr("relief.reports.doctor.doctor_lines", lambda: ["a", "b"])
+    assert main(["doctor"]) == 0
+    assert capsys.readouterr().out == "a\nb\n"
+
+
+def test_help_and_recipes_load_no_heavy_library():
+    code = (
+        "import sys; from relief.__main__ import main; main(['recipes']); main(['--help'])\n"
+        "sys.exit(len({'torch', 'numpy', 'pytorch_lightning'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
 
 
 @pytest.mark.parametrize("args", [["labels"], ["recipes", "label"]])
