@@ -164,6 +164,7 @@ def city(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 def test_a_network_in_plain_torch_is_trained_without_detectron2(city, tmp_path):
     (tmp_path / "plain_parts.py").write_text(PLAIN)
     path, out = tmp_path / "plain.yaml", tmp_path / "out"
