@@ -24,19 +24,29 @@ from jsonargparse import ArgumentError
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
-from rich.console import Console
-
 from relief.formats.atomic import check_writable, write_text
 from relief.models.weights.configured import check_weights
 from relief.processes.recipes import RECIPES as CONFIGS
 from relief.processes.recipes import with_recipe_files
 from relief.processes.signals import end_reading_processes, stopped_by_signals
 from relief.reports import run_log
-from relief.reports.evaluation_tables import first_few
 from relief.reports.run_log import open_log, start_log, step, time_steps
-from relief.schema.errors import TOLD, PeersLost, ReliefError, StoppedBySignal, UsageError
+from relief.reports.telling import (
+    EXIT_DONE,
+    EXIT_INCOMPLETE,
+    EXIT_USAGE,
+    complain,
+    ended,
+    is_first_process,
+    one_line,
+    say,
+    say_all,
+    show,
+    tell_failure,
+)
+from relief.schema.errors import ReliefError, StoppedBySignal, UsageError
 
-__all__ = ["start_log", "step", "time_steps"]  # the scripts find them here
+__all__ = ["ended", "say", "show", "start_log", "step", "time_steps"]  # the scripts find them here
 QUIET_TRAINER = {
     "logger": False,
     "enable_progress_bar": False,
@@ -44,7 +54,6 @@ QUIET_TRAINER = {
     "enable_checkpointing": False,
     "use_distributed_sampler": False,
 }
-EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
 
 
 def with_default_config(args: Sequence[str] | None, recipe: str) -> list[str]:
@@ -180,70 +189,6 @@ def quiet_libraries() -> None:
     warnings.filterwarnings("ignore", message=".*LightningCLI.*args.*")
     warnings.filterwarnings("ignore", message="This DataLoader will create .* worker processes")
     open_log(speaks=is_first_process())
-
-
-def is_first_process() -> bool:
-    """Whether this process speaks for the run, before a trainer knows its ranks."""
-    names = ("RANK", "LOCAL_RANK", "GROUP_RANK", "NODE_RANK", "SLURM_PROCID")
-    return all(os.environ.get(name, "0") == "0" for name in names)
-
-
-def say(text: str) -> None:
-    """One line for people, on standard output and in the log, from the first process only."""
-    if is_first_process():
-        logging.getLogger("relief").info(text)
-
-
-def show(*tables: Any) -> None:
-    """Prints tables of rich on the terminal."""
-    Console().print(*tables)
-
-
-def say_all(lines: Iterable[str]) -> None:
-    """Several lines for people."""
-    for line in lines:
-        say(line)
-
-
-def ended(failures: Sequence[str]) -> int:
-    """Says what could not be read; returns the exit code."""
-    for line in first_few(failures):
-        complain(line)
-    return EXIT_INCOMPLETE if failures else EXIT_DONE
-
-
-def complain(text: str) -> None:
-    """One line for people on standard error and in the log, from the first process only."""
-    if is_first_process():
-        run_log.complain(text)
-
-
-def tell_failure(error: BaseException, text: str) -> None:
-    """Says why this process failed: the first one, or another whose reason nobody else tells."""
-    if is_first_process():
-        run_log.complain(text, None if isinstance(error, ReliefError) else error)
-    elif not is_told_elsewhere(error):
-        names = ("RANK", "SLURM_PROCID", "LOCAL_RANK")
-        rank = next(os.environ[name] for name in names if name in os.environ)
-        run_log.complain(f"process {rank}: {text}")
-
-
-def is_told_elsewhere(error: BaseException) -> bool:
-    """Whether the first process says why another one failed.
-
-    It heard it, or did the same itself: stopped, lost a third one, or was used wrongly by a
-    launcher that started all of them with one command.
-    """
-    if TOLD in getattr(error, "__notes__", ()) or isinstance(error, StoppedBySignal | PeersLost):
-        return True
-    machine = os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", "0"))
-    by_launcher = "RANK" in os.environ or "SLURM_PROCID" in os.environ
-    return isinstance(error, UsageError | ArgumentError) and by_launcher and machine != "0"
-
-
-def one_line(error: BaseException) -> str:
-    """The message of an error without line breaks."""
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def exit_code(

@@ -46,6 +46,7 @@ def test_shards_hold_what_a_run_in_one_go_writes(tiny_cityscapes, tmp_path, caps
     assert before == after
 
 
+@pytest.mark.slow
 def test_a_second_run_touches_nothing_and_damaged_shards_are_made_again(
     tiny_cityscapes, tmp_path, capsys
 ):

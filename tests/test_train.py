@@ -163,6 +163,7 @@ def test_a_resumed_training_continues_as_if_never_stopped(recipe, trained, tmp_p
         assert torch.equal(weights(tmp_path)["state_dict"][name], value), name
 
 
+@pytest.mark.slow
 def test_overwrite_starts_anew(recipe, trained, tmp_path):
     command = ["fit", "--config", str(recipe[0]), "--out", str(tmp_path)]
     assert train.main([*command, "--trainer.max_steps", "2"]) == 0
@@ -260,6 +261,7 @@ def test_labels_that_were_made_anew_are_refused_and_other_classes_in_any_case(
         assert "last.ckpt was trained on other classes: things" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_checkpoint_within_an_accumulated_step_goes_on_at_its_beginning(recipe, tmp_path):
     command = ["fit", "--config", str(recipe[0]), "--trainer.accumulate_grad_batches", "2"]
     command += ["--trainer.max_steps", "3", "--data.init_args.batch_size", "1"]
@@ -278,6 +280,7 @@ def test_a_checkpoint_within_an_accumulated_step_goes_on_at_its_beginning(recipe
     )
 
 
+@pytest.mark.slow
 def test_what_decides_nothing_may_change(recipe, tmp_path):
     command = ["fit", "--config", str(recipe[0]), "--out", str(tmp_path)]
     command += ["--trainer.val_check_interval", "9"]

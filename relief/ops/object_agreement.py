@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from relief.ops.panoptic import joint_counts
+
 
 class ObjectAgreement(NamedTuple):
     """Counts of one image.
@@ -45,9 +47,7 @@ def object_agreement(first: Tensor, second: Tensor) -> ObjectAgreement:
     if first.shape != second.shape:
         msg = f"Expected maps of one size, got {tuple(first.shape)} and {tuple(second.shape)}"
         raise ValueError(msg)
-    rows, columns = int(first.max()) + 1, int(second.max()) + 1
-    joint = torch.bincount((first * columns + second).flatten(), minlength=rows * columns)
-    joint = joint.view(rows, columns)
+    joint = joint_counts(first, second, int(first.max()) + 1, int(second.max()) + 1)
     areas = joint.sum(dim=1)[1:], joint.sum(dim=0)[1:]
     shared = joint[1:, 1:]
     union = areas[0][:, None] + areas[1][None] - shared

@@ -51,6 +51,26 @@ def compact_ids(ids: Tensor, num_ids: int) -> tuple[Tensor, Tensor]:
     return lookup.index_select(0, flat).reshape(ids.shape), occurs.nonzero().reshape(-1)
 
 
+def count_instances(panoptic: Tensor) -> int:
+    """Counts the (category, instance) pairs with an instance of a (H, W, 2) map."""
+    return int(numbered_objects(panoptic).max()) if panoptic.numel() else 0
+
+
+def numbered_objects(panoptic: Tensor) -> Tensor:
+    """Numbers the objects of a map: one number in two categories is two objects.
+
+    Args:
+        panoptic: (H, W, 2) int64 (category, instance), category >= 0 where there is an instance.
+
+    Returns:
+        (H, W) int64: 0 = none, 1..N by ascending category and instance.
+    """
+    category, instance = panoptic.unbind(-1)
+    code = torch.where(instance > 0, category * (int(instance.max()) + 1) + instance + 1, 0)
+    ids, position = code.unique(return_inverse=True)
+    return position + (0 if int(ids[0]) == 0 else 1)
+
+
 def joint_counts(
     predicted: Tensor,
     true: Tensor,

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from relief.formats.atomic import write_text
 from relief.formats.reader import LabelReader
+from relief.ops.panoptic import count_instances
 from relief.processes.progress import with_progress
 from relief.reports.cluster_gallery import PatchFinder, gallery_entries
 from relief.reports.example_panels import DepthEdges, Panel, PanelPainter, ReportSources
@@ -21,7 +22,7 @@ from relief.reports.overlay import palette_of, principal_axes
 from relief.reports.pages import page_templates
 from relief.reports.pictures import data_address
 from relief.reports.quality_tables import class_table, quality_table
-from relief.reports.store_figures import StoreFigures, count_instances
+from relief.reports.store_figures import StoreFigures
 from relief.reports.summary_cards import instances_sentence, summary_cards
 from relief.schema.categories import Category
 from relief.schema.label_spaces import LabelSpace, thing_mask

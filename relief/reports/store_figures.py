@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from relief.ops.panoptic import count_instances
 from relief.schema.label_spaces import VOID
 
 
@@ -67,11 +68,3 @@ class StoreFigures:
     def shares(self) -> Tensor:
         """(num_categories,) share of all pixels that each category has."""
         return self.pixels / max(1, int(self.pixels.sum()) + self.void_px)
-
-
-def count_instances(panoptic: Tensor) -> int:
-    """How many (category, instance) pairs with an instance a (H, W, 2) map holds."""
-    category, instance = panoptic.unbind(-1)
-    has_instance = instance > 0
-    pairs = category[has_instance] * (int(instance.max()) + 1) + instance[has_instance]
-    return int((pairs.bincount() > 0).sum())

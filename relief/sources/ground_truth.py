@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from relief.ops.panoptic import numbered_objects
 from relief.schema.sources import ImageSource, keys_with_target
 from relief.sources.cityscapes import given_or_cityscapes
 
@@ -81,9 +82,5 @@ class GroundTruthLabels:
         Raises:
             ReadError: The file cannot be read.
         """
-        category, instance = self.source.target(key).unbind(-1)
-        largest = int(instance.max()) + 1
-        code = torch.where(instance > 0, category * largest + instance, 0)
-        ids, position = code.unique(return_inverse=True)
-        numbered = position + (1 if int(ids[0]) > 0 else 0)
-        return torch.stack((category, torch.where(instance > 0, numbered, 0)), dim=-1)
+        target = self.source.target(key)
+        return torch.stack((target[..., 0], numbered_objects(target)), dim=-1)

@@ -17,6 +17,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser
 
 from relief.formats.label_store import LabelStore
+from relief.ops.panoptic import count_instances
 from relief.processes.progress import with_progress
 from relief.processes.recipes import with_recipe_files
 from relief.processes.scripts import EVALUATE, LABEL, TRAIN, run_scripts
@@ -135,7 +136,7 @@ def objects_per_image(labels: Path) -> float:
     """Counts the objects of a label store, per image."""
     store = LabelStore(labels)
     counts = [
-        int(store.panoptic(key)[..., 1].unique().count_nonzero())
+        count_instances(store.panoptic(key))
         for key in with_progress(store.keys, "objects", len(store.keys))
     ]
     return sum(counts) / max(1, len(counts))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from relief.schema.errors import UsageError
 
@@ -121,6 +122,59 @@ class Study(ABC):
             UsageError: What it needs is not there.
         """
         ...
+
+
+@dataclass(frozen=True)
+class StoreRow:
+    """The labels of one row.
+
+    Args:
+        labels: Their store.
+        label_args: Arguments of label.py that make it; none where it is there.
+    """
+
+    labels: str
+    label_args: Sequence[str] = ()
+
+
+class StoreStudy(Study):
+    """A row for each label store: those of its recipe, or those that a request names.
+
+    Args:
+        rows: What is measured.
+        root: Cityscapes folder with gtFine.
+        split: Split that is measured.
+
+    Raises:
+        UsageError: There is no row.
+    """
+
+    def __init__(self, rows: Sequence[StoreRow], root: str, split: str = "val") -> None:
+        if not rows:
+            msg = "no labels given: rows is empty. Name the labels that are measured."
+            raise UsageError(msg)
+        self.rows, self.root, self.split = rows, root, split
+
+    @abstractmethod
+    def row_of(self, labels: str) -> StoreRow:
+        """Returns the row of a store that a request names."""
+        ...
+
+    def on(self, data: StudyData) -> Self:
+        """Returns the study of given labels; raises `UsageError` for a root without labels."""
+        data.refuse("depth_root", why="this study reads labels and ground truth only")
+        if not data.labels and not data.on_sample:
+            msg = f"no labels of {data.root} given. Add --labels OUT, once for each store."
+            raise UsageError(msg)
+        given = copy.copy(self)
+        if data.labels:
+            given.rows = [self.row_of(labels) for labels in data.labels]
+        given.root, given.split = data.root or self.root, data.split or self.split
+        return given
+
+    def label_commands(self) -> list[list[str]]:
+        """Arguments of label.py for every row that has some."""
+        return [list(row.label_args) for row in self.rows if row.label_args]
 
 
 @dataclass(frozen=True)

@@ -6,21 +6,23 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
-
-import torch
 
 from relief.formats.label_store import LabelStore
 from relief.formats.reader import LabelReader
 from relief.metrics.bootstrap import paired_intervals
 from relief.metrics.panoptic_averages import averages_of_draws
+from relief.metrics.panoptic_statistics import Mask
 from relief.metrics.protocols import panoptic_protocol
 from relief.metrics.scoring import PERCENT, Figures, Scorer
 from relief.ops.matching import assignment_rule
 from relief.ops.object_agreement import ObjectAgreement, object_agreement
+from relief.ops.panoptic import numbered_objects
 from relief.processes.progress import with_progress
 from relief.schema.errors import ReadError, UsageError
+from relief.schema.label_spaces import thing_mask
 from relief.schema.manifest import changes
 from relief.schema.sources import ImageSource, keys_with_target
 from relief.sources.cityscapes import given_or_cityscapes
@@ -138,32 +140,35 @@ class Comparison:
         self, first: LabelReader, second: LabelReader, true: set[str]
     ) -> tuple[list[Figures], list[str]]:
         """The figures of both over the images that can be scored in both."""
-        protocol, space = panoptic_protocol(self.request.protocol), self.truth.label_space
+        protocol = panoptic_protocol(self.request.protocol)
         sides = {protocol.short_side_px}
-        readings = [
-            read_scored_images(_Only(labels, true), self.truth, sides) for labels in (first, second)
-        ]
-        common = sorted(set(readings[0].keys) & set(readings[1].keys))
+        read = partial(read_scored_images, truth=self.truth, short_sides_px=sides)
+        images = [read(_Only(labels, true)) for labels in (first, second)]
+        common = set(images[0].keys) & set(images[1].keys)
         figures = []
-        for labels in (first, second):
-            images = read_scored_images(_Only(labels, set(common)), self.truth, sides)
-            scorer = Scorer.of(space, labels.num_categories, thing_categories(labels, images))
-            classes = are_class_ids(labels, self.request.format, space)
+        for labels, own in zip((first, second), images, strict=True):
+            seen = own if set(own.keys) == common else read(_Only(labels, common))
+            things = thing_categories(labels, seen)
+            scorer = Scorer.of(self.truth.label_space, labels.num_categories, things)
+            classes = are_class_ids(labels, self.request.format, self.truth.label_space)
             rule = "identity" if classes else self.request.assignment
-            fitted = scorer.fit(assignment_rule(rule), images.counts)
-            confusion = scorer.confusion(images.semantic, fitted)
-            rows = images.joined(protocol.short_side_px)
+            fitted = scorer.fit(assignment_rule(rule), seen.counts)
+            confusion = scorer.confusion(seen.semantic, fitted)
+            rows = seen.joined(protocol.short_side_px)
             figures.append(scorer.figures(rows, confusion, fitted, protocol))
-        return figures, common
+        return figures, sorted(common)
+
+    @property
+    def _is_thing(self) -> Mask:
+        """(C,) bool."""
+        space = self.truth.label_space
+        return thing_mask(space.things, space.num_classes).numpy()
 
     def _figures(self, scored: Sequence[Figures]) -> StudyTable:
         """Both rows, the difference and its interval."""
-        is_thing = torch.zeros(self.truth.label_space.num_classes, dtype=torch.bool)
-        is_thing[list(self.truth.label_space.things)] = True
         protocol = panoptic_protocol(self.request.protocol)
-        intervals = paired_intervals(
-            scored[0].statistics, scored[1].statistics, is_thing.numpy(), protocol
-        )
+        first, second = (one.statistics for one in scored)
+        intervals = paired_intervals(first, second, self._is_thing, protocol)
         rows = []
         for name, heading in _FIGURES.items():
             values = [PERCENT * float(getattr(one.row, name)) for one in scored]
@@ -179,15 +184,13 @@ class Comparison:
     def _by_image(self, scored: Sequence[Figures]) -> list[float]:
         """PQ of the second less that of the first, image by image, in percent; nan where none."""
         protocol = panoptic_protocol(self.request.protocol)
-        is_thing = torch.zeros(self.truth.label_space.num_classes, dtype=torch.bool).numpy()
-        is_thing[list(self.truth.label_space.things)] = True
         values = []
         for one in scored:
             totals = {
                 name: getattr(one.statistics, name).astype(float)
                 for name in ("iou_sum", "tp", "fp", "fn")
             }
-            values.append(averages_of_draws(totals, is_thing, protocol)["pq"])
+            values.append(averages_of_draws(totals, self._is_thing, protocol)["pq"])
         return [PERCENT * float(value) for value in values[1] - values[0]]
 
 
@@ -216,19 +219,11 @@ def _agreements(
     found, failures = dict[str, ObjectAgreement](), list[str]()
     for key in with_progress(keys, "comparing", len(keys)):
         try:
-            maps = (_numbered(labels.panoptic(key)) for labels in (first, second))
+            maps = (numbered_objects(labels.panoptic(key)) for labels in (first, second))
             found[key] = object_agreement(*maps)
         except (ReadError, ValueError) as error:
             failures.append(f"{key}: {error}")
     return found, failures
-
-
-def _numbered(panoptic: torch.Tensor) -> torch.Tensor:
-    """(H, W) objects 1..N: the same number in two categories is two objects."""
-    category, instance = panoptic.unbind(-1)
-    code = torch.where(instance > 0, category * (int(instance.max()) + 1) + instance + 1, 0)
-    ids, position = code.unique(return_inverse=True)
-    return position + (0 if int(ids[0]) == 0 else 1)
 
 
 def _settings(first: LabelReader, second: LabelReader, names: Sequence[str]) -> StudyTable:

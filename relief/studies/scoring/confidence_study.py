@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from relief.schema.errors import UsageError
 from relief.schema.label_spaces import VOID
 from relief.sources.cityscapes import CityscapesSource
 from relief.studies.scoring.scored_images import ScoredImages, read_scored_images
-from relief.studies.study import Study, StudyData, StudyResult, StudyTable
+from relief.studies.study import StoreRow, StoreStudy, StudyResult, StudyTable
 
 COVERAGES = (1.0, 0.9, 0.7, 0.5)
 _LEVELS = 255
@@ -66,20 +65,7 @@ class SureObjects:
         return cls(ids, np.asarray(mean, np.float64), float(confidence.mean()))
 
 
-@dataclass(frozen=True)
-class SureLabels:
-    """Labels that say how sure they are.
-
-    Args:
-        labels: Their store.
-        label_args: Arguments of label.py that make it; none where it is there.
-    """
-
-    labels: str
-    label_args: Sequence[str] = ()
-
-
-class ConfidenceStudy(Study):
+class ConfidenceStudy(StoreStudy):
     """PQ and mIoU of the surest images, PQ and precision of the surest objects.
 
     Args:
@@ -88,24 +74,14 @@ class ConfidenceStudy(Study):
         split: Split that is measured.
     """
 
-    def __init__(self, rows: list[SureLabels], root: str, split: str = "val") -> None:
-        self.rows, self.root, self.split = rows, root, split
+    rows: list[StoreRow]
 
-    def on(self, data: StudyData) -> ConfidenceStudy:
-        """Returns the study of given labels; raises `UsageError` for a root without labels."""
-        data.refuse("depth_root", why="this study reads labels and ground truth only")
-        if not data.labels and not data.on_sample:
-            msg = f"no labels of {data.root} given. Add --labels OUT, once for each store."
-            raise UsageError(msg)
-        given = copy.copy(self)
-        if data.labels:
-            given.rows = [SureLabels(labels) for labels in data.labels]
-        given.root, given.split = data.root or self.root, data.split or self.split
-        return given
+    def __init__(self, rows: list[StoreRow], root: str, split: str = "val") -> None:
+        super().__init__(rows, root, split)
 
-    def label_commands(self) -> list[list[str]]:
-        """Arguments of label.py for stores that it makes."""
-        return [list(row.label_args) for row in self.rows if row.label_args]
+    def row_of(self, labels: str) -> StoreRow:
+        """Returns the row of a store that a request names."""
+        return StoreRow(labels)
 
     def run(self) -> StudyResult:
         """Measures every store.

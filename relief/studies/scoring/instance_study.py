@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from relief.metrics.instance_ap import BOXES, MASKS
-from relief.schema.errors import UsageError
 from relief.studies.scoring.instance_request import InstanceRequest, measure_instances
 from relief.studies.scoring.instance_scores import InstanceScores
-from relief.studies.study import Study, StudyData, StudyResult, StudyTable
+from relief.studies.study import StoreRow, StoreStudy, StudyResult, StudyTable
 
 _MASKS = {
     "ap": "AP",
@@ -31,23 +28,21 @@ _NOTE = (
 
 
 @dataclass(frozen=True)
-class InstanceRow:
+class InstanceRow(StoreRow):
     """Labels of one kind.
 
     Args:
-        name: What they are called.
         labels: Their store.
         label_args: Arguments of label.py that make it; none where it is there.
+        name: What they are called.
         scores: What instances are ranked by, as `InstanceRequest`.
     """
 
-    name: str
-    labels: str
-    label_args: Sequence[str] = ()
+    name: str = ""
     scores: Literal["score", "area"] | None = None
 
 
-class InstanceStudy(Study):
+class InstanceStudy(StoreStudy):
     """A row for each way to label.
 
     Args:
@@ -59,27 +54,14 @@ class InstanceStudy(Study):
         UsageError: There is no row.
     """
 
+    rows: list[InstanceRow]
+
     def __init__(self, rows: list[InstanceRow], root: str, split: str = "val") -> None:
-        if not rows:
-            msg = "no labels given: rows is empty. Name the labels that are measured."
-            raise UsageError(msg)
-        self.rows, self.root, self.split = rows, root, split
+        super().__init__(rows, root, split)
 
-    def on(self, data: StudyData) -> InstanceStudy:
-        """Returns the study of given labels; raises `UsageError` for a root without labels."""
-        data.refuse("depth_root", why="this study reads labels and ground truth only")
-        if not data.labels and not data.on_sample:
-            msg = f"no labels of {data.root} given. Add --labels OUT, once for each store."
-            raise UsageError(msg)
-        given = copy.copy(self)
-        if data.labels:
-            given.rows = [InstanceRow(Path(labels).name, labels) for labels in data.labels]
-        given.root, given.split = data.root or self.root, data.split or self.split
-        return given
-
-    def label_commands(self) -> list[list[str]]:
-        """Arguments of label.py for every row that has some."""
-        return [list(row.label_args) for row in self.rows if row.label_args]
+    def row_of(self, labels: str) -> InstanceRow:
+        """Returns the row of a store that a request names."""
+        return InstanceRow(labels, name=Path(labels).name)
 
     def run(self) -> StudyResult:
         """Measures the labels of every row; raises as `measure_instances`."""

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from relief.ops.panoptic import (
     compact_ids,
     compact_pairs,
+    count_instances,
     joint_counts,
+    numbered_objects,
     segment_table,
     segment_table_of_ids,
 )
@@ -89,3 +91,11 @@ def test_a_map_that_is_not_contiguous():
     planes = torch.randint(-1, 3, (2, 2, 6, 5), generator=generator)
     pred, true = planes.movedim(1, -1)
     assert torch.equal(segment_table(pred, true), segment_table(pred.clone(), true.contiguous()))
+
+
+def test_one_number_in_two_categories_is_two_objects():
+    panoptic = torch.tensor([[[1, 7], [2, 7], [2, 7], [0, 0], [-1, 0]]])
+    assert numbered_objects(panoptic).tolist() == [[1, 2, 2, 0, 0]]
+    assert numbered_objects(panoptic[:, :3]).tolist() == [[1, 2, 2]]
+    assert count_instances(panoptic) == 2
+    assert count_instances(panoptic[:, 3:]) == 0

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from relief.reports.store_figures import StoreFigures, count_instances
+from relief.ops.panoptic import count_instances
+from relief.reports.store_figures import StoreFigures
 
 IS_THING = torch.tensor([False, True, True])
 #        road    thing1#1 thing1#2 thing2#2 thing2 without   void

@@ -76,6 +76,7 @@ def test_save__load_is_equal(codebook, tmp_path):
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["codebook.safetensors"]
 
 
+@pytest.mark.slow
 def test_save__same_bytes_again_in_another_process(codebook, tmp_path):
     first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
     codebook.save(first)

@@ -59,6 +59,7 @@ def test_the_teacher_unless_given(checkpoint, tmp_path):
     assert (load_file(out)["weight"] == 2).all()
 
 
+@pytest.mark.slow
 def test_a_command_of_its_own(checkpoint, tmp_path):
     out = tmp_path / "a.safetensors"
     command = [sys.executable, "-m", "relief.models.segmenters.export"]

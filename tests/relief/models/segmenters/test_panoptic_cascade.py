@@ -91,6 +91,7 @@ def detectron2_inputs(samples):
     return inputs
 
 
+@pytest.mark.slow
 def test_losses_equal_those_of_detectron2():
     judge, samples = published_detector(), batch()
     network = PanopticCascade(

@@ -13,12 +13,11 @@ from relief.formats.label_store import (
 from relief.schema.errors import UsageError
 from relief.studies.scoring.confidence_study import (
     ConfidenceStudy,
-    SureLabels,
     SureObjects,
     right_objects,
     without_objects,
 )
-from relief.studies.study import StudyData
+from relief.studies.study import StoreRow, StudyData
 from tests.relief.studies.tiny import KEYS, draw_store, draw_tree
 
 
@@ -38,11 +37,11 @@ def sure_store(out, confidence_of_instance):
 
 def test_objects_that_are_wrong_and_unsure_are_dropped_first(tmp_path):
     root = draw_tree(tmp_path)
-    study = ConfidenceStudy([SureLabels(str(sure_store(tmp_path / "sure", {4: 0.2})))], str(root))
+    study = ConfidenceStudy([StoreRow(str(sure_store(tmp_path / "sure", {4: 0.2})))], str(root))
     (run,) = study.run().runs
     assert run["objects"] == 15
     assert run["object_precision/1.0"] == pytest.approx(100 * (1 - run["objects/random"]))
-    alike = [SureLabels(str(sure_store(tmp_path / "all", {})))]
+    alike = [StoreRow(str(sure_store(tmp_path / "all", {})))]
     unsure = ConfidenceStudy(alike, str(root)).run().runs[0]
     assert unsure["objects/area"] == pytest.approx(unsure["objects/random"])
     assert unsure["image_pq/1.0"] == run["image_pq/1.0"]
@@ -54,11 +53,11 @@ def test_least_sure_images_go_first(tmp_path):
     root = draw_tree(tmp_path)
     out = sure_store(tmp_path / "sure", {})
     write_confidence(out, KEYS[0], torch.full((48, 96), 0.1))
-    result = ConfidenceStudy([SureLabels(str(out))], str(root)).run()
+    result = ConfidenceStudy([StoreRow(str(out))], str(root)).run()
     two = sure_store(tmp_path / "rest", {})
     manifest = read_manifest(two)
     write_manifest(two, dataclasses.replace(manifest, images=dict.fromkeys(KEYS[1:], "labelled")))
-    rest = ConfidenceStudy([SureLabels(str(two))], str(root)).run().runs[0]
+    rest = ConfidenceStudy([StoreRow(str(two))], str(root)).run().runs[0]
     assert result.runs[0]["image_miou/0.7"] == pytest.approx(rest["image_miou/1.0"], abs=3)
     assert all(len(row) == len(table.columns) for table in result.tables for row in table.rows)
 
@@ -100,7 +99,7 @@ def test_dropped_objects_are_things_without_an_instance():
 
 def test_labels_that_say_nothing_are_refused_in_a_line(tmp_path):
     root = draw_tree(tmp_path)
-    study = ConfidenceStudy([SureLabels("nowhere", ["--out", "nowhere"])], str(root))
+    study = ConfidenceStudy([StoreRow("nowhere", ["--out", "nowhere"])], str(root))
     assert study.label_commands() == [["--out", "nowhere"]]
     given = study.on(StudyData(labels=[str(draw_store(tmp_path / "plain"))], root=str(root)))
     assert given.label_commands() == []

@@ -17,7 +17,10 @@ def city(tmp_path_factory):
 
 
 def test_rows_are_what_evaluate_instances_measures(city, tmp_path):
-    rows = [InstanceRow("all", str(city / "all"), ["--out", "x"]), InstanceRow("2", f"{city}/two")]
+    rows = [
+        InstanceRow(str(city / "all"), ["--out", "x"], "all"),
+        InstanceRow(f"{city}/two", name="2"),
+    ]
     study = InstanceStudy(rows, str(city))
     assert study.label_commands() == [["--out", "x"]]
     result = study.run()
@@ -35,7 +38,7 @@ def test_rows_are_what_evaluate_instances_measures(city, tmp_path):
 
 
 def test_given_labels_take_the_place_of_the_rows(city):
-    study = InstanceStudy([InstanceRow("all", "nowhere", ["--out", "x"])], "nowhere")
+    study = InstanceStudy([InstanceRow("nowhere", ["--out", "x"], "all")], "nowhere")
     given = study.on(StudyData(labels=[str(city / "two")], root=str(city)))
     assert given.label_commands() == []
     assert [row[0] for row in given.run().tables[0].rows] == ["two"]
