@@ -1,4 +1,4 @@
-# make label  labels the embedded sample and writes a report       make test       the tests (under 4 minutes)
+# make label  labels the embedded sample and writes a report       make test       the tests (4 to 5 minutes)
 # make lint   ruff and mypy                                         make test-slow  the long tests
 # make lock   resolves requirements.in again                        make test-faults  kills, signals, full disks, damaged files
 PY ?= python3.11
