@@ -24,7 +24,7 @@ from jsonargparse import ArgumentError
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
-from relief.formats.atomic import check_writable, write_text
+from relief.formats.files.atomic import check_writable, write_text
 from relief.models.weights.configured import check_weights
 from relief.processes.recipes import RECIPES as CONFIGS
 from relief.processes.recipes import with_recipe_files

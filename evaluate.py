@@ -8,14 +8,14 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from relief.formats.atomic import writable
+from relief.formats.files.atomic import writable
 from relief.models.weights.configured import check_weights
 from relief.processes.scripts import make_labels
-from relief.reports import evaluation_tables as tables
-from relief.reports.class_figure import write_class_figure
+from relief.reports.figures.class_figure import write_class_figure
 from relief.reports.instance_report import write_instance_report
 from relief.reports.study_report import study_table, write_study
 from relief.reports.sweep_report import write_sweep_report
+from relief.reports.tables import evaluation as tables
 from relief.studies.export import ExportRequest, export_labels
 from relief.studies.requests import OBJECTS, parse_request
 from relief.studies.scoring import object_diagnosis as objects

@@ -19,7 +19,7 @@ from lightning_modules.codebook_passes import add_pass_arguments, expect_codeboo
 from lightning_modules.labeler import Labeler
 from lightning_modules.shard_work import ShardWork, add_shard_arguments
 from relief.formats.label_run import LabelRun
-from relief.reports.terminal import print_run_summary
+from relief.reports.tables.terminal import print_run_summary
 from relief.schema.determinants import determinants
 from relief.schema.manifest import Manifest
 from relief.schema.ranges import check_at_least

@@ -23,8 +23,8 @@ from callbacks.metrics_csv import MetricsCsv
 from callbacks.standing import TRAINING
 from callbacks.training_folder import CHECKPOINTS, TrainingFolder
 from callbacks.watched_run import watch_processes
-from relief.formats.atomic import write_text
-from relief.formats.folder_lock import held
+from relief.formats.files.atomic import write_text
+from relief.formats.files.lock import held
 from relief.processes.scripts import make_labels
 from relief.schema.training_settings import refuse_other_order
 from relief.studies.detector_rounds import run_rounds

@@ -13,13 +13,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from relief.formats.coco_panoptic import write_panoptic_json
+from relief.formats.coco.panoptic import write_panoptic_json
 from relief.formats.label_png import ByteSource
 from relief.formats.label_run import LabelRun
 from relief.formats.label_store import PANOPTIC, LabelStore, write_manifest
-from relief.formats.shard_run import ShardRun
-from relief.formats.shard_writer import write_shard
-from relief.formats.shards import Shard, shard_segments
+from relief.formats.shards.run import ShardRun
+from relief.formats.shards.store import Shard, shard_segments
+from relief.formats.shards.writer import write_shard
 from relief.schema.categories import cluster_categories
 from relief.schema.manifest import ImageStatus, Manifest
 

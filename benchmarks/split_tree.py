@@ -15,9 +15,9 @@ import torch
 
 from benchmarks.splitting import drawn_scene
 from relief.ops.depth_edges import gradient_magnitude_cpu
-from relief.ops.depth_sharpening import ToggleSharpening
-from relief.ops.reclaim import partition
-from relief.ops.split_tree import gradient_tree
+from relief.ops.splitting.depth_sharpening import ToggleSharpening
+from relief.ops.splitting.reclaim import partition
+from relief.ops.splitting.split_tree import gradient_tree
 
 LEVELS = np.geomspace(0.002, 0.2, 40).tolist()
 AREAS_PX = list(range(100, 2001, 100))

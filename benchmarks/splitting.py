@@ -19,8 +19,8 @@ from scipy import ndimage
 from torch import Tensor
 
 from relief.ops.depth_edges import gradient_magnitude, gradient_magnitude_cpu
-from relief.ops.depth_sharpening import ToggleSharpening
-from relief.ops.reclaim import partition
+from relief.ops.splitting.depth_sharpening import ToggleSharpening
+from relief.ops.splitting.reclaim import partition
 from relief.schema.observation import Observation
 from relief.splitters.connected import ConnectedSplitter
 from relief.splitters.depth_gradient import DepthGradientSplitter

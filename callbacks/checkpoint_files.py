@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 
-from relief.formats.atomic import whole_file
+from relief.formats.files.atomic import whole_file
 from relief.models.weights.files import refuse_not_finite
 from relief.schema.errors import UsageError, WeightsError
 

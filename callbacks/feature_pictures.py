@@ -9,9 +9,9 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from relief.formats.atomic import write_bytes
-from relief.reports.feature_picture import paint_features
-from relief.reports.pictures import jpeg
+from relief.formats.files.atomic import write_bytes
+from relief.reports.figures.feature_picture import paint_features
+from relief.reports.figures.pictures import jpeg
 from relief.schema.batch import ImageBatch
 
 

@@ -13,11 +13,11 @@ import torch
 from pytorch_lightning.callbacks import BasePredictionWriter
 from torch import Tensor
 
-from relief.formats.background_writer import BackgroundWriter
-from relief.formats.coco_panoptic import write_panoptic_json
+from relief.formats.coco.panoptic import write_panoptic_json
+from relief.formats.files.background_writer import BackgroundWriter
 from relief.formats.label_run import LabelRun
 from relief.formats.label_store import LabelStore
-from relief.formats.shards import plan_shards, shard_segments
+from relief.formats.shards.store import plan_shards, shard_segments
 from relief.schema.batch import Failure, PanopticPrediction
 from relief.schema.categories import class_categories, cluster_categories
 from relief.schema.errors import ReadError, reason_of

@@ -12,7 +12,7 @@ from typing import Any
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from relief.formats.atomic import write_text
+from relief.formats.files.atomic import write_text
 
 FIRST_COLUMNS = ("step", "epoch")
 

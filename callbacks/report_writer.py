@@ -17,9 +17,9 @@ from torch import Tensor
 from relief.formats.label_run import outcome
 from relief.formats.label_store import LabelStore
 from relief.formats.reader import refuse_other_shape
-from relief.reports.example_panels import DepthEdges, ReportSources
+from relief.reports.figures.example_panels import DepthEdges, ReportSources
+from relief.reports.figures.overlays import write_overlays
 from relief.reports.label_report import ReportExtent, RunDescription, write_label_report
-from relief.reports.overlays import write_overlays
 from relief.reports.run_facts import run_facts
 from relief.schema.batch import Failure, PanopticPrediction, first_reasons
 from relief.schema.categories import Category, class_categories, cluster_categories

@@ -10,9 +10,9 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from relief.formats.atomic import write_bytes
-from relief.reports.overlay import as_picture, paint_panoptic, palette_of
-from relief.reports.pictures import jpeg, resized
+from relief.formats.files.atomic import write_bytes
+from relief.reports.figures.overlay import as_picture, paint_panoptic, palette_of
+from relief.reports.figures.pictures import jpeg, resized
 from relief.schema.batch import ImageBatch
 from relief.schema.categories import cluster_color
 

@@ -10,9 +10,9 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from relief.formats.atomic import write_bytes
-from relief.reports.overlay import Picture, as_picture, paint_ids, palette_of
-from relief.reports.pictures import jpeg
+from relief.formats.files.atomic import write_bytes
+from relief.reports.figures.overlay import Picture, as_picture, paint_ids, palette_of
+from relief.reports.figures.pictures import jpeg
 from relief.schema.categories import cluster_color
 from relief.schema.training_parts import TaughtPixels
 

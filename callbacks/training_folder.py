@@ -13,7 +13,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from callbacks.checkpoint_files import newest_checkpoint, read_checkpoint, refuse_unreadable
 from callbacks.metrics_csv import FIRST_COLUMNS
-from relief.formats.atomic import write_text
+from relief.formats.files.atomic import write_text
 from relief.schema.errors import UsageError, WeightsError
 from relief.schema.training_settings import deciding_settings, training_differences
 

@@ -8,7 +8,12 @@ from collections.abc import Sequence
 import torch
 
 from relief.formats.reader import LabelReader
-from relief.ops.pseudo_targets import InsideCounts, ThingStuffRule, check_classes, count_inside
+from relief.ops.objects.pseudo_targets import (
+    InsideCounts,
+    ThingStuffRule,
+    check_classes,
+    count_inside,
+)
 from relief.processes.progress import with_progress
 from relief.schema.errors import ReadError
 from relief.schema.training import DetectorClasses

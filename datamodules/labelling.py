@@ -20,7 +20,7 @@ from datamodules.items import (
     collate,
 )
 from datamodules.travel import on_device, pins_memory
-from relief.formats.file_digest import content_digests, file_mark
+from relief.formats.files.digest import content_digests, file_mark
 from relief.formats.images import MAX_ASPECT, SUFFIXES
 from relief.processes.signals import leave_signals_to_the_run
 from relief.schema.label_spaces import LabelSpace

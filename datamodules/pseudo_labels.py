@@ -14,7 +14,7 @@ from datamodules.label_classes import decide_classes
 from datamodules.training_data import LOOKED_AT, TrainingDataModule
 from datamodules.training_samples import LabelledImages, TrainingImage, collate_training
 from relief.formats.reader import LabelReader
-from relief.ops.pseudo_targets import InsideShare, ThingStuffRule
+from relief.ops.objects.pseudo_targets import InsideShare, ThingStuffRule
 from relief.schema.errors import UsageError
 from relief.schema.ranges import check_at_least
 from relief.schema.selection import evenly_spaced

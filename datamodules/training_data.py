@@ -16,7 +16,7 @@ from datamodules.items import Item, ItemDataset, Sample, ShardSampler, collate
 from datamodules.step_batches import StepBatchSampler
 from datamodules.training_samples import TrainingImage
 from datamodules.travel import on_device, pins_memory
-from relief.formats.file_digest import file_mark
+from relief.formats.files.digest import file_mark
 from relief.processes.signals import leave_signals_to_the_run
 from relief.schema.errors import ReadError
 from relief.schema.label_spaces import label_space as find_label_space

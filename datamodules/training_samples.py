@@ -17,7 +17,7 @@ from datamodules.travel import small_ids
 from relief.formats.images import read_image
 from relief.formats.reader import LabelReader, refuse_other_shape
 from relief.models.augmentations.geometric import resized
-from relief.ops.pseudo_targets import DetectorTargets, detector_targets
+from relief.ops.objects.pseudo_targets import DetectorTargets, detector_targets
 from relief.ops.resize import resize_image, resize_nearest
 from relief.schema.batch import Failure
 from relief.schema.errors import reason_of

@@ -13,7 +13,7 @@ from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from lightning_modules.repeatable_steps import RepeatableSteps
-from relief.formats.atomic import write_text
+from relief.formats.files.atomic import write_text
 from relief.models.backbones.headed import HeadedBackbone, save_head, tokens_of
 from relief.models.backbones.provenance import Provenance, no_weights
 from relief.models.heads.head_learner import HeadLearner, HeadSettings, MakeHead

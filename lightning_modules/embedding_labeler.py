@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from lightning_modules.labeler import Labeler
 from relief.models.segmenters.checkpoint import SegmenterCheckpoint, Which, read_segmenter
 from relief.ops.embeddings.guided_merge import paint_instances, voted_classes
-from relief.ops.panoptic_map import compose_panoptic
+from relief.ops.objects.panoptic_map import compose_panoptic
 from relief.ops.resize import resize_image, resize_nearest
 from relief.schema.errors import UsageError, WeightsError
 from relief.schema.geometry import scaled_size

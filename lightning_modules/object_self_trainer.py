@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.panoptic_segmenter import PanopticSegmenter
-from relief.ops.instance_targets import renumber_instances
-from relief.ops.panoptic_map import majority_category
+from relief.ops.objects.instance_targets import renumber_instances
+from relief.ops.objects.panoptic_map import majority_category
 from relief.ops.resize import resize_nearest
 from relief.schema.errors import UsageError
 from relief.schema.observation import Observation

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lightning_modules.segmenter_labeler import SegmenterLabeler
-from relief.formats.file_digest import content_digests
+from relief.formats.files.digest import content_digests
 from relief.formats.label_store import LabelStore
 from relief.ops.mask_training.label_rounds import merge
 from relief.schema.manifest import Manifest

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.labeler import Labeler
+from relief.models.segmenters.cascade.predictor import PanopticPredictor
 from relief.models.segmenters.checkpoint import SegmenterCheckpoint, Which, read_segmenter
-from relief.models.segmenters.panoptic_predictor import PanopticPredictor
-from relief.ops.panoptic_merge import instance_scores
+from relief.ops.objects.panoptic_merge import instance_scores
 from relief.schema.manifest import Manifest
 from relief.schema.observation import LabelRecord
 from relief.schema.training import Segmenter

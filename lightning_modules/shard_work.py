@@ -13,9 +13,9 @@ from pytorch_lightning.cli import LightningArgumentParser
 
 from relief.formats.label_run import LabelRun, outcome
 from relief.formats.label_store import MANIFEST, LabelStore, read_manifest
-from relief.formats.shard_run import Marks, ShardRun
-from relief.formats.shard_writer import write_shard
-from relief.formats.shards import Shard, choose_shards
+from relief.formats.shards.run import Marks, ShardRun
+from relief.formats.shards.store import Shard, choose_shards
+from relief.formats.shards.writer import write_shard
 from relief.schema.errors import UsageError
 from relief.schema.manifest import Manifest
 from relief.schema.ranges import check_at_least

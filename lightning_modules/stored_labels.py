@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from lightning_modules.labeler import Labeler
-from relief.formats.file_digest import content_digests
+from relief.formats.files.digest import content_digests
 from relief.formats.label_store import LabelStore
 from relief.ops.resize import resize_nearest
 from relief.schema.manifest import Manifest

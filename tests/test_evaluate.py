@@ -190,7 +190,7 @@ def test_sweep_leaves_a_table_and_a_page(root, tmp_path, capsys):
 OWN_SPLITTERS = """
 import torch
 
-from relief.ops.reclaim import partition
+from relief.ops.splitting.reclaim import partition
 from relief.schema.observation import Split
 from relief.schema.parts import Splitter
 from relief.splitters.area_filtered import AreaFilteredSplitter

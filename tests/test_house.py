@@ -119,8 +119,8 @@ def test_nothing_loads_pickles_that_may_hold_code() -> None:
 
 
 WRITERS = {
-    "relief/formats/atomic.py": "the one home of writing",
-    "relief/formats/folder_lock.py": "a lock is created, or is not",
+    "relief/formats/files/atomic.py": "the one home of writing",
+    "relief/formats/files/lock.py": "a lock is created, or is not",
     "relief/models/weights/download.py": "a download goes on where it was cut",
     "callbacks/checkpoints.py": "the checkpoint before is renamed",
 }

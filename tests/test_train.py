@@ -19,7 +19,7 @@ import yaml
 import cli
 import train
 from lightning_modules.panoptic_segmenter import PanopticSegmenter
-from relief.formats.folder_lock import started, this_process
+from relief.formats.files.lock import started, this_process
 from relief.samples.draw import draw_sample
 
 SHADES = {7: (90, 60, 90), 23: (200, 160, 90), 26: (30, 40, 160)}  # road, sky, car

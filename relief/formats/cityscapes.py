@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from relief.formats.folders import AlikeFiles, walk_files
+from relief.formats.files.folders import AlikeFiles, walk_files
 from relief.formats.label_png import read_ids, write_instance_png
 from relief.formats.reader import LabelReader, path_of_key
 from relief.processes.progress import with_progress

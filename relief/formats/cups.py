@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import torch
 from torch import Tensor
 
-from relief.formats.atomic import write_bytes
+from relief.formats.files.atomic import write_bytes
 from relief.formats.label_png import (
     read_ids,
     read_semantic,

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from relief.formats.depth_record import read_depth_record
 from relief.formats.depth_values import are, filled, stored_values
-from relief.formats.folders import AlikeFiles
+from relief.formats.files.folders import AlikeFiles
 from relief.schema.errors import ReadError, UsageError
 from relief.schema.geometry import same_aspect
 

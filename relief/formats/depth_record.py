@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from relief.formats.atomic import write_text
+from relief.formats.files.atomic import write_text
 from relief.schema.errors import UsageError
 from relief.schema.plain_text import json_of, sentences_of
 

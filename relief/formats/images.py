@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from relief.formats.folders import walk_files
+from relief.formats.files.folders import walk_files
 from relief.formats.label_store import CONFIDENCE, MANIFEST, PANOPTIC, SEMANTIC
 from relief.formats.reader import printable
-from relief.formats.shards import SHARDS
+from relief.formats.shards.store import SHARDS
 from relief.schema.errors import ReadError, UsageError
 
 log = logging.getLogger("relief")

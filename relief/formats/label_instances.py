@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 from relief.formats.reader import LabelReader
-from relief.ops.instance_masks import panoptic_instances
+from relief.ops.objects.instance_masks import panoptic_instances
 from relief.schema.instances import ImageInstances
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 from torch import Tensor
 
-from relief.formats.atomic import write_bytes
+from relief.formats.files.atomic import write_bytes
 from relief.schema.errors import ReadError
 from relief.schema.label_spaces import VOID
 

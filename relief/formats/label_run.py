@@ -13,8 +13,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from relief.formats.atomic import check_writable, remove_temporaries, write_text
-from relief.formats.folder_lock import FolderLock
+from relief.formats.files.atomic import check_writable, remove_temporaries, write_text
+from relief.formats.files.lock import FolderLock
 from relief.formats.label_store import (
     CONFIDENCE,
     MANIFEST,
@@ -31,8 +31,8 @@ from relief.formats.label_store import (
 )
 from relief.formats.reader import path_of_key
 from relief.formats.segment_ids import refuse_too_many_categories
-from relief.formats.shard_run import ShardRun, refuse_another_plan
-from relief.formats.shards import SHARDS, plan_shards, read_record
+from relief.formats.shards.run import ShardRun, refuse_another_plan
+from relief.formats.shards.store import SHARDS, plan_shards, read_record
 from relief.schema.batch import Failure
 from relief.schema.errors import UsageError
 from relief.schema.manifest import ImageStatus, Manifest, differences

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from relief.formats.atomic import write_text
+from relief.formats.files.atomic import write_text
 from relief.formats.label_png import (
     ByteSource,
     read_ids,
@@ -24,7 +24,7 @@ from relief.formats.segment_ids import (
     split_segment_ids,
     write_segment_ids,
 )
-from relief.formats.shards import ShardFiles, plan_shards
+from relief.formats.shards.store import ShardFiles, plan_shards
 from relief.schema.errors import ReadError, UsageError
 from relief.schema.label_spaces import VOID
 from relief.schema.manifest import Manifest

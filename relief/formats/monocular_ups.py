@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from relief.formats.folders import walk_files
+from relief.formats.files.folders import walk_files
 from relief.formats.label_png import read_semantic
 from relief.formats.reader import entry_of, path_of_key
 from relief.schema.errors import UsageError

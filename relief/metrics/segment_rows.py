@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from relief.formats.atomic import whole_file
+from relief.formats.files.atomic import whole_file
 from relief.metrics.panoptic_statistics import Ids
 from relief.schema.errors import UsageError
 

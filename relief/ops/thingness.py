@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from relief.ops.components import label_components
 from relief.ops.depth_edges import gradient_cpu
+from relief.ops.splitting.components import label_components
 
 Counts = NDArray[np.int64]
 

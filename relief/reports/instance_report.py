@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from relief.formats.atomic import write_text
+from relief.formats.files.atomic import write_text
 from relief.metrics.instance_matches import InstanceMatches
 from relief.metrics.panoptic_statistics import Mask
-from relief.ops.instance_masks import decoded, resized_instances
+from relief.ops.objects.instance_masks import decoded, resized_instances
 from relief.ops.resize import resize_image
-from relief.reports.evaluation_tables import first_few
-from relief.reports.instance_tables import INSTANCE_COLUMNS, instance_rows
-from relief.reports.overlay import Picture, as_picture, outline
+from relief.reports.figures.overlay import Picture, as_picture, outline
+from relief.reports.figures.pictures import data_address, fit_within
 from relief.reports.pages import page_templates
-from relief.reports.pictures import data_address, fit_within
+from relief.reports.tables.evaluation import first_few
+from relief.reports.tables.instances import INSTANCE_COLUMNS, instance_rows
 from relief.schema.batch import Failure
 from relief.schema.instances import ImageInstances
 

@@ -11,19 +11,19 @@ import torch
 from jinja2 import Template
 from torch import Tensor
 
-from relief.formats.atomic import write_text
+from relief.formats.files.atomic import write_text
 from relief.formats.reader import LabelReader
 from relief.ops.panoptic import count_instances
 from relief.processes.progress import with_progress
-from relief.reports.cluster_gallery import PatchFinder, gallery_entries
-from relief.reports.example_panels import DepthEdges, Panel, PanelPainter, ReportSources
-from relief.reports.instance_histogram import instance_histogram
-from relief.reports.overlay import palette_of, principal_axes
+from relief.reports.figures.cluster_gallery import PatchFinder, gallery_entries
+from relief.reports.figures.example_panels import DepthEdges, Panel, PanelPainter, ReportSources
+from relief.reports.figures.instance_histogram import instance_histogram
+from relief.reports.figures.overlay import palette_of, principal_axes
+from relief.reports.figures.pictures import data_address
 from relief.reports.pages import page_templates
-from relief.reports.pictures import data_address
-from relief.reports.quality_tables import class_table, quality_table
 from relief.reports.store_figures import StoreFigures
-from relief.reports.summary_cards import instances_sentence, summary_cards
+from relief.reports.tables.quality import class_table, quality_table
+from relief.reports.tables.summary_cards import instances_sentence, summary_cards
 from relief.schema.categories import Category
 from relief.schema.label_spaces import LabelSpace, thing_mask
 from relief.schema.selection import evenly_spaced

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from relief.formats.atomic import write_text
-from relief.reports.line_figure import line_figure
+from relief.formats.files.atomic import write_text
+from relief.reports.figures.line_figure import line_figure
 
 
 class _Table(Protocol):

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from relief.formats.atomic import write_text
-from relief.reports.evaluation_tables import first_few
-from relief.reports.heatmap import Heatmap, heatmap
-from relief.reports.line_figure import line_figure
+from relief.formats.files.atomic import write_text
+from relief.reports.figures.heatmap import Heatmap, heatmap
+from relief.reports.figures.line_figure import line_figure
 from relief.reports.pages import page_templates
+from relief.reports.tables.evaluation import first_few
 
 _TEMPLATE = "sweep_report.html"
 _CONNECTED, _DEPTH = "connected", "depth_gradient"

@@ -11,7 +11,7 @@ from jsonargparse import ArgumentError
 from rich.console import Console
 
 from relief.reports import run_log
-from relief.reports.evaluation_tables import first_few
+from relief.reports.tables.evaluation import first_few
 from relief.schema.errors import TOLD, PeersLost, ReliefError, StoppedBySignal, UsageError
 
 EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from relief.formats.atomic import write_bytes
+from relief.formats.files.atomic import write_bytes
 from relief.processes.progress import with_progress
 from relief.samples.scenes.canvas import Canvas
 from relief.samples.scenes.hazy_scene import draw_hazy_scene

@@ -17,8 +17,8 @@ from jsonargparse import auto_cli
 from numpy.typing import NDArray
 from rich.console import Console
 
-from relief.formats.atomic import write_array
-from relief.ops.depth_softness import edge_softness_px
+from relief.formats.files.atomic import write_array
+from relief.ops.splitting.depth_softness import edge_softness_px
 from relief.processes.progress import with_progress
 from relief.schema.errors import ReliefError, UsageError
 

@@ -61,10 +61,10 @@ class Manifest:
         supervision: Which ground truth was read to make this, one sentence each; empty: none.
         notes: What a reader of the labels must know, one sentence each.
         images: Status by image key.
-        inputs: What each image is, by key: a mark of its file (`relief.formats.file_digest`).
+        inputs: What each image is, by key: a mark of its file (`relief.formats.files.digest`).
         failures: Why each image that failed did, by key.
-        shard_size: Images per shard, where the labels lie in shards (`relief.formats.shards`):
-            the sorted keys, so many at a time.
+        shard_size: Images per shard, where the labels lie in shards (`relief.formats.shards`): the
+            sorted keys, so many at a time.
         format_version: Of this file and the folders beside it.
     """
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from relief.formats.coco_instances import CocoInstances
-from relief.ops.instance_masks import decoded
+from relief.formats.coco.instances import CocoInstances
+from relief.ops.objects.instance_masks import decoded
 from relief.schema.categories import cluster_color
 from relief.schema.errors import ReadError, UsageError
 from relief.schema.instances import ImageInstances

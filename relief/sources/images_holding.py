@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from relief.formats.atomic import write_text
+from relief.formats.files.atomic import write_text
 from relief.processes.progress import with_progress
 from relief.schema.errors import UsageError
 from relief.schema.plain_text import json_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from relief.ops.instance_masks import panoptic_instances
+from relief.ops.objects.instance_masks import panoptic_instances
 from relief.schema.instances import ImageInstances, InstanceReader
 from relief.schema.sources import ImageSource, keys_with_target
 

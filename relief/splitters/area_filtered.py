@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from relief.ops.depth_edges import gradient_magnitude
-from relief.ops.depth_sharpening import ToggleSharpening
-from relief.ops.reclaim import Partition
+from relief.ops.splitting.depth_sharpening import ToggleSharpening
+from relief.ops.splitting.reclaim import Partition
 from relief.schema.observation import Observation, Split
 from relief.schema.parts import Splitter
 from relief.splitters.thing_regions import instances_of, thing_regions

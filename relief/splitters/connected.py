@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from relief.ops.reclaim import Partition, partition
+from relief.ops.splitting.reclaim import Partition, partition
 from relief.splitters.area_filtered import AreaFilteredSplitter, Edges
 
 

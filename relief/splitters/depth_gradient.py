@@ -6,8 +6,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from relief.ops.depth_sharpening import ToggleSharpening
-from relief.ops.reclaim import Partition, partition
+from relief.ops.splitting.depth_sharpening import ToggleSharpening
+from relief.ops.splitting.reclaim import Partition, partition
 from relief.schema.observation import DEPTH
 from relief.splitters.area_filtered import AreaFilteredSplitter, Edges
 

@@ -19,7 +19,7 @@ from relief.ops.embeddings.clusters import (
     merge_close_clusters,
 )
 from relief.ops.embeddings.morphology import smoothed
-from relief.ops.instance_targets import renumber_instances
+from relief.ops.objects.instance_targets import renumber_instances
 from relief.schema.errors import ReadError
 from relief.schema.observation import Observation, Split
 from relief.schema.parts import Splitter

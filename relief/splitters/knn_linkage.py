@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from relief.ops.cuts.local_cut import cut_distances
-from relief.ops.neighbour_graph import Edges, neighbour_edges
+from relief.ops.splitting.neighbour_graph import Edges, neighbour_edges
 from relief.schema.ranges import check_at_least
 from relief.splitters.depth_sampled import DepthSampledSplitter, Parts
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from relief.ops.depth_edges import gradient_magnitude_cpu
-from relief.ops.depth_sharpening import ToggleSharpening
-from relief.ops.reclaim import partition
-from relief.ops.split_tree import SplitTree, gradient_tree
-from relief.ops.stable_branches import Branches
+from relief.ops.splitting.depth_sharpening import ToggleSharpening
+from relief.ops.splitting.reclaim import partition
+from relief.ops.splitting.split_tree import SplitTree, gradient_tree
+from relief.ops.splitting.stable_branches import Branches
 from relief.schema.errors import UsageError
 from relief.schema.observation import DEPTH, Observation, Split
 from relief.schema.parts import Splitter

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relief.ops.depth_edges import gradient_magnitude_cpu
-from relief.ops.depth_softness import edge_softness_px
+from relief.ops.splitting.depth_softness import edge_softness_px
 from relief.schema.ranges import check_at_least
 from relief.splitters.depth_sampled import DepthSampledSplitter, Parts
 

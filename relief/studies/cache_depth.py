@@ -19,8 +19,8 @@ import torch
 from jsonargparse import ArgumentParser
 from torch import Tensor, nn
 
-from relief.formats.atomic import check_writable, write_array
 from relief.formats.depth_record import DEPTH_RECORD, depth_record_text, write_depth_record
+from relief.formats.files.atomic import check_writable, write_array
 from relief.formats.images import MAX_ASPECT, find_images, read_image, refuse_line
 from relief.models.depth.sources import depth_at
 from relief.models.weights.configured import check_weights

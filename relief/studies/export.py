@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from relief.formats.cityscapes import write_cityscapes
-from relief.formats.coco_instances import INSTANCES, write_coco_instances
-from relief.formats.coco_panoptic import photographs, write_coco_panoptic
+from relief.formats.coco.instances import INSTANCES, write_coco_instances
+from relief.formats.coco.panoptic import photographs, write_coco_panoptic
 from relief.formats.cups import write_cups
 from relief.formats.label_instances import LabelInstances
 from relief.formats.label_store import LabelStore

@@ -16,7 +16,7 @@ from callbacks.checkpoint_files import (
     read_checkpoint,
     refuse_unreadable,
 )
-from relief.formats.atomic import WriteError
+from relief.formats.files.atomic import WriteError
 from relief.schema.errors import UsageError, WeightsError
 
 CONTENT = {"state_dict": {"w": torch.zeros(2)}, "pytorch-lightning_version": "2.6", "epoch": 1}

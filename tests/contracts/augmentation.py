@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from relief.ops.instance_targets import instance_targets
+from relief.ops.objects.instance_targets import instance_targets
 from relief.schema.training import Augmentation, TrainingMoment
 
 MOMENT = TrainingMoment(step=0, predict=lambda image: pytest.fail("the network was asked"))

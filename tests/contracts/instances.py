@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from relief.ops.instance_masks import decoded
+from relief.ops.objects.instance_masks import decoded
 from relief.schema.errors import ReadError
 from relief.schema.instances import InstanceReader
 

@@ -8,7 +8,7 @@ import torch
 from datamodules.label_classes import decide_classes
 from datamodules.pseudo_labels import PseudoLabels
 from relief.formats.cups import CupsLabels, write_cups
-from relief.ops.pseudo_targets import InsideShare, NormalisedInsideShare
+from relief.ops.objects.pseudo_targets import InsideShare, NormalisedInsideShare
 from relief.schema.errors import ReadError, UsageError
 
 ROAD, SKY, CAR, TRUCK = range(4)

@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 from torch.utils.data import DataLoader
 
 from datamodules.cityscapes import Cityscapes
-from relief.formats import atomic
+from relief.formats.files import atomic
 
 
 class Fault(pl.Callback):

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from callbacks.checkpoint_files import read_checkpoint
 from relief.formats.cityscapes import CityscapesLabels
-from relief.formats.coco_panoptic import write_panoptic_json
-from relief.formats.coco_reader import CocoPanoptic
+from relief.formats.coco.panoptic import write_panoptic_json
+from relief.formats.coco.panoptic_reader import CocoPanoptic
 from relief.formats.cups import CupsLabels, write_cups
 from relief.formats.depth_files import FolderDepth
 from relief.formats.depth_record import write_depth_record

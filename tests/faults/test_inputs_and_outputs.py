@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch.utils.data import DataLoader, IterableDataset, SequentialSampler
 
 from datamodules.items import ShardSampler, refuse_disorder
-from relief.formats.atomic import is_temporary
+from relief.formats.files.atomic import is_temporary
 from relief.formats.images import read_image
 from relief.formats.label_store import LabelStore
 from relief.models.weights.download import download

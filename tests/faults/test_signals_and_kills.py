@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from relief.formats.atomic import is_temporary
+from relief.formats.files.atomic import is_temporary
 from relief.formats.label_store import LabelStore
 from relief.models.codebooks.codebook import Codebook
 from tests.label_processes import Run, arguments, fault

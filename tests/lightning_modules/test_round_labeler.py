@@ -8,7 +8,7 @@ from relief.formats.label_store import (
     write_panoptic,
     write_semantic,
 )
-from relief.models.segmenters.panoptic_predictor import PanopticPredictor
+from relief.models.segmenters.cascade.predictor import PanopticPredictor
 from relief.schema.manifest import Manifest
 from relief.schema.training import Detections, SegmenterPrediction
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torchvision.ops import box_iou
 
 from relief.models.augmentations.geometric import resized
-from relief.ops.instance_targets import instance_targets, tidy_instances
+from relief.ops.objects.instance_targets import instance_targets, tidy_instances
 from relief.schema.pixel_maps import PixelKind, pixel_maps
 from relief.schema.training import (
     THING_REGION,

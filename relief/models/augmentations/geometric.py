@@ -9,7 +9,7 @@ from typing import Any, cast
 from torch import Tensor
 from torch.nn import functional as F
 
-from relief.ops.instance_targets import tidy_instances
+from relief.ops.objects.instance_targets import tidy_instances
 from relief.schema.pixel_maps import PixelKind, pixel_maps
 from relief.schema.training import Augmentation, TrainingBatch, TrainingMoment
 

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from relief.models.augmentations.geometric import resized
-from relief.ops.instance_targets import instance_targets, tidy_instances
 from relief.ops.mask_training.mask_confidence import alpha, mean_confidence, select_confident
+from relief.ops.objects.instance_targets import instance_targets, tidy_instances
 from relief.schema.pixel_maps import pixel_maps
 from relief.schema.ranges import check_at_least
 from relief.schema.training import (

@@ -8,12 +8,12 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from relief.formats.atomic import write_bytes
+from relief.formats.files.atomic import write_bytes
 from relief.models.backbones.dinov2_body import needed
 from relief.models.backbones.provenance import Provenance, no_weights
 from relief.models.backbones.rgb_statistics import RGBStatistics
 from relief.models.weights.files import load_state_dict, sha256_of
-from relief.ops.neighbourhood import average_around
+from relief.ops.splitting.neighbourhood import average_around
 from relief.processes.recipes import shipped_file
 from relief.schema.errors import WeightsError
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from relief.formats.atomic import write_bytes
+from relief.formats.files.atomic import write_bytes
 from relief.models.backbones.cause_weights import ABOUT_KEY, read_about
 from relief.models.backbones.dinov2_body import needed
 from relief.models.backbones.provenance import Provenance, no_weights

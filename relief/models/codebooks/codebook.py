@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from relief.formats.atomic import write_bytes
+from relief.formats.files.atomic import write_bytes
 from relief.models.weights.files import refuse_not_finite
 from relief.schema.errors import WeightsError
 from relief.schema.label_spaces import VOID, label_space, thing_mask

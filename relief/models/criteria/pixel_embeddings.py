@@ -21,7 +21,7 @@ from relief.ops.embeddings.losses import (
     push_loss,
     unlabelled_push_loss,
 )
-from relief.ops.instance_targets import renumber_instances
+from relief.ops.objects.instance_targets import renumber_instances
 from relief.ops.resize import resize_nearest
 from relief.schema.errors import UsageError
 from relief.schema.training import Augmentation, PixelEmbedder, TrainingBatch, TrainingMoment

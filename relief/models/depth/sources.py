@@ -7,7 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from relief.ops.panoptic_map import resize_depth
+from relief.ops.objects.panoptic_map import resize_depth
 from relief.schema.errors import ReadError
 from relief.schema.parts import DepthModel
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from relief.models.codebooks.codebook import Codebook
 from relief.models.labelling.leftovers import LeaveVoid, Leftovers
-from relief.ops.panoptic_map import compose_panoptic
+from relief.ops.objects.panoptic_map import compose_panoptic
 from relief.ops.resize import resize_nearest
 from relief.schema.observation import LabelRecord, Observation
 from relief.schema.parts import Splitter

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torchvision.models.segmentation.deeplabv3 import ASPP
 
-from relief.models.segmenters.detectron2_parts import DeepLabV3PlusHead, ShapeSpec
+from relief.models.segmenters.cascade.detectron2_parts import DeepLabV3PlusHead, ShapeSpec
 from relief.models.segmenters.semantic_network import SemanticNetwork
 
 

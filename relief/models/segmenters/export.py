@@ -16,7 +16,7 @@ from typing import get_args
 
 from safetensors.torch import save
 
-from relief.formats.atomic import WriteError, write_bytes
+from relief.formats.files.atomic import WriteError, write_bytes
 from relief.models.segmenters.checkpoint import (
     METADATA_KEY,
     NETWORK_KEY,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from relief.models.backbones.cause_tr import IMAGE_MEAN, IMAGE_STD
-from relief.models.segmenters.detectron2_parts import Backbone, Conv2d, ShapeSpec, get_norm
+from relief.models.segmenters.cascade.detectron2_parts import Backbone, Conv2d, ShapeSpec, get_norm
 from relief.schema.parts import Backbone as FeatureSource
 
 

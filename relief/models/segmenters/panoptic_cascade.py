@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from relief.models.segmenters.cascade_heads import SoftMasks, evaluating, quiet_detectron2
-from relief.models.segmenters.cascade_network import PYRAMID, CascadeFeatures, build_cascade
-from relief.models.segmenters.detectron2_parts import BitMasks, Boxes, Instances, get_cfg
-from relief.models.segmenters.prediction_size import paste_detections, resize_logits
-from relief.ops.instance_targets import instance_targets
+from relief.models.segmenters.cascade.detectron2_parts import BitMasks, Boxes, Instances, get_cfg
+from relief.models.segmenters.cascade.heads import SoftMasks, evaluating, quiet_detectron2
+from relief.models.segmenters.cascade.network import PYRAMID, CascadeFeatures, build_cascade
+from relief.models.segmenters.cascade.prediction_size import paste_detections, resize_logits
+from relief.ops.objects.instance_targets import instance_targets
 from relief.schema.label_spaces import VOID
 from relief.schema.training import ScoredBoxes, SegmenterPrediction, TrainingBatch, TrainingMoment
 

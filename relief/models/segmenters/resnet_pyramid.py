@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from relief.models.segmenters.detectron2_parts import (
+from relief.models.segmenters.cascade.detectron2_parts import (
     FPN,
     BasicBlock,
     BasicStem,

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from relief.models.segmenters.detectron2_parts import (
+from relief.models.segmenters.cascade.detectron2_parts import (
     Backbone,
     LastLevelMaxPool,
     ShapeSpec,

@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from relief.formats.atomic import take_name, write_text
+from relief.formats.files.atomic import take_name, write_text
 from relief.models.weights.files import sha256_of
 from relief.schema.errors import WeightsError
 

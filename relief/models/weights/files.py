@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from relief.formats.atomic import write_bytes
+from relief.formats.files.atomic import write_bytes
 from relief.models.weights.formats import ARRAY_KEY, HOLDS_CODE, UnreadableError, read_tensors
 from relief.models.weights.sources import how_to_get
 from relief.schema.errors import WeightsError

@@ -9,7 +9,7 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from relief.formats.atomic import write_text
+from relief.formats.files.atomic import write_text
 from relief.models.weights.configured import is_on_disk
 from relief.models.weights.download import DownloadError, download, writing
 from relief.models.weights.files import (

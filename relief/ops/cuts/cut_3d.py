@@ -32,7 +32,7 @@ from relief.ops.cuts.spatial_importance import (
     sharpen,
     spatial_importance,
 )
-from relief.ops.panoptic_map import resize_depth
+from relief.ops.objects.panoptic_map import resize_depth
 
 Mask = NDArray[np.bool_]
 

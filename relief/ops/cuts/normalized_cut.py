@@ -15,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from relief.ops.components import label_components
 from relief.ops.cuts.patch_graph import (
     Floats,
     PatchGraph,
@@ -27,6 +26,7 @@ from relief.ops.cuts.patch_graph import (
     refuse_not_finite,
     second_eigenvector,
 )
+from relief.ops.splitting.components import label_components
 
 __all__ = [
     "Bisection",

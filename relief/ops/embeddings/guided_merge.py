@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from relief.ops.panoptic_map import majority_category
+from relief.ops.objects.panoptic_map import majority_category
 from relief.schema.label_spaces import VOID
 
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from relief.ops.neighbourhood import average_around
+from relief.ops.splitting.neighbourhood import average_around
 from relief.samples.features.nuisance_whitening import fit_whitening, rows
 from relief.samples.features.photometric_jitter import photometric_jitter
 from relief.samples.features.texture_bank import TextureBank

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from relief.formats.atomic import write_array, write_bytes
+from relief.formats.files.atomic import write_array, write_bytes
 from relief.samples.scenes.canvas import Canvas
 
 CITIES = {

@@ -18,7 +18,7 @@ from relief.metrics.panoptic_statistics import Mask
 from relief.metrics.protocols import panoptic_protocol
 from relief.metrics.scoring import PERCENT, Figures, Scorer
 from relief.ops.matching import assignment_rule
-from relief.ops.object_agreement import ObjectAgreement, object_agreement
+from relief.ops.objects.object_agreement import ObjectAgreement, object_agreement
 from relief.ops.panoptic import numbered_objects
 from relief.processes.progress import with_progress
 from relief.schema.errors import ReadError, UsageError

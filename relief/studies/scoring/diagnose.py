@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from relief.formats.atomic import write_text
+from relief.formats.files.atomic import write_text
 from relief.metrics.scoring import PERCENT, Scorer
 from relief.metrics.semantic_iou import iou_per_class
 from relief.ops.matching import assignment_rule

@@ -10,8 +10,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from relief.formats.atomic import write_text
-from relief.formats.coco_instances import CocoInstances
+from relief.formats.coco.instances import CocoInstances
+from relief.formats.files.atomic import write_text
 from relief.formats.images import read_image
 from relief.formats.label_instances import LabelInstances
 from relief.formats.label_store import LabelStore

@@ -23,7 +23,7 @@ from relief.metrics.instance_ap import (
 )
 from relief.metrics.instance_matches import InstanceMatches, match_instances
 from relief.metrics.scoring import PERCENT
-from relief.ops.instance_masks import resized_instances
+from relief.ops.objects.instance_masks import resized_instances
 from relief.processes.progress import with_progress
 from relief.schema.batch import Failure, first_reasons
 from relief.schema.errors import ReadError, UsageError, reason_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relief.formats.cityscapes import CityscapesLabels
-from relief.formats.coco_reader import CocoPanoptic
+from relief.formats.coco.panoptic_reader import CocoPanoptic
 from relief.formats.cups import CupsLabels
 from relief.formats.label_store import LabelStore
 from relief.formats.monocular_ups import MonocularUpsLabels

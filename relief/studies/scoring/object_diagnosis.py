@@ -10,11 +10,11 @@ import torch
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from relief.formats.atomic import write_text
+from relief.formats.files.atomic import write_text
 from relief.metrics.panoptic_quality import PanopticQuality
 from relief.metrics.scoring import PERCENT, Scorer
 from relief.ops.matching import assignment_rule
-from relief.ops.panoptic_map import majority_category
+from relief.ops.objects.panoptic_map import majority_category
 from relief.ops.resize import resize_nearest
 from relief.processes.progress import with_progress
 from relief.schema.batch import Failure

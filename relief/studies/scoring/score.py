@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from relief.formats.atomic import write_text
+from relief.formats.files.atomic import write_text
 from relief.formats.reader import LabelReader
 from relief.metrics.bootstrap import bootstrap_intervals
 from relief.metrics.instance_precision import (

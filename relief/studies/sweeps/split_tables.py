@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relief.metrics.panoptic_statistics import Ids
-from relief.ops.reclaim import Partition
+from relief.ops.splitting.reclaim import Partition
 from relief.schema.label_spaces import VOID
 
 Map = NDArray[np.integer]

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from relief.formats.atomic import write_text
+from relief.formats.files.atomic import write_text
 
 COLUMNS = (
     "k",

@@ -16,9 +16,9 @@ from relief.formats.depth_files import FolderDepth, check_aspect
 from relief.formats.images import read_image
 from relief.metrics.panoptic_statistics import Ids
 from relief.ops.depth_edges import gradient_magnitude_cpu
-from relief.ops.depth_sharpening import ToggleSharpening
+from relief.ops.objects.panoptic_map import resize_depth
 from relief.ops.panoptic import compact_pairs
-from relief.ops.panoptic_map import resize_depth
+from relief.ops.splitting.depth_sharpening import ToggleSharpening
 from relief.schema.errors import ReadError
 from relief.schema.geometry import shrunk_size
 from relief.schema.observation import DEPTH, IMAGE, Observation

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from relief.formats.reader import path_of_key, refuse_other_shape
 from relief.metrics.panoptic_statistics import Ids
-from relief.ops.depth_sharpening import ToggleSharpening
-from relief.ops.reclaim import Partition
 from relief.ops.resize import resize_nearest
+from relief.ops.splitting.depth_sharpening import ToggleSharpening
+from relief.ops.splitting.reclaim import Partition
 from relief.schema.errors import reason_of
 from relief.schema.geometry import scaled_size
 from relief.schema.label_spaces import VOID

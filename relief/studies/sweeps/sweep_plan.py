@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from relief.ops.depth_sharpening import ToggleSharpening
+from relief.ops.splitting.depth_sharpening import ToggleSharpening
 from relief.schema.errors import UsageError
 from relief.schema.observation import DEPTH, IMAGE, SEMANTIC
 from relief.schema.parts import Splitter

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from relief.formats.atomic import whole_file
+from relief.formats.files.atomic import whole_file
 from relief.formats.label_store import LabelStore
 from relief.formats.reader import LabelReader
 from relief.metrics.panoptic_statistics import Ids

@@ -5,7 +5,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from relief.metrics.instance_ap import InstanceAveragePrecision
-from relief.ops.instance_masks import boxes_of, run_lengths
+from relief.ops.objects.instance_masks import boxes_of, run_lengths
 from relief.schema.instances import ImageInstances
 
 SIZE = (120, 150)

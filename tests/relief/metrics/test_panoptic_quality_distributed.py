@@ -7,7 +7,7 @@ import torch.multiprocessing as mp
 
 from relief.metrics.instance_ap import InstanceAveragePrecision
 from relief.metrics.panoptic_quality import MatchedPanopticQuality
-from relief.ops.instance_masks import panoptic_instances
+from relief.ops.objects.instance_masks import panoptic_instances
 
 # (key of image) by rank: padding repeats "a" on rank 1; in the second case rank 1 has nothing.
 SHARES = [(("a", "b", "c"), ("d", "a")), (("a", "b"), ()), (("a",), ("a",))]

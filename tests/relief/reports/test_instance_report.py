@@ -5,9 +5,9 @@ import numpy as np
 import torch
 
 from relief.metrics.instance_matches import match_instances
-from relief.reports.evaluation_tables import instances_table
 from relief.reports.instance_report import COLORS, paint_fates, write_instance_report
-from relief.reports.instance_tables import INSTANCE_COLUMNS, instance_rows
+from relief.reports.tables.evaluation import instances_table
+from relief.reports.tables.instances import INSTANCE_COLUMNS, instance_rows
 from relief.schema.instances import ImageInstances
 from tests.relief.metrics.test_instance_ap import SIZE, instances
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from relief.reports.example_panels import DepthEdges, ReportSources
+from relief.reports.figures.example_panels import DepthEdges, ReportSources
 from relief.reports.label_report import ReportExtent, RunDescription, write_label_report
 from relief.schema.categories import cluster_categories
 from relief.schema.label_spaces import CITYSCAPES_19

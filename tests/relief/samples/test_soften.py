@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from relief.ops.depth_softness import edge_softness_px
+from relief.ops.splitting.depth_softness import edge_softness_px
 from relief.samples.soften import soften
 from relief.schema.errors import UsageError
 

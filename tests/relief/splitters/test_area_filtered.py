@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from relief.ops.reclaim import partition
+from relief.ops.splitting.reclaim import partition
 from relief.splitters.area_filtered import AreaFilteredSplitter
 from tests.contracts.splitter import SplitterContract, drawn_observation
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from relief.ops.depth_sharpening import ToggleSharpening
-from relief.ops.panoptic_map import majority_category
+from relief.ops.objects.panoptic_map import majority_category
+from relief.ops.splitting.depth_sharpening import ToggleSharpening
 from relief.schema.label_spaces import CITYSCAPES_19, thing_mask
 from relief.schema.observation import Observation
 from relief.schema.parts import Splitter

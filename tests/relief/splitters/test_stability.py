@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 import torch
 
-from relief.ops.depth_sharpening import ToggleSharpening
+from relief.ops.splitting.depth_sharpening import ToggleSharpening
 from relief.schema.errors import UsageError
 from relief.schema.observation import Observation
 from relief.splitters.stability import StabilitySplitter

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from relief.formats.coco_instances import CocoInstances
-from relief.formats.coco_panoptic import write_panoptic_json
+from relief.formats.coco.instances import CocoInstances
+from relief.formats.coco.panoptic import write_panoptic_json
 from relief.formats.cups import CupsLabels
 from relief.formats.label_instances import LabelInstances
 from relief.formats.label_store import LabelStore

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from relief.models.augmentations.copy_paste import CopyPaste, labelled_objects, novel_objects
-from relief.ops.instance_targets import instance_targets
+from relief.ops.objects.instance_targets import instance_targets
 from relief.schema.training import (
     THING_REGION,
     Detections,

@@ -7,7 +7,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from relief.formats.atomic import WriteError
+from relief.formats.files.atomic import WriteError
 from relief.models.codebooks.codebook import Codebook
 from relief.schema.errors import WeightsError
 

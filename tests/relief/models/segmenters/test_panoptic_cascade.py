@@ -8,7 +8,7 @@ from detectron2.modeling import build_model
 from detectron2.structures import BitMasks, Instances
 from detectron2.utils.events import EventStorage
 
-from relief.models.segmenters.cascade_heads import SoftMasks
+from relief.models.segmenters.cascade.heads import SoftMasks
 from relief.models.segmenters.panoptic_cascade import PanopticCascade
 from relief.models.segmenters.resnet_pyramid import ResNetPyramid, SmallResNetPyramid
 from tests.contracts import network as contract

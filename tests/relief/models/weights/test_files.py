@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from relief.formats.atomic import WriteError
+from relief.formats.files.atomic import WriteError
 from relief.models.weights.files import convert, fill, load_state_dict, sha256_of
 from relief.schema.errors import WeightsError
 

@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from relief.formats.coco_instances import write_coco_instances
+from relief.formats.coco.instances import write_coco_instances
 from relief.formats.label_store import LabelStore, write_panoptic
 from relief.schema.categories import class_categories
 from relief.schema.errors import UsageError

@@ -9,8 +9,8 @@ from relief.metrics.classes import Classes
 from relief.metrics.protocols import SEED
 from relief.metrics.scoring import JointRows, Scorer
 from relief.ops.depth_edges import gradient_magnitude_cpu
+from relief.ops.objects.panoptic_map import compose_panoptic
 from relief.ops.panoptic import compact_pairs, segment_table
-from relief.ops.panoptic_map import compose_panoptic
 from relief.ops.resize import resize_nearest
 from relief.schema.label_spaces import CITYSCAPES_19
 from relief.schema.observation import Observation

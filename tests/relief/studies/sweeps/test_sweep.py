@@ -11,7 +11,7 @@ from relief.formats.label_run import CODEBOOK
 from relief.formats.label_store import LabelStore, write_panoptic
 from relief.metrics.panoptic_quality import PanopticQuality
 from relief.models.codebooks.codebook import Codebook
-from relief.ops.panoptic_map import compose_panoptic
+from relief.ops.objects.panoptic_map import compose_panoptic
 from relief.schema.errors import ReadError, UsageError
 from relief.schema.label_spaces import CITYSCAPES_19, thing_mask
 from relief.schema.observation import Observation

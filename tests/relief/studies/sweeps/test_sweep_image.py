@@ -1,6 +1,6 @@
 import pytest
 
-from relief.ops.depth_sharpening import ToggleSharpening
+from relief.ops.splitting.depth_sharpening import ToggleSharpening
 from relief.schema.errors import ReadError
 from relief.studies.sweeps.sweep_image import SweepImage
 from tests.relief.studies.sweeps.test_sweep_images import root, work

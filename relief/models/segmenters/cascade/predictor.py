@@ -1,0 +1,131 @@
+"""A trained network's panoptic map of an image, at the size that is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from relief.models.segmenters.cascade.prediction_size import not_finite
+from relief.models.segmenters.cascade.test_time_augmentation import TestTimeAugmentation
+from relief.ops.objects.panoptic_merge import merge_panoptic
+from relief.ops.objects.region_merge import merge_regions, require_things_apart
+from relief.ops.resize import resize_image
+from relief.schema.geometry import scaled_size
+from relief.schema.training import (
+    Detections,
+    DetectorClasses,
+    Segmenter,
+    SegmenterPrediction,
+)
+
+
+@dataclass(frozen=True)
+class PanopticPredictor:
+    """How a detector's outputs become one map: the published numbers.
+
+    Attributes:
+        short_side_px: The network sees the image with this short side; `None`: as it is.
+        score_threshold: Detections with a lower score are left out.
+        overlap_threshold: ... and those of which more than this share is already painted.
+        stuff_area_px: Stuff with fewer pixels is left void; meant at 1024x2048.
+        things_from_regions: Objects are the thing regions of the semantic head, which detections
+            only part (`relief.ops.objects.region_merge`); asks for classes with things apart.
+            `False`: objects are the detections, as published.
+        views: What the network sees of an image instead of the image alone; `short_side_px` is
+            that of their scale 1 unless they say their own.
+    """
+
+    short_side_px: int | None = None
+    score_threshold: float = 0.5
+    overlap_threshold: float = 0.5
+    stuff_area_px: float = 4096
+    things_from_regions: bool = False
+    views: TestTimeAugmentation | None = None
+
+    def check(self, classes: DetectorClasses) -> None:
+        """Refuses classes that a map cannot be made of, before any work.
+
+        Raises:
+            UsageError: Objects are to come from regions and things are not told apart.
+        """
+        if self.things_from_regions:
+            require_things_apart(classes)
+
+    def __call__(
+        self, network: Segmenter, classes: DetectorClasses, image: Tensor, size: tuple[int, int]
+    ) -> Tensor:
+        """Panoptic maps of images of one size.
+
+        Args:
+            network: Trained.
+            classes: The classes it was trained for.
+            image: (B, 3, H, W) float32 in [0, 1].
+            size: (height, width) of the maps.
+
+        Returns:
+            (B, *size, 2) int64 (category id of the labels, instance).
+
+        Raises:
+            ReadError: What the network says of an image is not finite.
+        """
+        found = self.see(network, image, size)
+        pairs = zip(found["semantic_logits"].argmax(dim=1), found["detections"], strict=True)
+        return torch.stack([self.merge(*pair, classes) for pair in pairs])
+
+    def merge(self, semantic: Tensor, detections: Detections, classes: DetectorClasses) -> Tensor:
+        """One map of what was seen of one image.
+
+        Args:
+            semantic: (H, W) int64 classes of the semantic head.
+            detections: Objects of the image.
+            classes: The classes the network was trained for.
+
+        Returns:
+            (H, W, 2) int64 (category id of the labels, instance).
+        """
+        rule = merge_regions if self.things_from_regions else merge_panoptic
+        return rule(
+            semantic,
+            detections,
+            classes,
+            score_threshold=self.score_threshold,
+            overlap_threshold=self.overlap_threshold,
+            stuff_area_px=self.stuff_area_px,
+        )
+
+    def see(self, network: Segmenter, image: Tensor, size: tuple[int, int]) -> SegmenterPrediction:
+        """Looks at images in the sizes and views of this predictor; as `__call__` before merging.
+
+        Raises:
+            ReadError: What the network says of an image is not finite.
+        """
+        found = self._look(network, image, size)
+        refuse_not_finite(found)
+        return found
+
+    def _look(
+        self, network: Segmenter, image: Tensor, size: tuple[int, int]
+    ) -> SegmenterPrediction:
+        if self.views is not None:
+            short_side_px = self.views.short_side_px or self.short_side_px
+            views = replace(self.views, short_side_px=short_side_px)
+            return views(network, image, size)
+        if self.short_side_px is not None:
+            own_size = (image.shape[-2], image.shape[-1])
+            image = resize_image(image, scaled_size(own_size, self.short_side_px))
+        return network.predict(image, size)
+
+
+def refuse_not_finite(prediction: SegmenterPrediction) -> None:
+    """Refuses what would make a map of nothing but void or one class.
+
+    Raises:
+        ReadError: A largest logit, a box or a score is NaN or infinite.
+    """
+    said = [prediction["semantic_logits"].amax(dim=1)]  # of others -inf is an answer too
+    for found in prediction["detections"]:
+        said += [found["boxes"], found["scores"]]
+    if not all(bool(torch.isfinite(values).all()) for values in said):
+        raise not_finite()
