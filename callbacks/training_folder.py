@@ -67,7 +67,7 @@ class TrainingFolder(pl.Callback):
                 self._refuse_another_training(folder)
         if self.overwrite:
             self._refuse_to_remove({str(trainer.ckpt_path), *_texts(self.config)})
-        settings = deciding_settings(self.config, model.measuring)
+        settings = deciding_settings(self.config)
         settings |= {"processes": trainer.num_devices * trainer.num_nodes}
         self._compare(trainer, {**settings, "start": model.start_mark()})
         if trainer.ckpt_path is None:

@@ -78,6 +78,7 @@ class ImageViews(TrainingDataModule):
         keep_in_memory: Read each square once per process; for small sets.
     """
 
+    free_arguments = TrainingDataModule.free_arguments | {"folder"}
     join_samples = staticmethod(collate)
 
     def __init__(

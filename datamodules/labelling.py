@@ -54,6 +54,10 @@ class LabellingDataModule(pl.LightningDataModule):
         max_aspect: An image whose sides differ by more than this factor cannot be used.
     """
 
+    free_arguments = frozenset(
+        {"root", "batch_size", "num_workers", "on_error", "max_aspect", "label_space"}
+    )
+
     def __init__(
         self,
         source: ImageSource,

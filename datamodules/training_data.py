@@ -46,6 +46,9 @@ class TrainingDataModule(pl.LightningDataModule):
     """
 
     join_samples: Callable[[Sequence[Any]], Any]  # static: reading processes get it alone
+    free_arguments = frozenset(
+        {"root", "num_workers", "keep_in_memory", "val_split", "label_space", "validation"}
+    )
 
     def __init__(
         self,

@@ -47,6 +47,7 @@ class UnlabelledImages(TrainingDataModule):
             they hold.
     """
 
+    free_arguments = TrainingDataModule.free_arguments | {"folder"}
     join_samples = staticmethod(collate)
 
     def __init__(

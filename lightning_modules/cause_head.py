@@ -46,8 +46,6 @@ class CauseHeadTrainer(RepeatableSteps):
         seed: Of initial weights, sampling and dropout.
     """
 
-    measuring: frozenset[str] = frozenset()
-
     def __init__(
         self,
         backbone: nn.Module,

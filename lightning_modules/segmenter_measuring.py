@@ -36,10 +36,10 @@ class SegmenterMeasuring(pl.LightningModule):
     Attributes:
         classes: Of the networks, known once they are built.
         evaluation: What the last validation found, ground truth included; kept apart.
-        measuring: Arguments, of the data too, that decide nothing but the figures.
+        free_arguments: Arguments that decide nothing but the figures.
     """
 
-    measuring = frozenset({"predictor", "protocols", "assignment", "label_space"})
+    free_arguments = frozenset({"predictor", "protocols", "assignment"})
 
     def __init__(
         self, predictor: PanopticPredictor, protocols: Sequence[str], assignment: str

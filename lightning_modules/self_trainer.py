@@ -63,7 +63,7 @@ class SelfTrainer(SegmenterTraining):
         seed: Of augmentations and sampling.
     """
 
-    measuring = SegmenterTraining.measuring - {"predictor"}  # it makes the targets
+    free_arguments = SegmenterTraining.free_arguments - {"predictor"}  # it makes the targets
     following: Teacher
 
     def __init__(

@@ -84,6 +84,8 @@ class CityscapesIds:
 class CityscapesLabels:
     """Reads Cityscapes ids as labels; fits `relief.formats.reader.LabelReader`."""
 
+    free_arguments = frozenset({"root"})
+
     def __init__(self, root: Path, split: str, space: LabelSpace) -> None:
         self.ids = CityscapesIds(root, split)
         self.space = space

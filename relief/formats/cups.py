@@ -39,6 +39,8 @@ class CupsLabels:
     (`CITY_000000_000019`) has the key `CITY/NAME`.
     """
 
+    free_arguments = frozenset({"root"})
+
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
 

@@ -43,6 +43,8 @@ class FolderDepth:
             the files; what begins with `none` is no supervision.
     """
 
+    free_arguments = frozenset({"root"})
+
     def __init__(
         self,
         root: str | Path,

@@ -38,6 +38,8 @@ CONFIDENCE = "confidence"
 class LabelStore:
     """Reads what a labelling run wrote; fits `relief.formats.reader.LabelReader`."""
 
+    free_arguments = frozenset({"out"})
+
     def __init__(self, out: Path) -> None:
         self.out = Path(out)
 

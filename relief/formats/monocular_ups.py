@@ -33,6 +33,8 @@ class MonocularUpsLabels:
         depth_folder: Name of the tree of depth maps.
     """
 
+    free_arguments = frozenset({"root"})
+
     def __init__(
         self,
         root: Path,

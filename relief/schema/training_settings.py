@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from relief.schema.determinants import without_free_arguments
 from relief.schema.errors import UsageError
 
-# Where things lie (what lies there is compared by its content), how fast it is read, and what is
-# only measured: other values, same weights. Modules name what they only measure with.
-FREE = frozenset(
-    {"root", "out", "folder", "num_workers", "keep_in_memory", "val_split", "validation"}
-)
 ROLES = ("model", "data")
 # Of the trainer. How long it trains, how often it measures and what it writes is free. The number
 # of processes is not, however it was asked for: it is compared by itself.
@@ -63,17 +59,19 @@ def refuse_other_order(trainer: Mapping[str, Any]) -> None:
         raise UsageError(msg)
 
 
-def deciding_settings(config: Mapping[str, Any], measuring: Iterable[str] = ()) -> dict[str, Any]:
-    """Returns what decides the weights, without the rest.
+def deciding_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what decides the weights, without what its parts declare free.
 
     Args:
         config: A resolved configuration of `train.py fit`, nested plain values.
-        measuring: Names of arguments that only measure.
+
+    Raises:
+        ImportError: A class path leads nowhere.
     """
     trainer = config.get("trainer") or {}
     parts: dict[str, Any] = {role: config[role] for role in ROLES if role in config}
     parts["trainer"] = {name: trainer[name] for name in TRAINER if name in trainer}
-    deciding: dict[str, Any] = _without(parts, FREE.union(measuring))
+    deciding: dict[str, Any] = without_free_arguments(parts)
     return deciding
 
 
@@ -94,12 +92,6 @@ def training_differences(before: Mapping[str, Any], after: Mapping[str, Any]) ->
         f"{name}={_shown(old)}, this run has {_shown(new)}"
         for name, old, new in _changes(before, after, "")
     ]
-
-
-def _without(value: Any, names: frozenset[str]) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _without(v, names) for key, v in value.items() if key not in names}
-    return [_without(v, names) for v in value] if _is_list(value) else value
 
 
 def _changes(old: Any, new: Any, name: str) -> Iterator[tuple[str, Any, Any]]:

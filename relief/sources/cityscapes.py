@@ -29,6 +29,8 @@ class CityscapesSource:
         images: Name of the folder of images.
     """
 
+    free_arguments = frozenset({"root"})
+
     def __init__(
         self,
         root: str | Path,

@@ -36,6 +36,8 @@ class CocoInstancesSource:
         collapse: Whether all categories become the one class `object`.
     """
 
+    free_arguments = frozenset({"images"})
+
     def __init__(
         self,
         annotations: str | Path,

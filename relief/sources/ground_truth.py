@@ -27,6 +27,8 @@ class GroundTruthLabels:
         domain: Name of the labelled domain, where another one is learned without labels.
     """
 
+    free_arguments = frozenset({"root"})
+
     def __init__(
         self,
         root: str | Path = "",

@@ -23,6 +23,7 @@ class ImageFolderSource:
     """
 
     label_space = NO_CLASSES
+    free_arguments = frozenset({"root"})
     split = ""
 
     def __init__(self, root: str | Path = "", option: str = "data.root") -> None:

@@ -31,6 +31,7 @@ class PairedFolders(ABC):
 
     label_space: LabelSpace
     names: tuple[str, ...]
+    free_arguments = frozenset({"root"})
     split = ""
 
     def __init__(

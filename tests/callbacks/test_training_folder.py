@@ -11,16 +11,28 @@ from callbacks.checkpoints import LastCheckpoint
 from callbacks.training_folder import TrainingFolder
 from relief.schema.errors import UsageError
 
+
+class Module:
+    pass
+
+
+class Data:
+    free_arguments = frozenset({"root"})
+
+
 CONFIG = {
-    "model": {"class_path": "M", "init_args": {"rate": 0.1, "checkpoint": "nowhere.ckpt"}},
-    "data": {"class_path": "D", "init_args": {"root": "x"}},
+    "model": {
+        "class_path": f"{__name__}.Module",
+        "init_args": {"rate": 0.1, "checkpoint": "nowhere.ckpt"},
+    },
+    "data": {"class_path": f"{__name__}.Data", "init_args": {"root": "x"}},
     "trainer": {"devices": "auto", "precision": "32-true"},
 }
 LABELS = {"labels": {"codebook": "ab", "files": "12"}, "images": {"number": 5}}
 
 
 def model(start="s1"):
-    return SimpleNamespace(measuring=frozenset(), start_mark=lambda: start, find_start=lambda: None)
+    return SimpleNamespace(start_mark=lambda: start, find_start=lambda: None)
 
 
 def trainer(ckpt_path=None, devices=1, callbacks=()):
@@ -62,7 +74,7 @@ def test_the_same_training_goes_on_from_its_last_checkpoint(tmp_path):
     assert content == {"begun_with": torch.load(last, weights_only=True)["begun_with"]}
 
 
-OTHER = {**CONFIG, "model": {"class_path": "M", "init_args": {"rate": 0.5}}}
+OTHER = {**CONFIG, "model": {"class_path": f"{__name__}.Module", "init_args": {"rate": 0.5}}}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What every reader of labels must do; its test inherits this class and makes `labels`."""
 
+import inspect
+
 import pytest
 import torch
 
@@ -49,3 +51,9 @@ class ReaderContract:
             assert text.endswith(".")
             assert not text.endswith("..")
             assert "\n" not in text
+
+    def test_where_it_lies_decides_nothing(self, labels):
+        arguments = set(inspect.signature(type(labels)).parameters)
+        assert arguments & {"root", "folder", "out"} <= getattr(
+            type(labels), "free_arguments", frozenset()
+        )

@@ -1,5 +1,7 @@
 """What every source of images must do; its test inherits this class and makes `source`."""
 
+import inspect
+
 import pytest
 import torch
 
@@ -42,3 +44,9 @@ class SourceContract:
 
     def test_an_unknown_key_has_no_target(self, source):
         assert source.target_path("no/such_image") is None
+
+    def test_where_it_lies_decides_nothing(self, source):
+        arguments = set(inspect.signature(type(source)).parameters)
+        assert arguments & {"root", "folder", "out"} <= getattr(
+            type(source), "free_arguments", frozenset()
+        )

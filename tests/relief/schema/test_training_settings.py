@@ -9,28 +9,50 @@ from relief.schema.training_settings import (
     training_differences,
 )
 
+
+class Trained:
+    free_arguments = frozenset({"predictor"})
+
+
+class Predicting(Trained):
+    free_arguments = frozenset()
+
+
+class Data:
+    free_arguments = frozenset({"root"})
+
+
+class Flip:
+    pass
+
+
+HERE = __name__
+FLIP = f"{HERE}.Flip"
 CONFIG = {
     "trainer": {"max_steps": 8, "precision": "32", "devices": 1, "gradient_clip_val": None},
     "model": {
-        "class_path": "A",
+        "class_path": f"{HERE}.Trained",
         "init_args": {
-            "seed": 0, "augmentations": [{"class_path": "Flip", "init_args": {"p": 0.5}}],
+            "seed": 0, "augmentations": [{"class_path": FLIP, "init_args": {"p": 0.5}}],
             "predictor": {"short_side_px": 192}, "drop": None,
         },
     },
-    "data": {"class_path": "D", "init_args": {"root": "x", "size": [64, 128], "batch_size": 2}},
+    "data": {
+        "class_path": f"{HERE}.Data",
+        "init_args": {"root": "x", "size": [64, 128], "batch_size": 2},
+    },
     "label_runs": {"out": []},
 }  # fmt: skip
 
 
-def changed(path, value, measuring=("predictor",)):
-    config = copy.deepcopy(CONFIG)
+def changed(path, value, start=CONFIG):
+    config = copy.deepcopy(start)
     *parents, last = path.split(".")
     inner = config
     for name in parents:
         inner = inner[int(name)] if isinstance(inner, list) else inner[name]
     inner[last] = value
-    return training_differences(*(deciding_settings(c, measuring) for c in (CONFIG, config)))
+    return training_differences(*(deciding_settings(c) for c in (start, config)))
 
 
 @pytest.mark.parametrize(
@@ -38,8 +60,16 @@ def changed(path, value, measuring=("predictor",)):
     [
         ("model.init_args.seed", 1, "model.init_args.seed=0, this run has 1"),
         ("model.init_args.drop", 0.4, "model.init_args.drop=null, this run has 0.4"),
-        ("model.init_args.drop", {"class_path": "B"}, 'drop=null, this run has {"class_path": "B"'),
-        ("model.class_path", "B", "model.class_path=A, this run has B"),
+        (
+            "model.init_args.drop",
+            {"class_path": FLIP},
+            'drop=null, this run has {"class_p',
+        ),
+        (
+            "model.class_path",
+            FLIP,
+            f"class_path={HERE}.Trained, this run has {FLIP}",
+        ),
         ("model.init_args.augmentations.0.init_args.p", 0.1, "augmentations.0.init_args.p=0.5, "),
         ("model.init_args.augmentations", [], "model.init_args.augmentations="),
         ("data.init_args.size", [32, 64], "data.init_args.size.0=64, this run has 32"),
@@ -71,7 +101,9 @@ def test_what_does_not(path, value):
 def test_a_predictor_decides_where_the_module_does_not_only_measure_with_it():
     path = "model.init_args.predictor.short_side_px"
     assert changed(path, 512) == []
-    assert changed(path, 512, measuring=()) == [f"{path}=192, this run has 512"]
+    predicting = copy.deepcopy(CONFIG)
+    predicting["model"]["class_path"] = f"{HERE}.Predicting"
+    assert changed(path, 512, predicting) == [f"{path}=192, this run has 512"]
 
 
 def test_the_same_is_the_same():
