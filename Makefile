@@ -1,6 +1,7 @@
 # make label  labels the embedded sample and writes a report       make test       the tests (4 to 5 minutes)
 # make lint   ruff and mypy                                         make test-slow  the long tests
 # make lock   resolves requirements.in again                        make test-faults  kills, signals, full disks, damaged files
+# make study-thesis [SEEDS=[0,1,2]]   self-training across the drawn domains, from end to end: docs/self_training.md
 PY ?= python3.11
 BIN := .venv/bin
 LOCKS := requirements.lock requirements-detectron2.txt
@@ -11,7 +12,7 @@ READY := .venv/.ready-$(or $(INTERPRETER),missing)
 # Waiting OpenMP threads give their core away instead of spinning.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: label setup judges test test-slow test-faults lint lock clean
+.PHONY: label setup judges test test-slow test-faults study-thesis lint lock clean
 
 label: setup
 	$(BIN)/python label.py
@@ -41,6 +42,12 @@ test-slow: judges
 
 test-faults: judges
 	$(BIN)/python -m pytest -m faults tests
+
+SEEDS ?= [0]
+study-thesis: setup
+	$(BIN)/python -m relief.samples.draw --root outputs/sample
+	$(BIN)/python -m relief.samples.draw --root outputs/sample_hazy --domain hazy
+	$(BIN)/python evaluate.py study thesis --study.init_args.seeds "$(SEEDS)"
 
 lint: setup
 	$(BIN)/ruff check .

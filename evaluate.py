@@ -85,7 +85,7 @@ def diagnose_objects(request: objects.ObjectDiagnosisRequest) -> int:
 
 def study(request: StudyRequest | CompareRequest) -> int:
     """One table, ours beside the published; or two runs side by side."""
-    make_labels(request.prepared.label_commands(), cli.say)
+    request.prepared.prepare(cli.say)
     result = request.prepared.run()
     names = write_study(request.folder, result)
     cli.show(*map(study_table, result.tables))

@@ -150,6 +150,10 @@ def test_studies(config, root, without_weights):
     for part in (request.study, *getattr(request.study, "rows", [])):
         if getattr(part, "label_args", []):
             parse_label(*part.label_args)
+    of_seeds = getattr(request.study, "runs_of_seed", {})
+    for run in (run for runs in of_seeds.values() for run in runs):
+        named = run.arguments[run.arguments.index("--config") + 1]
+        assert named in configs("train" if run.script == "train.py" else "label")
 
 
 @pytest.mark.parametrize("config", configs("studies/sample"))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import math
+import statistics
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from relief.processes.scripts import make_labels
 from relief.schema.errors import UsageError
 
 
@@ -18,6 +21,15 @@ class Spread(NamedTuple):
 
     mean: float
     deviation: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Spread:
+        """Takes both over the values that are finite; the mean of none is nan."""
+        known = [value for value in values if math.isfinite(value)]
+        return cls(
+            statistics.fmean(known) if known else math.nan,
+            statistics.stdev(known) if len(known) > 1 else math.nan,
+        )
 
 
 class Gain(NamedTuple):
@@ -113,6 +125,17 @@ class Study(ABC):
     def label_commands(self) -> list[list[str]]:
         """Arguments of label.py for labels that must be made first."""
         return []
+
+    def prepare(self, say: Callable[[str], None]) -> None:
+        """Makes what must be there first, by runs of the scripts: these labels.
+
+        Args:
+            say: Tells people what is going on, in a line.
+
+        Raises:
+            UsageError: A run did not come to its end.
+        """
+        make_labels(self.label_commands(), say)
 
     @abstractmethod
     def run(self) -> StudyResult:

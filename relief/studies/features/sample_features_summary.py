@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -93,7 +92,7 @@ def summarise(rows: Rows, figures: Sequence[str]) -> list[dict[str, Any]]:
     return [
         {
             **dict(zip(ABOUT, setting, strict=True)),
-            **{name: _spread(_by_seed(rows, setting, name).values()) for name in figures},
+            **{name: Spread.of(_by_seed(rows, setting, name).values()) for name in figures},
         }
         for setting in settings
     ]
@@ -108,13 +107,13 @@ def compare(rows: Rows, comparisons: Sequence[Comparison]) -> list[Compared]:
         paired = [(first[seed], other[seed]) for seed in first if seed in other]
         if not paired:
             continue
-        one, two = _spread(first.values()), _spread(other.values())
+        one, two = Spread.of(first.values()), Spread.of(other.values())
         if comparison.by == "difference":
             mean = one.mean - two.mean
-            each = _spread(a - b for a, b in paired)
+            each = Spread.of(a - b for a, b in paired)
         else:
             mean = one.mean / two.mean if two.mean else math.nan
-            each = _spread(a / b if b else math.nan for a, b in paired)
+            each = Spread.of(a / b if b else math.nan for a, b in paired)
         found.append(Compared(comparison, one, two, Spread(mean, each.deviation)))
     return found
 
@@ -122,11 +121,3 @@ def compare(rows: Rows, comparisons: Sequence[Comparison]) -> list[Compared]:
 def _by_seed(rows: Rows, setting: tuple[Any, ...], figure: str) -> dict[int, float]:
     own = [row for row in rows if tuple(row[name] for name in ABOUT) == setting]
     return {row["seed"]: row[figure] for row in own}
-
-
-def _spread(values: Iterable[float]) -> Spread:
-    known = [value for value in values if math.isfinite(value)]
-    if not known:
-        return Spread(math.nan, math.nan)
-    deviation = statistics.stdev(known) if len(known) > 1 else math.nan
-    return Spread(statistics.fmean(known), deviation)

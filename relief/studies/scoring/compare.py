@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -93,9 +93,8 @@ class Comparison:
         )
         self.names = _names(request.labels)
 
-    def label_commands(self) -> list[list[str]]:
-        """Returns none: the runs are there."""
-        return []
+    def prepare(self, say: Callable[[str], None]) -> None:
+        """Makes nothing: the runs are there."""
 
     def run(self) -> StudyResult:
         """Compares.

@@ -24,6 +24,7 @@ from relief.metrics.instance_precision import (
     instance_overlaps,
     per_image_instance_precision,
 )
+from relief.metrics.panoptic_averages import pq_plus, precision50
 from relief.metrics.protocols import PanopticProtocol, panoptic_protocol
 from relief.metrics.scoring import PERCENT, Assignment, Scorer
 from relief.metrics.semantic_iou import CategoryCounts
@@ -170,8 +171,11 @@ def _figures(
     figures = scorer.figures(rows, confusion, assignment, protocol)
     intervals = bootstrap_intervals(figures.statistics, scorer.classes.is_thing, protocol)
     by_class = PERCENT * np.column_stack((figures.per_class, figures.iou))
+    is_thing = scorer.classes.is_thing
     return {
         **figures.row.percent(),
+        "pq_plus": PERCENT * pq_plus(figures.statistics, is_thing),
+        "precision50": PERCENT * precision50(figures.statistics, is_thing),
         "per_class": {
             name: dict(zip(("pq", "sq", "rq", "iou"), row.tolist(), strict=True))
             for name, row in zip(space.names, by_class, strict=True)

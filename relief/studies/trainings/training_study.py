@@ -1,0 +1,163 @@
+"""Networks trained and labels made by them, step by step, for one or several seeds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from relief.processes.scripts import run_scripts
+from relief.schema.errors import UsageError
+from relief.schema.sources import ImageSource
+from relief.studies.published.beside_published import (
+    beside_published,
+    published_figures,
+    refuse_double,
+    refuse_unknown,
+)
+from relief.studies.scoring.label_sources import STORE, open_labels
+from relief.studies.scoring.score import score_labels
+from relief.studies.study import Gain, Spread, Study, StudyResult, StudyTable
+from relief.studies.trainings.run_lines import ScriptRun, refuse_unmade, script_runs
+
+_PROTOCOL, _ASSIGNMENT = "panopticapi", "identity"
+FIGURES = {
+    "miou": "mIoU",
+    "pq": "PQ",
+    "pq_plus": "PQ+",
+    "sq": "SQ",
+    "rq": "RQ",
+    "rq_things": "RQ things",
+    "precision50": "precision50",
+}
+
+
+@dataclass(frozen=True)
+class TrainingRow:
+    """The labels of one row.
+
+    Args:
+        name: What they are called.
+        labels: The run that makes them.
+        over: The row that it is compared with, seed by seed; `None`: with none.
+        published: The published figures in percent, by name.
+    """
+
+    name: str
+    labels: str
+    over: str | None = None
+    published: dict[str, float] = field(default_factory=dict)
+
+
+class TrainingStudy(Study):
+    """Runs train.py and label.py, then scores the labels whose ids are classes.
+
+    A run that is whole is passed over, one that was stopped goes on.
+
+    Args:
+        runs: Lines by name, in their order; see `script_runs`.
+        rows: Which labels are scored.
+        truth: Their ground truth.
+        seeds: Of the trainings, as `$seed`.
+        folder: Every run fills FOLDER/seed_N/NAME.
+        about: What ours are of, for the title.
+        notes: What readers of the table must know.
+
+    Raises:
+        UsageError: A run or row names one that is not there, or there is no seed.
+    """
+
+    def __init__(
+        self,
+        runs: dict[str, str],
+        rows: list[TrainingRow],
+        truth: ImageSource,
+        seeds: list[int],
+        folder: str,
+        about: str = "",
+        notes: Sequence[str] = (),
+    ) -> None:
+        if not seeds:
+            msg = "no seed given: seeds is empty. Name one or several."
+            raise UsageError(msg)
+        refuse_unmade([row.labels for row in rows], runs)
+        names = [row.name for row in rows]
+        refuse_double(names)
+        refuse_unknown("row", (row.over for row in rows if row.over is not None), names)
+        self.rows, self.truth, self.about, self.notes = rows, truth, about, notes
+        self.runs_of_seed = {
+            seed: script_runs(runs, seed, Path(folder) / f"seed_{seed}") for seed in seeds
+        }
+
+    def prepare(self, say: Callable[[str], None]) -> None:
+        """Runs the scripts; raises `UsageError` where one does not come to its end."""
+        for seed, runs in self.runs_of_seed.items():
+            for run in runs:
+                run_scripts(run.script, [run.arguments], say, f"seed {seed}, {run.name}")
+
+    def run(self) -> StudyResult:
+        """Scores what the runs made.
+
+        Raises:
+            UsageError: Labels or ground truth are missing.
+        """
+        start = time.perf_counter()
+        scored, failures = list[dict[str, Any]](), list[str]()
+        for row in self.rows:
+            for seed, runs in self.runs_of_seed.items():
+                figures, failed = self._scored(row, runs)
+                scored.append({"name": row.name, "seed": seed, **figures})
+                failures += failed
+        tables = [self._means(scored)]
+        if any(row.over for row in self.rows):
+            tables.append(self._gains(scored))
+        seconds = time.perf_counter() - start
+        return StudyResult(tables, scored, self.notes, seconds=seconds, failures=failures)
+
+    def _scored(
+        self, row: TrainingRow, runs: Sequence[ScriptRun]
+    ) -> tuple[dict[str, float], list[str]]:
+        out = next(run.out for run in runs if run.name == row.labels)
+        labels = open_labels(out, STORE, self.truth.split, self.truth.label_space)
+        scores = score_labels(labels, self.truth, [_PROTOCOL], [_ASSIGNMENT])
+        figures = scores.metrics[f"{_PROTOCOL}/{_ASSIGNMENT}"]
+        failed = [f"{out}: {one['reason']}" for one in scores.failures]
+        return {name: figures[name] for name in (*FIGURES, "images")}, failed
+
+    def _means(self, scored: Sequence[Mapping[str, Any]]) -> StudyTable:
+        rows = [
+            {
+                "name": row.name,
+                **{FIGURES[name]: Spread.of(_values(scored, row.name, name)) for name in FIGURES},
+                **published_figures({FIGURES[n]: value for n, value in row.published.items()}),
+            }
+            for row in self.rows
+        ]
+        seeds, images = len(self.runs_of_seed), scored[0]["images"]
+        about = f"{self.about}, " if self.about else ""
+        title = f"{about}{images} images, {seeds} seed{'s' if seeds > 1 else ''}, in percent"
+        columns = list(FIGURES.values())
+        return StudyTable(title, ("labels", *columns), beside_published(rows, columns))
+
+    def _gains(self, scored: Sequence[Mapping[str, Any]]) -> StudyTable:
+        """Each row less the one that it is compared with, seed by seed."""
+        cells = []
+        for row in self.rows:
+            if row.over is None:
+                continue
+            gains: list[Any] = []
+            for name in FIGURES:
+                pairs = zip(
+                    _values(scored, row.name, name), _values(scored, row.over, name), strict=True
+                )
+                gains.append(Gain(*Spread.of(own - other for own, other in pairs), is_ratio=False))
+            cells.append([f"{row.name} over {row.over}", *gains])
+        title = "What a step gives, within a seed"
+        return StudyTable(title, ("step", *FIGURES.values()), cells)
+
+
+def _values(scored: Sequence[Mapping[str, Any]], name: str, figure: str) -> list[float]:
+    """One figure of a row, by seed."""
+    return [float(one[figure]) for one in scored if one["name"] == name]
