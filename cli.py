@@ -8,10 +8,18 @@ import os
 # slower (measured). Must be said before torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+import sys
+
+from relief.processes.lean_imports import lean_torchmetrics
+from relief.processes.short_help import short_help
+
+if (page := short_help(sys.argv[0], sys.argv[1:])) is not None:
+    sys.stdout.write(page)  # before the libraries, which take seconds
+    sys.exit(0)
+
 import inspect
 import json
 import logging
-import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,10 +27,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
+with lean_torchmetrics():
+    import pytorch_lightning as pl
+    from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+    from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
 from jsonargparse import ArgumentError
-from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from relief.formats.files.atomic import check_writable, write_text
 from relief.models.weights.configured import check_weights

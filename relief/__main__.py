@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from relief.processes.recipes import first_sentence, listed_recipes
 from relief.processes.scripts import FOLDER
+from relief.processes.short_help import short_help
 
 SCRIPTS = ("label", "train", "evaluate")
 
@@ -42,6 +43,9 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def run_script(name: str, args: Sequence[str]) -> int:
     """Runs one of the scripts in this process; the rooms beside it are found from now on."""
+    if (page := short_help(name, args)) is not None:
+        print(page, end="")  # noqa: T201
+        return 0
     if str(FOLDER) not in sys.path:
         sys.path.insert(0, str(FOLDER))
     cli = importlib.import_module("cli")  # before torch: it sets how OpenMP waits

@@ -12,7 +12,6 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from kornia.filters import gaussian_blur2d, spatial_gradient
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -29,6 +28,8 @@ def gradient_magnitude(depth: Tensor, sigma: float = 1.0) -> Tensor:
     Returns:
         (B, 1, H, W), dtype of `depth`: sqrt(gx^2 + gy^2), not normalised.
     """
+    from kornia.filters import spatial_gradient  # a second, where nothing needs edges
+
     if sigma > 0:
         depth = _blur(depth, sigma)
     gradient = spatial_gradient(depth, mode="sobel", order=1, normalized=False)
@@ -79,6 +80,8 @@ def _blur(depth: Tensor, sigma: float) -> Tensor:
     if radius == 0:
         return depth
     # torch's "reflect" leaves the edge pixel out, so the mirrored border is indexed by hand.
+    from kornia.filters import gaussian_blur2d
+
     rows = _mirrored(depth.shape[-2], radius, depth.device)
     columns = _mirrored(depth.shape[-1], radius, depth.device)
     padded = depth.index_select(-2, rows).index_select(-1, columns)

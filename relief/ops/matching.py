@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from relief.schema.label_spaces import VOID, thing_mask
@@ -50,6 +49,8 @@ def hungarian_assignment(counts: Tensor) -> Tensor:
     Returns:
         (K,) int64 class ids; -1 for the clusters left over.
     """
+    from scipy.optimize import linear_sum_assignment  # a second, where nothing is measured
+
     assignment = torch.full((counts.shape[0],), VOID, dtype=torch.int64)
     rows, columns = linear_sum_assignment(counts.cpu().numpy(), maximize=True)
     assignment[torch.from_numpy(np.asarray(rows))] = torch.from_numpy(np.asarray(columns))

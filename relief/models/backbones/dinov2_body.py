@@ -8,11 +8,14 @@ from typing import cast
 
 import torch
 import torch.nn.functional as F
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from relief.models.weights.files import fill
+from relief.processes.lean_imports import late_compiler
 from relief.schema.errors import WeightsError
+
+with late_compiler():
+    from timm.models.vision_transformer import VisionTransformer
 
 IGNORED_KEYS = ("mask_token",)  # stands for hidden patches in pretraining; inference hides none
 HEAD_WIDTH = 64  # of all published sizes

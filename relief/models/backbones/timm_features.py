@@ -7,7 +7,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,7 +14,11 @@ from torch import Tensor, nn
 from relief.models.backbones.provenance import Provenance, no_weights
 from relief.models.backbones.timm_vit import UNKNOWN_SUPERVISION
 from relief.models.weights.files import load_state_dict, sha256_of
+from relief.processes.lean_imports import late_compiler
 from relief.schema.errors import UsageError, WeightsError
+
+with late_compiler():
+    import timm
 
 
 class TimmFeatures(nn.Module):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import timm
 import torch
 from torch import Tensor, nn
 
 from relief.models.backbones.provenance import Provenance, no_weights
 from relief.models.backbones.timm_weights import fill_vit
 from relief.models.weights.files import load_state_dict, sha256_of
+from relief.processes.lean_imports import late_compiler
 from relief.schema.errors import UsageError, WeightsError
+
+with late_compiler():
+    import timm
 
 UNKNOWN_SUPERVISION = "unknown: the option supervision does not say which labels taught the weights"
 # jsonargparse hands `null` on the command line over as the text "None" where the default is a text.

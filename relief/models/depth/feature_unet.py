@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import timm
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from relief.models.depth.state_dict_sizes import count
+from relief.processes.lean_imports import late_compiler
+
+with late_compiler():
+    import timm
 
 
 class FeatureUNet(nn.Module):

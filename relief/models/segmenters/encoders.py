@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import timm
 from torch import Tensor, nn
 
 from relief.models.weights.files import fill, load_state_dict
+from relief.processes.lean_imports import late_compiler
 from relief.schema.errors import UsageError
+
+with late_compiler():
+    import timm
 
 _GROUPS = 8  # of group norm
 

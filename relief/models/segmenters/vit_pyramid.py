@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import timm
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -20,6 +19,10 @@ from relief.models.segmenters.cascade.detectron2_parts import (
     SimpleFeaturePyramid,
 )
 from relief.models.weights.files import fill, load_state_dict
+from relief.processes.lean_imports import late_compiler
+
+with late_compiler():
+    import timm
 
 STRIDE_PX = 16
 

@@ -1,0 +1,89 @@
+"""The page that `--help` alone prints: what people type, at once, before any library is loaded.
+
+`SCRIPT --config RECIPE --help` prints every option there is, with those of Lightning's trainer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+PAGES = {
+    "label": """\
+usage: label.py [--config RECIPE] [--data.init_args.root DIR] [--out DIR] [option ...]
+
+Turns images into panoptic labels, measures them where there is ground truth, writes a report.
+Without options: the drawn sample. The same command again finishes what is missing.
+
+  -c, --config RECIPE         a recipe's name or file (`relief recipes` lists them)
+  --data.init_args.root DIR   the folder of your images, for recipes that take one
+  --out DIR                   output folder; outputs/label/RECIPE unless given
+  --overwrite true            start anew in a folder that is in use
+  --codebook FILE             use this codebook in place of one fitted on the images
+  --limit N                   label the first N images
+  --if_missing true           do nothing where all images are labelled
+
+Many images, in shards (docs/scaling.md):
+  --shards 0-99|auto|none     label these shards; none only makes the plan and the codebook
+  --shard_size N              images per shard of a new plan
+  --finish true               prove and list all shards
+
+Parts and numbers of the recipe (`--model.help CLASS` lists those of a class):
+  --model, --data, --fitter, --thingness    such as --model.init_args.split_short_side_px 1024
+  --trainer.devices N, --trainer.accelerator cpu|cuda, --seed_everything N
+  --writer.num_threads N, --evaluator.protocols [NAME,...], --report.names FILE
+""",
+    "train": """\
+usage: train.py [fit|validate|test] [--config RECIPE] [--out DIR] [option ...]
+       train.py rounds [--config RECIPE] [option ...]
+
+Trains a detector on labels (stage 2), or lets one teach itself (stage 3).
+Without options: the drawn sample. The same command again goes on from the last checkpoint.
+
+  fit                         train
+  validate, test              measure a checkpoint
+  rounds                      a class-agnostic detector teaches itself, round after round
+
+  -c, --config RECIPE         a recipe's name or file (`relief recipes` lists them)
+  --out DIR                   output folder; outputs/train/RECIPE unless given
+  --overwrite true            start anew in a folder that is in use
+  --ckpt_path FILE            the checkpoint to go on from, or to measure
+  --label_runs                label stores by folder, with the arguments of label.py that make them
+
+Parts and numbers of the recipe (`--model.help CLASS` after a command lists those of a class):
+  --model, --data             such as --model.init_args.checkpoint FILE
+  --trainer.max_steps N, --trainer.devices N, --trainer.accelerator cpu|cuda, --seed_everything N
+""",
+    "evaluate": """\
+usage: evaluate.py COMMAND [--config RECIPE] [option ...]
+
+Measures labels, compares them, exports them.
+
+  labels             scores labels against ground truth
+  sweep              scores many splitter settings at once
+  study NAME         makes one table: of configs/studies
+  instances          measures instances as COCO does: AP and AR
+  export             writes a label store in another format
+  diagnose           says which classes are missed, what absorbs them, which clusters are dead
+  diagnose objects   says what things lose, step by step
+  compare            puts two runs side by side
+
+Each command lists its options: evaluate.py labels --help
+""",
+}
+ALL = "\nEvery option: {name}.py {first}--config RECIPE --help\n"
+FIRST = {"label": "", "train": "fit "}
+
+
+def short_help(script: str, args: Sequence[str]) -> str | None:
+    """Returns the page of a script for `--help` alone, `None` for any other arguments.
+
+    Args:
+        script: Its path or name, with or without `.py`.
+        args: What follows it.
+    """
+    name = Path(script).stem
+    if name not in PAGES or list(args) not in (["-h"], ["--help"]):
+        return None
+    every = ALL.format(name=name, first=FIRST[name]) if name in FIRST else ""
+    return PAGES[name] + every
