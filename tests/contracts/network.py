@@ -50,6 +50,12 @@ class NetworkContract:
         learning = [p.grad for p in network.parameters() if p.grad is not None]
         assert any(bool((gradient != 0).any()) for gradient in learning)
 
+    def test_modes_are_chosen_in_a_chain(self):
+        network = self.network()
+        assert network.train() is network
+        assert network.train().eval() is network
+        assert not any(part.training for part in network.modules())
+
     @pytest.mark.parametrize("size", [None, (30, 50)])
     def test_a_prediction_has_the_size_asked_for(self, size):
         found = self.network().predict(drawn_batch()["image"], size)

@@ -52,6 +52,20 @@ def test_the_second_domain_is_measured_and_the_first_is_told(pair):
     assert set(pair.contents()) == {"labelled", "unlabelled"}
 
 
+def test_images_that_are_measured_are_not_learned_unless_their_split_is_named(tiny_cityscapes):
+    options = {"size": (32, 64), "batch_size": 1, "num_workers": 0}
+    data = UnlabelledImages(str(tiny_cityscapes), **options)
+    data.setup("fit")
+    data.trainer = SimpleNamespace(
+        max_steps=8, accumulate_grad_batches=1, global_rank=0, world_size=1, global_step=0,
+        strategy=SimpleNamespace(root_device=torch.device("cpu")),
+    )  # fmt: skip
+    learned = {key for batch in data.train_dataloader() for key in batch["key"]}
+    measured = {key for batch in data.val_dataloader() for key in batch["key"]}
+    assert learned and measured
+    assert not learned & measured
+
+
 def test_a_file_that_cannot_be_read_stops_on_either_side(pair):
     failed = {"failures": [{"key": "a", "reason": "cannot read image: a."}]}
     for sides in ((failed, {}), ({}, failed)):

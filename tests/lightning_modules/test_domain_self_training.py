@@ -113,6 +113,17 @@ def test_a_resumed_training_ends_with_the_same_weights(source, tmp_path):
         assert torch.equal(value, expected[name]), name
 
 
+def test_a_prediction_moves_neither_the_teacher_nor_any_statistics(source):
+    model = trainer_of(source)
+    fit(model, 2)
+    before = copy.deepcopy(model.state_dict())
+    model.eval()
+    for network in (model.network, model.teacher, model.segmenter):
+        network.predict(batch(7)["image"])
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
 def test_other_classes_than_those_of_the_labels_are_refused(source):
     data = Pair()
     data.classes = DetectorClasses((1,), (0, 2), apart=True)

@@ -342,6 +342,21 @@ def test_pq_plus_and_precision_are_the_reference(averaged):
         )
 
 
+@pytest.mark.parametrize("wrong", [1, 2])
+def test_every_object_counts_the_first_one_too(wrong):
+    target = torch.zeros(1, 4, 6, 2, dtype=torch.int64)
+    target[0, :, :3, 0], target[0, :2, :3, 1], target[0, 2:, :3, 1] = 11, 1, 2
+    prediction = target.clone()
+    prediction[prediction[..., 1] == wrong] = torch.tensor([12, wrong])
+    metric = PanopticQuality([11, 12], [0])
+    metric.update(prediction, target)
+    found = metric.compute()
+    assert (found["tp"].tolist(), found["fp"].tolist(), found["fn"].tolist()) == (
+        [1, 1, 0], [0, 0, 1], [0, 1, 0],
+    )  # fmt: skip
+    assert float(found["precision50"]) == pytest.approx(0.5)
+
+
 def test_averaged_classes_must_be_classes():
     with pytest.raises(ValueError, match="averaged_classes"):
         PanopticQuality([1], [0], averaged_classes=[0, 7])

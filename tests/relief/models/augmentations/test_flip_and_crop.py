@@ -82,6 +82,21 @@ def test_ids_beyond_eight_bits_survive():
     assert torch.equal(mirrored["instance"], batch["instance"].flip(-1))
 
 
+def test_crops_lie_anywhere_and_nothing_is_stretched():
+    """Crops of another ratio than the image, as published, are mostly one stretched centre."""
+    torch.manual_seed(0)
+    batch = painted_batch(24)
+    batch["image"][:, 0] = torch.arange(64)[:, None] / 127
+    batch["image"][:, 1] = torch.arange(128) / 127
+    cropped = FlipAndCrop((64, 128), area=(0.25, 0.75), flip_probability=0.0)(batch, MOMENT)
+    rows, columns = cropped["image"][:, 0, :, 64], cropped["image"][:, 1, 32]
+    down, across = rows[:, 40] - rows[:, 20], columns[:, 80] - columns[:, 60]
+    torch.testing.assert_close(down, across, atol=2e-3, rtol=0.01)
+    centres = torch.stack((rows[:, 32] - 0.25, columns[:, 64] - 0.5), dim=1)
+    assert (centres.std(dim=0) > 0.03).all()
+    assert (centres.abs().max(dim=1).values < 0.01).float().mean() < 0.2
+
+
 class TestFlipAndCrop(AugmentationContract):
     def augmentation(self):
         return FlipAndCrop((64, 128))

@@ -46,6 +46,20 @@ def test_blur_lowers_contrast():
     assert blur(given, MOMENT)["image"].std() < 0.5 * given["image"].std()
 
 
+def test_colours_change_by_what_is_said():
+    def change(amplitude):
+        torch.manual_seed(1)
+        given = batch()
+        jitter = (amplitude,) * 3 + (0.0,)
+        only = Photometric(
+            blur_probability=0.0, jitter_probability=1.0, jitter=jitter, gray_probability=0.0
+        )
+        return float((only(given, MOMENT)["image"] - given["image"]).abs().mean())
+
+    assert change(0.0) < 1e-5
+    assert change(0.05) < 0.3 * change(0.4)
+
+
 class TestPhotometric(AugmentationContract):
     changes_the_image_only = True
 

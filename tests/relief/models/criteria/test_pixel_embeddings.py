@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from relief.models.criteria import pixel_embeddings
 from relief.models.criteria.pixel_embeddings import PixelEmbeddings
 from relief.ops.embeddings.losses import object_means, pull_loss, push_loss
 from relief.schema.errors import UsageError
@@ -108,6 +109,16 @@ def test_the_teacher_is_agreed_with_in_unlabelled_pixels_and_gets_no_gradient():
     assert torch.allclose(
         doubled(Colours(1.0), given, moment(teacher=teacher))["loss_consistency"], 2 * other
     )
+
+
+def test_the_consistency_is_a_mean_over_images_as_the_other_losses(monkeypatch):
+    values = iter([1.0, 4.0])
+    monkeypatch.setattr(
+        pixel_embeddings, "consistency_loss", lambda *given: torch.tensor(next(values))
+    )
+    criterion = PixelEmbeddings(consistency=0.1, turns=False)
+    found = criterion(Colours(), batch(2), moment(teacher=Colours()))
+    assert found["loss_consistency"].item() == pytest.approx(0.1 * 2.5)
 
 
 class Dark(Augmentation):

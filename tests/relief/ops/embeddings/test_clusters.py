@@ -98,6 +98,19 @@ def test_an_empty_mask_asks_nobody():
     assert clusters.tolist() == [[0] * 4] * 3
 
 
+def test_an_object_larger_than_all_else_is_an_object():
+    """Background is what lies outside of the mask, whatever its size."""
+    mask = torch.ones(8, 20, dtype=torch.bool)
+    mask[7:] = False
+    embedding = torch.zeros(2, 8, 20)
+    embedding[:, :, 16:] = 3
+    clusters = cluster_in_mask(embedding, mask, partial(plus, distance=1.5))
+    assert not clusters[~mask].any()
+    assert [len(clusters[:7, own].unique()) for own in (slice(16), slice(16, 20))] == [1, 1]
+    assert clusters[0, 0] != clusters[0, 19]
+    assert (clusters[mask] >= 1).all()
+
+
 def test_unstable_clusters_are_the_reference():
     clusters, teacher = golden("stability/clusters"), golden("stability/teacher").double()
     overlap = median_overlap(teacher, clusters, golden("stability/anchors"))
