@@ -15,6 +15,7 @@ import yaml
 from jsonargparse import ArgumentError
 
 import cli
+import evaluate
 import label
 import train
 from datamodules.pseudo_labels import PseudoLabels
@@ -32,6 +33,7 @@ from tests.contracts.augmentation import MOMENT, drawn_batch
 from tests.contracts.network import NUM_REGIONS, NUM_THINGS, NetworkContract
 from tests.contracts.source import SourceContract
 from tests.label_runs import run_label
+from tests.relief.studies.tiny import draw_store
 from tests.test_configs import TrainRecipe, parse_evaluate
 
 ROOT = Path(__file__).parents[1]
@@ -43,7 +45,7 @@ def parts(tmp_path_factory):
     """All examples of the page as a module that configurations can name."""
     folder = tmp_path_factory.mktemp("parts")
     blocks = re.findall(r"```python\n(.*?)```", PARTS, re.DOTALL)
-    assert len(blocks) == 13
+    assert len(blocks) == 14
     futures = "from __future__ import annotations\n"
     (folder / "my_parts.py").write_text(futures + "\n\n".join(blocks), encoding="utf-8")
     sys.path.insert(0, str(folder))
@@ -57,6 +59,12 @@ def test_examples_fit_the_seams(parts):
     assert isinstance(parts.HigherIsFarther(), DepthModel)
     assert isinstance(parts.HalvedDepth("x"), DepthReader)
     assert isinstance(parts.DrawnCentroids(3), KMeansFitter)
+
+
+def test_an_export_can_be_one_of_ours(parts, tmp_path):
+    labels = ("--labels", str(draw_store(tmp_path / "s")), "--out", str(tmp_path / "e"))
+    assert evaluate.main(["export", "--format", "my_parts.PlainCounts", *labels]) == 0
+    assert (tmp_path / "e" / "counts.txt").read_text().splitlines()[0].endswith("_000001 5")
 
 
 def test_every_part_of_a_labelling_run_can_be_one_of_ours(parts, tiny_cityscapes, tmp_path):

@@ -63,7 +63,7 @@ Measures labels, compares them, exports them.
   sweep              scores many splitter settings at once
   study NAME         makes one table: of configs/studies
   instances          measures instances as COCO does: AP and AR
-  export             writes a label store in another format
+  export             writes a label store for another tool: YOLO, COCO, LabelMe, ...
   diagnose           says which classes are missed, what absorbs them, which clusters are dead
   diagnose objects   says what things lose, step by step
   compare            puts two runs side by side

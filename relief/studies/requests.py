@@ -11,8 +11,10 @@ from jsonargparse import ArgumentParser
 
 from relief.processes.recipes import KINDS, with_recipe_files
 from relief.schema.errors import UsageError
+from relief.studies.export import EXPORTS
 
 STUDY = "study"
+EXPORT = "export"
 OBJECTS = "diagnose-objects"  # typed as two words
 SAMPLE = "sample"  # the folder of what some studies do without a root
 _ROOTS = ("--root", "--study.init_args.root")
@@ -56,6 +58,21 @@ def parse_request(
     return name, requests[name](**values)
 
 
+def _with_class_paths(args: Sequence[str], option: str, paths: Mapping[str, str]) -> list[str]:
+    """The arguments, an option's short name by its class path; raises `UsageError` as it does."""
+    given = list(args)
+    for i, argument in enumerate(given):
+        if argument.startswith(f"{option}="):
+            given[i : i + 1] = [option, argument.partition("=")[2]]
+    for i in range(1, len(given)):
+        if given[i - 1] == option and "." not in given[i]:
+            if given[i] not in paths:
+                msg = f"unknown format: {given[i]}. Use one of {', '.join(paths)}."
+                raise UsageError(msg)
+            given[i] = paths[given[i]]
+    return given
+
+
 def study_names(studies: Path) -> list[str]:
     """The studies that have a configuration."""
     return sorted(path.stem for path in studies.glob("*.yaml"))
@@ -65,6 +82,8 @@ def _completed(args: Sequence[str], studies: Path) -> list[str]:
     given = with_recipe_files(args, KINDS.get("".join(args[:1]), ""))
     if given[:2] == OBJECTS.split("-"):
         given[:2] = [OBJECTS]
+    if given[:1] == [EXPORT]:
+        given = _with_class_paths(given, "--format", EXPORTS)
     if given[:1] in (["labels"], ["compare"], [STUDY]):  # they take folders one by one
         given = ["--labels+" if a == "--labels" else a for a in given]
     if given[:1] != [STUDY] or len(given) < 2 or given[1].startswith("-"):

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from relief.ops.objects.instance_masks import boxes_of, run_counts
+from relief.ops.objects.mask_polygons import polygon_mask
 from relief.schema.instances import ImageInstances, Rle
-
-_CORNERS = 3  # of a polygon, at least
 
 
 class Misfit(ValueError):
@@ -65,13 +64,11 @@ def read_annotation(
 def _mask(segmentation: Any, size: tuple[int, int]) -> Rle:
     """Returns the mask of a segmentation; raises a `Misfit` where it does not fit its image."""
     if isinstance(segmentation, list):
-        polygons = [np.asarray(polygon, dtype=np.float64) for polygon in segmentation]
-        if any(p.ndim != 1 or p.size % 2 or p.size < 2 * _CORNERS for p in polygons):
-            raise Misfit(f"a polygon of fewer than {_CORNERS} corners")
-        if not all(np.isfinite(polygon).all() for polygon in polygons):
-            raise Misfit("a polygon with corners that are not finite")
-        parts = coco_mask.frPyObjects([polygon.tolist() for polygon in polygons], *size)
-        return _as_rle(coco_mask.merge(parts))
+        polygons = [np.asarray(polygon, dtype=np.float64).ravel() for polygon in segmentation]
+        try:
+            return polygon_mask(polygons, size)
+        except ValueError as error:
+            raise Misfit(str(error)) from error
     stated, counts = tuple(segmentation["size"]), segmentation["counts"]
     if stated != size:
         turned = ": height and width are swapped" if stated == size[::-1] else ""

@@ -12,6 +12,8 @@ from relief.formats.coco.annotation import Annotated, Misfit, joined_instances, 
 from relief.formats.coco.json_files import MALFORMED, json_pieces, key_of_file_name, whole_number
 from relief.formats.files.atomic import whole_file
 from relief.formats.reader import entry_of
+from relief.ops.objects.instance_masks import decoded
+from relief.ops.objects.mask_polygons import mask_polygons
 from relief.schema.categories import Category
 from relief.schema.errors import ReadError, UsageError
 from relief.schema.instances import ImageInstances
@@ -109,8 +111,9 @@ def write_coco_instances(
     images: Iterable[tuple[str, ImageInstances]],
     categories: Sequence[Category],
     supervision: Sequence[str] = (),
+    tolerance_px: float | None = None,
 ) -> None:
-    """Writes instances with compressed run lengths, image by image.
+    """Writes instances with compressed run lengths or polygons, image by image.
 
     Images and instances are numbered from 1 in the order given.
 
@@ -120,6 +123,7 @@ def write_coco_instances(
         categories: Of the ids of the instances; in the file ids are one higher, for 0 means
             background to many readers.
         supervision: What the labels depended on; kept under `info`.
+        tolerance_px: How far the border of a polygon may move; `None` writes run lengths.
 
     Raises:
         WriteError: The file cannot be written.
@@ -134,7 +138,7 @@ def write_coco_instances(
             written.append({"id": image_id, "file_name": file_name, **sides})
             for i in range(len(instances)):
                 number += 1
-                yield {"id": number, "image_id": image_id, **_entry(instances, i)}
+                yield {"id": number, "image_id": image_id, **_entry(instances, i, tolerance_px)}
 
     numbered = [{**category, "id": category["id"] + 1} for category in categories]
     content: dict[str, Iterable[Any] | dict[str, Any]] = {
@@ -149,7 +153,7 @@ def write_coco_instances(
             file.write(text.encode())
 
 
-def _entry(instances: ImageInstances, i: int) -> dict[str, Any]:
+def _entry(instances: ImageInstances, i: int, tolerance_px: float | None) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "category_id": int(instances.category[i]) + 1,
         "bbox": instances.boxes[i].tolist(),
@@ -157,7 +161,10 @@ def _entry(instances: ImageInstances, i: int) -> dict[str, Any]:
         "iscrowd": int(instances.crowd[i]),
         "score": float(instances.scores[i]),
     }
-    if instances.masks is not None:
+    if instances.masks is not None and tolerance_px is not None:
+        polygons = mask_polygons(decoded(instances.masks[i]), tolerance_px)
+        entry["segmentation"] = [polygon.reshape(-1).tolist() for polygon in polygons]
+    elif instances.masks is not None:
         mask = instances.masks[i]
         entry["segmentation"] = {"size": mask["size"], "counts": mask["counts"].decode("ascii")}
     return entry

@@ -1,35 +1,44 @@
+import importlib
 import json
+from dataclasses import replace
 
 import pytest
 
 from relief.formats.coco.instances import CocoInstances
 from relief.formats.coco.panoptic import write_panoptic_json
 from relief.formats.cups import CupsLabels
+from relief.formats.exports.cityscapes_ids import CityscapesIdsExport
+from relief.formats.exports.coco import CocoInstancesExport, CocoPanopticExport
+from relief.formats.exports.cups_files import CupsExport
+from relief.formats.exports.exporter import Exporter
 from relief.formats.label_instances import LabelInstances
-from relief.formats.label_store import LabelStore
+from relief.formats.label_store import LabelStore, write_manifest
 from relief.schema.categories import cluster_categories
 from relief.schema.errors import UsageError
-from relief.studies.export import ExportRequest, export_labels
+from relief.schema.label_spaces import CITYSCAPES_27
+from relief.studies.export import EXPORTS, ExportRequest, export_labels, exported_labels
 from tests.relief.studies.tiny import CLASS_OF_CLUSTER, KEYS, THING_CLUSTERS, draw_store
 
 
 def test_clusters_go_to_cups_and_coco_but_not_to_cityscapes(tmp_path):
     store = LabelStore(draw_store(tmp_path / "s"))
-    export_labels(ExportRequest(str(store.out), "cups", str(tmp_path / "cups")))
+    export_labels(ExportRequest(str(store.out), CupsExport(), str(tmp_path / "cups")))
     cups = CupsLabels(tmp_path / "cups")
     assert (cups.panoptic(cups.keys[0]) == store.panoptic(KEYS[0])).all()
-    export_labels(ExportRequest(str(store.out), "coco_panoptic", str(tmp_path / "coco")))
+    export_labels(ExportRequest(str(store.out), CocoPanopticExport(), str(tmp_path / "coco")))
     content = json.loads((tmp_path / "coco" / "panoptic.json").read_text())
     assert [c["name"] for c in content["categories"]][:2] == ["cluster 0", "cluster 1"]
     with pytest.raises(UsageError, match="clusters are not Cityscapes ids"):
-        export_labels(ExportRequest(str(store.out), "cityscapes", str(tmp_path / "x")))
+        export_labels(ExportRequest(str(store.out), CityscapesIdsExport(), str(tmp_path / "x")))
 
 
 def test_an_assignment_names_the_classes_and_is_recorded(tmp_path):
     store = draw_store(tmp_path / "s")
     path = tmp_path / "assignment.json"
     path.write_text(json.dumps({"cups": {"panoptic": CLASS_OF_CLUSTER}}))
-    request = ExportRequest(str(store), "coco_panoptic", str(tmp_path / "coco"), str(path), "cups")
+    request = ExportRequest(
+        str(store), CocoPanopticExport(), str(tmp_path / "coco"), str(path), "cups"
+    )
     export_labels(request)
     text = (tmp_path / "coco" / "panoptic.json").read_text()
     assert json.loads(text)["categories"][13]["name"] == "car"
@@ -43,7 +52,7 @@ def test_photographs_keep_their_names(tmp_path):
     store = draw_store(tmp_path / "s")
     names = {key: f"{key}.JPG" for key in KEYS}
     write_panoptic_json(store, KEYS, cluster_categories(7, (1,)), names)
-    export_labels(ExportRequest(str(store), "coco_panoptic", str(tmp_path / "coco")))
+    export_labels(ExportRequest(str(store), CocoPanopticExport(), str(tmp_path / "coco")))
     images = json.loads((tmp_path / "coco" / "panoptic.json").read_text())["images"]
     assert [image["file_name"] for image in images] == [f"{key}.JPG" for key in sorted(KEYS)]
     assert [image["id"] for image in images] == [1, 2, 3]
@@ -53,7 +62,7 @@ def test_instances_go_to_coco_with_masks_and_scores(tmp_path):
     store = LabelStore(draw_store(tmp_path / "s"))
     names = {key: f"{key}.JPG" for key in KEYS}
     write_panoptic_json(store.out, KEYS, cluster_categories(7, THING_CLUSTERS), names)
-    export_labels(ExportRequest(str(store.out), "coco_instances", str(tmp_path / "coco")))
+    export_labels(ExportRequest(str(store.out), CocoInstancesExport(), str(tmp_path / "coco")))
     reader = CocoInstances(tmp_path / "coco" / "instances.json")
     assert reader.keys == sorted(KEYS)
     assert list(reader.categories) == [one + 1 for one in THING_CLUSTERS]
@@ -62,3 +71,21 @@ def test_instances_go_to_coco_with_masks_and_scores(tmp_path):
         expected, found = LabelInstances(store).instances(key), reader.instances(key)
         assert found.masks == expected.masks
         assert (found.category == expected.category + 1).all()
+
+
+def test_labels_of_classes_are_named_by_their_own(tmp_path):
+    store = LabelStore(draw_store(tmp_path / "s"))
+    classes = replace(store.manifest, classes="cityscapes27", label_space="oracle_classes")
+    write_manifest(store.out, replace(classes, thing_ids=CITYSCAPES_27.things))
+    request = ExportRequest(str(store.out), CocoPanopticExport(), str(tmp_path / "coco"))
+    exported = exported_labels(request)
+    assert exported.space is CITYSCAPES_27
+    assert [category["name"] for category in exported.categories] == list(CITYSCAPES_27.names)
+    with pytest.raises(UsageError, match=r"labels are of other classes: .*\(cityscapes27, not"):
+        exported_labels(replace(request, label_space="cityscapes19"))
+
+
+def test_every_format_has_a_class(tmp_path):
+    for path in EXPORTS.values():
+        module, _, name = path.rpartition(".")
+        assert issubclass(getattr(importlib.import_module(module), name), Exporter)
