@@ -53,7 +53,7 @@ class Setting:
     @cached_property
     def arguments(self) -> dict[str, Any]:
         """Everything that the splitter holds, by name, as plain values."""
-        return {name.lstrip("_"): _plain(value) for name, value in vars(self.splitter).items()}
+        return _held(self.splitter)
 
     @property
     def name(self) -> str:
@@ -70,10 +70,9 @@ class Setting:
     @cached_property
     def cut(self) -> Cut:
         """Returns the cut that all area filters of the setting share."""
-        kind = type(self.splitter)
         filtered = {_FILTER} if isinstance(self.splitter, AreaFilteredSplitter) else set()
         kept = {name: value for name, value in self.arguments.items() if name not in filtered}
-        return Cut(self.depth, f"{kind.__module__}.{kind.__qualname__}", json.dumps(kept))
+        return Cut(self.depth, _class_path(self.splitter), json.dumps(kept))
 
 
 def source_code(kind: type[Splitter]) -> str:
@@ -85,9 +84,22 @@ def source_code(kind: type[Splitter]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _class_path(splitter: Splitter) -> str:
+    return f"{type(splitter).__module__}.{type(splitter).__qualname__}"
+
+
+def _held(splitter: Splitter) -> dict[str, Any]:
+    """Everything that a splitter holds, by name, as plain values."""
+    return {name.lstrip("_"): _plain(value) for name, value in vars(splitter).items()}
+
+
 def _plain(value: Any) -> Any:
     if value is None or isinstance(value, str | int | float):
         return value
+    if isinstance(value, Splitter):
+        return {"class_path": _class_path(value), **_held(value)}
+    if isinstance(value, frozenset | set):
+        return sorted(map(_plain, value))
     if is_dataclass(value) and not isinstance(value, type):
         return _plain(asdict(value))
     if isinstance(value, Mapping):

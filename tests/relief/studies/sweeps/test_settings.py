@@ -6,6 +6,7 @@ from relief.schema.parts import Splitter
 from relief.splitters.connected import ConnectedSplitter
 from relief.splitters.depth_gradient import DepthGradientSplitter
 from relief.splitters.knn_linkage import KnnLinkageSplitter
+from relief.splitters.standing import StandingObjects
 from relief.studies.sweeps.settings import Setting, source_code
 
 
@@ -39,6 +40,17 @@ def test_whatever_a_splitter_holds_tells_it_from_others():
     assert zeros.cut != ones.cut
     assert zeros.cut == Setting(Held(torch.zeros(2000))).cut
     assert zeros.name == f"{__name__}.Held"
+    assert Setting(Held(frozenset({"b", "a"}))).cut.arguments == '{"weights": ["a", "b"]}'
+
+
+def test_a_splitter_within_another_is_told_with_all_that_it_holds():
+    settings = [Setting(StandingObjects(ConnectedSplitter(area)), "drawn") for area in (10, 500)]
+    assert settings[0].cut != settings[1].cut
+    assert settings[0].arguments["splitter"] == {
+        "class_path": "relief.splitters.connected.ConnectedSplitter",
+        "min_area_px": 10,
+    }
+    assert settings[0].arguments["needs"] == ["depth"]
 
 
 def test_tables_know_the_code_that_made_them(tmp_path, monkeypatch):
