@@ -123,11 +123,13 @@ def segment_table(predicted: Tensor, true: Tensor) -> Tensor:
     # something changes are the pairs looked at, each with the length of its run.
     pairs = (predicted.reshape(-1, 2).contiguous(), true.reshape(-1, 2).contiguous())
     start, length = _runs(*pairs)
-    (predicted_ids, predicted_pairs), (true_ids, true_pairs) = (
-        compact_pairs(side.index_select(0, start)) for side in pairs
-    )
-    counts = joint_counts(predicted_ids, true_ids, len(predicted_pairs), len(true_pairs), length)
-    return _rows(counts, predicted_pairs, true_pairs)
+    sides = [side.index_select(0, start) for side in pairs]
+    runs = torch.cat((*sides, length[:, None]), dim=1).cpu()  # few: no device is waited for again
+    predicted_ids, predicted_pairs = compact_pairs(runs[:, :2])
+    true_ids, true_pairs = compact_pairs(runs[:, 2:4])
+    size = (len(predicted_pairs), len(true_pairs))
+    counts = joint_counts(predicted_ids, true_ids, *size, runs[:, 4])
+    return _rows(counts, predicted_pairs, true_pairs).to(predicted.device)
 
 
 def segment_table_of_ids(

@@ -130,4 +130,4 @@ def extract_windows(
     mosaic = mosaic.permute(2, 0, 3, 1, 4).reshape(channels, len(tops) * rows, len(lefts) * columns)
     row_weights = enlargement_weights(tops, rows, min(window_px, height), height)
     column_weights = enlargement_weights(lefts, columns, min(window_px, width), width)
-    return WindowFeatures(mosaic, row_weights.to(mosaic), column_weights.to(mosaic))
+    return WindowFeatures(mosaic, row_weights, column_weights)

@@ -45,8 +45,8 @@ class WindowFeatures:
 
     Attributes:
         mosaic: (C, rows, columns) float32, the tokens of all windows side by side.
-        row_weights: (H, rows), see `enlargement_weights`.
-        column_weights: (W, columns).
+        row_weights: (H, rows) on the CPU, see `enlargement_weights`.
+        column_weights: (W, columns) on the CPU.
     """
 
     mosaic: Tensor
@@ -60,13 +60,14 @@ class WindowFeatures:
 
     def dense(self) -> Tensor:
         """(C, H, W) float32: what `sliding_window_features` says. For few channels only."""
-        return self.row_weights @ self.mosaic @ self.column_weights.T
+        rows, columns = self.row_weights.to(self.mosaic), self.column_weights.to(self.mosaic)
+        return rows @ self.mosaic @ columns.T
 
     def grid(self, size: tuple[int, int]) -> Tensor:
         """(C, *size) float32: `adaptive_avg_pool2d` of the dense map, without building it."""
         rows = F.adaptive_avg_pool1d(self.row_weights.T, size[0]).T
         columns = F.adaptive_avg_pool1d(self.column_weights.T, size[1])
-        return rows @ (self.mosaic @ columns)
+        return rows.to(self.mosaic) @ (self.mosaic @ columns.to(self.mosaic))
 
     def clusters(self, centroids: Tensor, max_bytes: int = MAX_SIMILARITY_BYTES) -> Tensor:
         """The most similar centroid of every pixel.
@@ -121,8 +122,8 @@ class WindowFeatures:
         similarities = torch.einsum("kc,crs->krs", centroids.to(self.mosaic), self.mosaic)
         best = torch.empty(self.size, dtype=torch.int64, device=self.mosaic.device)
         highest = torch.empty(self.size, dtype=torch.float32, device=self.mosaic.device)
-        columns = list(_tiles(self.column_weights))
-        for rows, row_tokens, row_weights in _tiles(self.row_weights):
+        columns = list(_tiles(self.column_weights, self.mosaic.device))
+        for rows, row_tokens, row_weights in _tiles(self.row_weights, self.mosaic.device):
             for cols, column_tokens, column_weights in columns:
                 tile = similarities[:, row_tokens, column_tokens]
                 pixels = row_weights.shape[0] * column_weights.shape[0]
@@ -133,13 +134,17 @@ class WindowFeatures:
         return best, highest
 
 
-def _tiles(weights: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
-    """Cuts an axis: pixels of a tile, the span of tokens they need, and the weights between."""
+def _tiles(weights: Tensor, device: torch.device) -> Iterator[tuple[slice, slice, Tensor]]:
+    """Cuts an axis: pixels of a tile, the span of tokens they need, and the weights between.
+
+    Spans are found on the CPU, where the weights are; a device is not waited for.
+    """
+    on_device = weights.to(device)
     for start in range(0, weights.shape[0], _TILE_PX):
-        part = weights[start : start + _TILE_PX]
-        used = torch.nonzero(part.any(dim=0)).flatten()
+        pixels = slice(start, min(start + _TILE_PX, weights.shape[0]))
+        used = torch.nonzero(weights[pixels].any(dim=0)).flatten()
         span = slice(int(used[0]), int(used[-1]) + 1)
-        yield slice(start, start + part.shape[0]), span, part[:, span]
+        yield pixels, span, on_device[pixels, span]
 
 
 def _running_maximum(

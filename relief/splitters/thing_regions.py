@@ -23,10 +23,11 @@ def thing_regions(semantic: Tensor, thing_ids: Tensor) -> NDArray[np.unsignedint
     Returns:
         (B, H, W) unsigned integers: id + 1 for things, 0 for everything else.
     """
-    number = np.arange(1, len(thing_ids) + 1) * thing_ids.cpu().numpy()
-    codes = np.append(number, 0)  # -1 reads the last entry
-    codes = codes.astype(np.uint8 if len(thing_ids) < 256 else np.uint32)
-    return codes.take(semantic.cpu().numpy())
+    numbers = torch.arange(1, len(thing_ids) + 1, device=semantic.device)
+    codes = torch.cat((numbers * thing_ids.to(semantic.device), numbers.new_zeros(1)))
+    is_small = len(thing_ids) < 256
+    regions = codes.to(torch.uint8 if is_small else torch.int32)[semantic]  # -1 reads the last
+    return regions.cpu().numpy().view(np.uint8 if is_small else np.uint32)
 
 
 def instances_of(

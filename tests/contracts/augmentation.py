@@ -5,6 +5,7 @@ import torch
 
 from relief.ops.objects.instance_targets import instance_targets
 from relief.schema.training import Augmentation, TrainingMoment
+from tests.fake_cuda import FakeCuda, on
 
 MOMENT = TrainingMoment(step=0, predict=lambda image: pytest.fail("the network was asked"))
 SEEDS = range(4)
@@ -95,3 +96,12 @@ class AugmentationContract:
             strange["kinds"] = drawn_batch()["kinds"] | kinds
             with pytest.raises(ValueError, match=r"`strange` .* kind: .*Declare it under `kinds`"):
                 self.augmented(0, strange)
+
+    def test_it_computes_where_the_batch_is(self):
+        expected = self.augmented(1)
+        with FakeCuda():
+            moved = self.augmented(1, on("cuda", drawn_batch()))
+            for name, value in moved.items():
+                if isinstance(value, torch.Tensor):
+                    assert value.is_cuda, name
+                    assert torch.equal(value.cpu(), expected[name]), name

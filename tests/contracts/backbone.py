@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from relief.schema.parts import Backbone
+from tests.fake_cuda import FakeCuda
 
 
 class BackboneContract:
@@ -61,3 +62,10 @@ class BackboneContract:
         assert {"weights", "supervision", "notes"} <= set(provenance)
         assert all(len(digest) == 64 for digest in provenance["weights"].values())
         assert "/" not in json.dumps(provenance["weights"])
+
+    def test_it_computes_where_the_images_are(self, backbone, images):
+        with torch.no_grad(), FakeCuda():
+            expected = backbone(images)
+            features = backbone.to("cuda")(images.cuda())
+            assert features.is_cuda
+            torch.testing.assert_close(features.cpu(), expected, rtol=1e-4, atol=1e-4)

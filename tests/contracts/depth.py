@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from relief.schema.parts import DepthModel
+from tests.fake_cuda import FakeCuda
 
 
 class DepthContract:
@@ -16,10 +17,12 @@ class DepthContract:
     Attributes:
         size: (height, width) that is asked for.
         image_size: (height, width) of the images it is shown.
+        tolerance: Most difference of depth on another device.
     """
 
     size = (48, 72)
     image_size = (64, 96)
+    tolerance = 1e-4
 
     @pytest.fixture
     def depth_model(self) -> DepthModel:
@@ -52,3 +55,11 @@ class DepthContract:
         description = json.dumps(depth_model.provenance)
         assert json.loads(description)
         assert "/tmp" not in description
+
+    def test_it_computes_where_the_images_are(self, depth_model, images):
+        depth_model.setup()
+        with torch.no_grad(), FakeCuda():
+            expected = depth_model.relative_depth(images, self.size)
+            depth = depth_model.to("cuda").relative_depth(images.cuda(), self.size)
+            assert depth.is_cuda
+            torch.testing.assert_close(depth.cpu(), expected, rtol=0, atol=self.tolerance)

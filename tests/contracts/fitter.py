@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from relief.schema.parts import KMeansFitter
+from tests.fake_cuda import FakeCuda
 
 K, DIM = 4, 6
 
@@ -40,3 +41,10 @@ class FitterContract:
         assert json.loads(json.dumps(description)) == description
         assert description["k"] == 7
         assert isinstance(description["fitter"], str)
+
+    def test_centroids_are_where_the_features_are(self):
+        expected = self.fitter(K).fit(drawn_blobs())
+        with FakeCuda():
+            centroids = self.fitter(K).fit(drawn_blobs().cuda())
+            assert centroids.is_cuda
+            torch.testing.assert_close(centroids.cpu().sort(dim=0), expected.sort(dim=0))

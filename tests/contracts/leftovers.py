@@ -1,9 +1,12 @@
 """What every rule for leftovers must do; its test inherits this class and makes `leftovers`."""
 
+import dataclasses
+
 import torch
 
 from relief.models.labelling.leftovers import Leftovers
 from tests.contracts.splitter import drawn_observation
+from tests.fake_cuda import FakeCuda, on
 
 
 class LeftoversContract:
@@ -30,3 +33,12 @@ class LeftoversContract:
         again = part.fill(observation, instance)
         assert torch.equal(again[0], semantic)
         assert torch.equal(again[1], filled)
+
+    def test_it_fills_on_the_device_of_the_observation(self):
+        observation = dataclasses.replace(drawn_observation(), stuff=drawn_observation().semantic)
+        instance = (observation.semantic == 1).to(torch.int64)
+        expected = self.leftovers().fill(observation, instance)
+        with FakeCuda():
+            filled = self.leftovers().fill(on("cuda", observation), instance.cuda())
+            assert all(maps.is_cuda for maps in filled)
+            assert all(map(torch.equal, on("cpu", filled), expected))

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from relief.schema.training import TrainingMoment
+from tests.fake_cuda import FakeCuda, on
 
 NUM_THINGS, NUM_REGIONS = 2, 3
 SIZE = (48, 64)
@@ -96,3 +97,13 @@ class NetworkContract:
         image = drawn_batch()["image"]
         seen = (one.predict(image)["semantic_logits"] for one in (network, other))
         assert torch.equal(*seen)
+
+    def test_it_learns_and_predicts_on_the_device_of_its_images(self):
+        batch = drawn_batch()
+        with FakeCuda():
+            network = self.network().train().to("cuda")
+            sum(network(on("cuda", batch), moment(network)).values()).backward()
+            assert any(p.grad is not None and p.grad.is_cuda for p in network.parameters())
+            found = network.predict(batch["image"].cuda())
+            assert found["semantic_logits"].is_cuda
+            assert all(value.is_cuda for one in found["detections"] for value in one.values())

@@ -7,6 +7,7 @@ import torch
 
 from relief.schema.observation import Observation
 from relief.schema.parts import Splitter
+from tests.fake_cuda import FakeCuda, on
 
 THINGS = torch.tensor([False, True, True, False])
 
@@ -100,3 +101,13 @@ class SplitterContract:
         instance = self.splitter().split(nothing).instance
         assert instance.shape == (batch, 48, 80)
         assert not instance.any()
+
+    def test_it_answers_on_the_device_of_what_it_is_given(self):
+        observation, splitter = drawn_observation(batch=1), self.splitter()
+        expected = splitter.split(observation)
+        with FakeCuda():
+            split = self.splitter().split(on("cuda", observation))
+            assert split.instance.is_cuda
+            assert torch.equal(split.instance.cpu(), expected.instance)
+            if split.confidence is not None:
+                assert torch.equal(split.confidence.cpu(), expected.confidence)

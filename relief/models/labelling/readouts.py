@@ -34,8 +34,9 @@ class CosineReadout:
         """(K, h, w) float32: K = classes where the codebook knows them, else clusters."""
         centroids = codebook.unit_centroids.to(features.mosaic)
         parts = []
-        for row_weights in features.row_weights.split(_ROWS_AT_ONCE):
-            dense = row_weights @ features.mosaic @ features.column_weights.T
+        columns = features.column_weights.to(features.mosaic)
+        for rows in features.row_weights.to(features.mosaic).split(_ROWS_AT_ONCE):
+            dense = rows @ features.mosaic @ columns.T
             cosines = torch.einsum("kc,chw->khw", centroids, F.normalize(dense, dim=0))
             parts.append(_of_classes(cosines, codebook) if codebook.num_classes else cosines)
         return torch.cat(parts, dim=1)

@@ -22,8 +22,10 @@ def majority_category(semantic: Tensor, instance: Tensor, num_categories: int) -
     """
     size = int(instance.max()) + 1 if instance.numel() else 1
     counted = (instance > 0) & (semantic >= 0)
-    pairs = instance[counted] * num_categories + semantic[counted]
-    votes = torch.bincount(pairs, minlength=size * num_categories).view(size, num_categories)
+    pairs = torch.where(counted, instance * num_categories + semantic, 0)  # 0: looked at by nobody
+    votes = torch.zeros(size * num_categories, dtype=torch.int64, device=instance.device)
+    votes = votes.scatter_add_(0, pairs.flatten(), counted.flatten().to(votes.dtype))
+    votes = votes.view(size, num_categories)
     most, category = votes.max(dim=1)  # the first of equal maxima
     return torch.where(most > 0, category, torch.full_like(category, VOID))
 

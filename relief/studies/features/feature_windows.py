@@ -102,9 +102,7 @@ def see_images(
 
 
 def _on_cpu(windows: WindowFeatures) -> WindowFeatures:
-    return WindowFeatures(
-        windows.mosaic.cpu(), windows.row_weights.cpu(), windows.column_weights.cpu()
-    )
+    return WindowFeatures(windows.mosaic.cpu(), windows.row_weights, windows.column_weights)
 
 
 def read_truth(source: ImageSource, keys: Sequence[str]) -> list[TrueImage]:

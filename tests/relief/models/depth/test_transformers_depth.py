@@ -222,6 +222,8 @@ def test_unknown_family_asks_for_the_direction(folders):
 
 
 class TestTransformersDepth(DepthContract):
+    tolerance = 1.0  # the library resizes 8-bit pictures otherwise on a GPU than on the CPU
+
     @pytest.fixture(params=["depth_anything", "metric", "zoedepth", "depth_pro"])
     def depth_model(self, folders, request):
         return TransformersDepth(folders[request.param])
