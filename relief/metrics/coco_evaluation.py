@@ -79,6 +79,36 @@ def coco_curves(
     return CocoCurves(_known(precision), _known(recall))
 
 
+def precision_of_draws(
+    images: Sequence[InstanceTable], draws: Ids, thresholds: Sequence[float], most: int = 100
+) -> Reals:
+    """Average precision without classes where images are drawn again and again.
+
+    Every image is matched once, however often it is drawn.
+
+    Args:
+        images: All of category 1.
+        draws: (samples, images) how often each is drawn; every row has the sum of `images`.
+        thresholds: Smallest IoU of a match.
+        most: Only the surest so many instances of an image count.
+
+    Returns:
+        (samples, thresholds) in [0, 1]; nan where a draw has no object.
+    """
+    rules = CocoRules(thresholds, (most,), {"all": (0, 1e10)})
+    evaluation = _TableEvaluation(images, [1], rules)
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluation.evaluate()
+        matched = evaluation.evalImgs
+        precision = []
+        for draw in draws:
+            evaluation.evalImgs = [matched[i] for i in np.repeat(np.arange(len(images)), draw)]
+            evaluation.accumulate()
+            curves = _known(evaluation.eval["precision"])
+            precision.append([mean_of_known(one) for one in curves])
+    return np.array(precision)
+
+
 def mean_of_known(values: Reals) -> float:
     """Returns the mean of what is not nan; nan where nothing is known."""
     known = values[~np.isnan(values)]

@@ -98,11 +98,8 @@ class InstanceAveragePrecision(ImageRows):
             means over the classes that occur, and `KIND_by_class/per_class` (C, 3): AP, AP50,
             AP75 of each. `images` counts.
         """
-        image, table, num_images = images_once(self.all_rows())
-        figures: dict[str, Any] = {"images": num_images}
-        bounds = np.searchsorted(np.sort(image), np.arange(num_images + 1))
-        ordered = table[np.argsort(image, kind="stable")]
-        rows = [ordered[first:last] for first, last in pairwise(bounds)]
+        rows = self._rows_by_image()
+        figures: dict[str, Any] = {"images": len(rows)}
         for kind in self.kinds:
             tables = [_table(one, kind) for one in rows]
             collapsed = [_without_classes(one) for one in tables]
@@ -114,6 +111,16 @@ class InstanceAveragePrecision(ImageRows):
             name: torch.as_tensor(value, dtype=torch.float64, device=self.device)
             for name, value in figures.items()
         }
+
+    def tables(self, kind: str) -> list[InstanceTable]:
+        """Returns a table without classes for each image, in an order that their keys decide."""
+        return [_without_classes(_table(rows, kind)) for rows in self._rows_by_image()]
+
+    def _rows_by_image(self) -> list[Ids]:
+        image, table, num_images = images_once(self.all_rows())
+        bounds = np.searchsorted(np.sort(image), np.arange(num_images + 1))
+        ordered = table[np.argsort(image, kind="stable")]
+        return [ordered[first:last] for first, last in pairwise(bounds)]
 
     def _rows(self, predicted: ImageInstances, true: ImageInstances) -> Ids:
         """(N, 6) kind of row, number, and of an instance or object, or of a pair, four values."""

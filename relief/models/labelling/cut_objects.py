@@ -83,25 +83,42 @@ def cut_objects(
         ReadError: Features or depth are not finite.
     """
     part = cast(Backbone, backbone)
-    own_size = (image.shape[-2], image.shape[-1])
     seen = network_image(image, size_px, part.patch_px)
-    features = part(seen)[0]
     at_grid = None if depth is None else depth[0, 0]
-    masks, confidence = extract(features, at_grid, num_masks, settings)
-    instance = torch.zeros(own_size, dtype=torch.int64)
-    sure = torch.zeros(own_size)
+    masks, confidence = extract(features := part(seen)[0], at_grid, num_masks, settings)
+    if refiner is not None and len(masks):
+        masks = torch.stack([_refined(mask, seen[0], refiner) for mask in masks])
+    size = (image.shape[-2], image.shape[-1])
+    instance, sure, scores = painted(masks, confidence, size)
+    return CutObjects(instance, sure, scores, features)
+
+
+def painted(
+    masks: Tensor, confidence: Tensor, size: tuple[int, int]
+) -> tuple[Tensor, Tensor, dict[int, float]]:
+    """Enlarges objects to an image, each where none before it is; empty ones are left out.
+
+    Args:
+        masks: (n, h', w') bool of any size.
+        confidence: (n, h, w) float in [0, 1].
+        size: (height, width) of the image.
+
+    Returns:
+        `instance`, `confidence` and `scores` of `CutObjects`.
+    """
+    instance = torch.zeros(size, dtype=torch.int64)
+    sure = torch.zeros(size)
     scores: dict[int, float] = {}
     for mask, certain in zip(masks, confidence, strict=True):
-        refined = mask if refiner is None else _refined(mask, seen[0], refiner)
-        inside = resize_nearest(refined, own_size) & (instance == 0)
+        inside = resize_nearest(mask, size) & (instance == 0)
         if not bool(inside.any()):
             continue
         number = len(scores) + 1
-        own = torch.where(inside, resize_nearest(certain.float(), own_size), 0.0)
+        own = torch.where(inside, resize_nearest(certain.float(), size), 0.0)
         instance = instance.masked_fill(inside, number)
         sure = torch.where(inside, own, sure)
         scores[number] = float(own[inside].mean())
-    return CutObjects(instance, sure, scores, features)
+    return instance, sure, scores
 
 
 def _refined(mask: Tensor, image: Tensor, refiner: Refiner) -> Tensor:

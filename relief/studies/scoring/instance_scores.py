@@ -13,6 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from relief.formats.reader import refuse_other_shape
+from relief.metrics.coco_evaluation import InstanceTable
 from relief.metrics.instance_ap import (
     BOXES,
     BY_CLASS,
@@ -60,11 +61,16 @@ class InstanceScores:
             how many images were read.
         examples: Some images, evenly spaced over the keys.
         failures: Images that could not be read.
+        keys: Images that were measured, sorted.
+        tables: One for each image without classes, of masks where there are any, in an order that
+            the keys decide.
     """
 
     metrics: dict[str, dict[str, Any]]
     examples: Sequence[MeasuredImage]
     failures: Sequence[Failure]
+    keys: Sequence[str]
+    tables: Sequence[InstanceTable]
 
 
 def score_instances(
@@ -124,7 +130,9 @@ def score_instances(
         raise ReadError(msg)
     metrics = _by_kind(metric.compute(), class_names or {})
     metrics["counts"] = {**counts, "images": len(keys) - len(failures)}
-    return InstanceScores(metrics, examples, failures)
+    failed = {failure["key"] for failure in failures}
+    measured = sorted(key for key in keys if key not in failed)
+    return InstanceScores(metrics, examples, failures, measured, metric.tables(kinds[-1]))
 
 
 def _measured(

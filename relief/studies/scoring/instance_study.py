@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from relief.metrics.instance_ap import BOXES, MASKS
+from relief.studies.scoring.instance_gains import gains_table
 from relief.studies.scoring.instance_request import InstanceRequest, measure_instances
 from relief.studies.scoring.instance_scores import InstanceScores
 from relief.studies.study import StoreRow, StoreStudy, StudyResult, StudyTable
@@ -74,7 +76,7 @@ class InstanceStudy(StoreStudy):
             [_cells(name, scores) for name, scores in measured],
         )
         return StudyResult(
-            [table],
+            [table, *_gains(measured)],
             [_run(name, scores) for name, scores in measured],
             [_NOTE],
             seconds=time.perf_counter() - start,
@@ -87,6 +89,13 @@ class InstanceStudy(StoreStudy):
                 labels=row.labels, root=self.root, split=self.split, scores=row.scores, pictures=0
             )
         )
+
+
+def _gains(measured: Sequence[tuple[str, InstanceScores]]) -> list[StudyTable]:
+    """Each row against the first, where they are of the same images."""
+    keys = measured[0][1].keys
+    alike = [(name, scores.tables) for name, scores in measured if scores.keys == keys]
+    return [gains_table(alike, [0] * (len(alike) - 1))] if len(alike) > 1 else []
 
 
 def _cells(name: str, scores: InstanceScores) -> list[Any]:

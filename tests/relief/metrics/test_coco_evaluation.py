@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from relief.metrics.coco_evaluation import CocoRules, InstanceTable, coco_curves, mean_of_known
+from relief.metrics.coco_evaluation import (
+    CocoRules,
+    InstanceTable,
+    coco_curves,
+    mean_of_known,
+    precision_of_draws,
+)
 
 RULES = CocoRules((0.5,), (1, 100), {"all": (0, 1e10), "small": (0, 50)})
 
@@ -53,3 +59,16 @@ def test_sizes_are_of_objects_and_unmatched_instances_of_other_sizes_do_not_coun
 def test_only_the_surest_few_of_an_image_count():
     curves = coco_curves([table([[0.9, 0], [0, 0.9]], [0.2, 0.9])], [1], RULES)
     assert curves.recall[0, 0, 0].tolist() == [0.5, 1]
+
+
+def test_drawn_images_count_as_often_as_they_are_drawn():
+    random = np.random.default_rng(3)
+    images = [table(random.random((6, 4)), random.random(6)) for _ in range(5)]
+    draws = np.array([[1, 1, 1, 1, 1], [0, 2, 0, 3, 0], [5, 0, 0, 0, 0]])
+    found = precision_of_draws(images, draws, [0.5, 0.75])
+    assert found.shape == (3, 2)
+    rules = CocoRules((0.5, 0.75), (100,), {"all": (0, 1e10)})
+    for draw, row in zip(draws, found, strict=True):
+        drawn = [images[i] for i in np.repeat(np.arange(5), draw)]
+        expected = [mean_of_known(one) for one in coco_curves(drawn, [1], rules).precision]
+        assert row.tolist() == pytest.approx(expected)

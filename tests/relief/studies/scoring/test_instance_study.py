@@ -20,6 +20,7 @@ def test_rows_are_what_evaluate_instances_measures(city, tmp_path):
     rows = [
         InstanceRow(str(city / "all"), ["--out", "x"], "all"),
         InstanceRow(f"{city}/two", name="2"),
+        InstanceRow(str(city / "all"), name="again"),
     ]
     study = InstanceStudy(rows, str(city))
     assert study.label_commands() == [["--out", "x"]]
@@ -28,10 +29,12 @@ def test_rows_are_what_evaluate_instances_measures(city, tmp_path):
     expected = measure_instances(request).metrics
     assert result.runs[0]["masks/ap"] == expected["masks"]["ap"]
     assert result.runs[0]["found"] == expected["counts"]["found"]
-    (table,) = result.tables
+    table, gains = result.tables
+    assert [row[0] for row in gains.rows] == ["again - all"]  # the other one has other images
     assert [row[:3] for row in table.rows] == [
         ["all", "area", expected["masks"]["ap"]],
         ["2", "area", result.runs[1]["masks/ap"]],
+        ["again", "area", expected["masks"]["ap"]],
     ]
     assert all(len(row) == len(table.columns) for row in table.rows)
     assert "table.csv" in write_study(tmp_path, result)
