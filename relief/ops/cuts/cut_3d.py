@@ -18,6 +18,7 @@ from relief.ops.cuts.local_cut import (
     point_cloud,
 )
 from relief.ops.cuts.normalized_cut import (
+    LEAST_SHARE,
     Bisection,
     Reversal,
     component_of,
@@ -47,6 +48,7 @@ class CutSettings:
         binarise: See `binarised`.
         reversal: See `foreground_side`.
         repeat_dropped: See `iterate`.
+        least_share: See `iterate`.
         importance: Whether similarities are sharpened where depth has edges.
         sigma: See `spatial_importance`.
         beta: See `spatial_importance`.
@@ -71,6 +73,7 @@ class CutSettings:
     binarise: bool = True
     reversal: Reversal = "corners_first"
     repeat_dropped: bool = True
+    least_share: float = LEAST_SHARE
     importance: bool = True
     sigma: float = 3.0
     beta: float = 0.45
@@ -132,6 +135,7 @@ def extract(
         settings.reversal,
         eps=settings.eps,
         repeat_dropped=settings.repeat_dropped,
+        least_share=settings.least_share,
     )
     apart = without_earlier([one.mask for one in found])
     kept = [(mask, cutter.confidence[index]) for index, mask in enumerate(apart) if mask.any()]

@@ -44,7 +44,7 @@ Mask = NDArray[np.bool_]
 
 _CORNERS = 3  # of the four, that make a side the background
 _SAME_IOU = 0.5
-_LEAST_SHARE = 0.01
+LEAST_SHARE = 0.01
 
 
 def foreground_side(
@@ -70,9 +70,7 @@ def foreground_side(
     above = values > values.mean()
     grid = above.reshape(size)
     corners = int(grid[[0, 0, -1, -1], [0, -1, 0, -1]].sum())
-    reverse = not bool(above[values.abs().argmax()])
-    if reversal == "corners_first" and corners >= _CORNERS:
-        reverse = True
+    reverse = reversal == "corners_first" and corners >= _CORNERS  # the peak lies above the mean
     oriented = -values if reverse else values
     foreground = ~grid if reverse else grid
     return foreground, int(oriented.argmax()), int(oriented.argmin())
@@ -114,7 +112,8 @@ def bisect(
     """
     kept = (~painted.reshape(-1)).astype(np.float64)
     eigenvalue, vector = eigenpair(PatchGraph(affinity.cpu().numpy(), kept, eps))
-    vector[kept == 0] = vector.mean() / (1 - eigenvalue)
+    with np.errstate(divide="ignore", invalid="ignore"):  # all is painted: the peak is, too
+        vector[kept == 0] = vector.mean() / (1 - eigenvalue)
     size = (painted.shape[0], painted.shape[1])
     foreground, source, sink = foreground_side(torch.from_numpy(vector), size, reversal)
     return Bisection(vector, foreground.numpy(), source, sink, bool(kept[source] == 0))
@@ -148,12 +147,13 @@ def iterate(
     *,
     eps: float = 1e-5,
     repeat_dropped: bool = True,
+    least_share: float = LEAST_SHARE,
 ) -> list[FoundMask]:
     """Cuts, takes an object, paints it, and cuts again.
 
     From the second iteration on an object is dropped that has an IoU above 0.5 with the one of the
-    iteration before, or at most 1 % of the patches. A dropped object paints nothing, so that the
-    next iteration finds it again and keeps it, as published.
+    iteration before, or at most `least_share` of the patches. A dropped object paints nothing, so
+    that the next iteration finds it again and keeps it, as published.
 
     Args:
         affinity: (N, N) float64, as `binarised` gives it.
@@ -163,6 +163,8 @@ def iterate(
         reversal: See `foreground_side`.
         eps: Weight of the edges of painted patches.
         repeat_dropped: `False` stops at the first dropped object.
+        least_share: Of the patches; 1 % as published. An object below it is found again in every
+            iteration that follows, so that nothing else is.
     """
     painted, previous = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
     found: list[FoundMask] = []
@@ -171,7 +173,7 @@ def iterate(
         if bisection.exhausted:
             break
         mask = object_of(bisection, painted)
-        if iteration and _is_dropped(mask, previous):
+        if iteration and _is_dropped(mask, previous, least_share):
             mask = np.zeros(size, np.bool_)
             if not repeat_dropped:
                 break
@@ -180,10 +182,10 @@ def iterate(
     return found
 
 
-def _is_dropped(mask: Mask, previous: Mask) -> bool:
+def _is_dropped(mask: Mask, previous: Mask, least_share: float) -> bool:
     union = (mask | previous).sum()
     iou = (mask & previous).sum() / union if union else 0.0
-    return bool(iou > _SAME_IOU or mask.mean() <= _LEAST_SHARE)
+    return bool(iou > _SAME_IOU or mask.mean() <= least_share)
 
 
 def without_earlier(masks: list[Mask]) -> list[Mask]:

@@ -1,8 +1,10 @@
+import numpy as np
 import pytest
 import torch
 
+from relief.ops.cuts import cut_3d
 from relief.ops.cuts.cut_3d import CutSettings, extract
-from relief.ops.cuts.normalized_cut import mask_cut
+from relief.ops.cuts.normalized_cut import Bisection, FoundMask, mask_cut
 from relief.schema.errors import ReadError
 from tests.relief.ops.cuts.golden import scene, scenes
 
@@ -70,3 +72,23 @@ def test_images_with_nothing_to_cut_have_no_object():
         assert masks.shape == confidence.shape == (0, *features.shape[1:])
     with pytest.raises(ReadError, match="not finite"):
         extract(torch.rand(4, 8, 8), torch.full((8, 8), torch.inf))
+
+
+def test_an_object_is_not_sure_of_what_an_earlier_one_took(monkeypatch):
+    def nested(affinity, size, num_masks, object_of, *args, **options):
+        found = []
+        for side in (3, 5):
+            foreground = np.zeros(size, bool)
+            foreground[:side, :side] = True
+            cut = Bisection(np.zeros(64), foreground, 0, 63, exhausted=False)
+            found.append(FoundMask(cut, object_of(cut, np.zeros(size, bool))))
+        return found
+
+    monkeypatch.setattr(cut_3d, "iterate", nested)
+    settings = CutSettings(max_distance=0.3)
+    masks, confidence = extract(
+        torch.rand(4, 8, 8), torch.linspace(0, 1, 64).reshape(8, 8), 2, settings
+    )
+    assert masks.flatten(1).sum(1).tolist() == [9, 16]
+    assert not confidence[1][masks[0]].any()
+    assert (confidence[1][masks[1]] > 0).all()

@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from relief.ops.cuts.local_cut import local_cut, point_cloud, spatial_confidence
+from relief.ops.cuts.local_cut import (
+    NeighbourGraph,
+    local_cut,
+    point_cloud,
+    spatial_confidence,
+)
 from tests.relief.ops.cuts.golden import scene, scenes
 
 
@@ -101,3 +106,39 @@ def test_a_source_outside_the_foreground_has_no_object():
     assert not local_cut(points, foreground, 0, None).any()
     nothing = torch.zeros_like(foreground)
     assert not local_cut(points, nothing, 40, None, background=False).any()
+
+
+def graph(edges, foreground):
+    """A graph of 100 points from (source, target, length) and the points of the foreground."""
+    source, target, length = zip(*edges, strict=True)
+    inside = np.zeros(100, bool)
+    inside[foreground] = True
+    return NeighbourGraph(np.array(source), np.array(target), np.array(length), inside)
+
+
+def points_of(mask):
+    return np.flatnonzero(mask).tolist()
+
+
+def test_one_point_in_a_hundred_is_a_collapsed_side_and_two_are_none():
+    edges = [(0, 1, 0.09), (1, 99, 0.01)]
+    assert points_of(graph(edges, [0, 1]).cut(0, 99, 0.1)) == [0, 1]
+    wider = [(0, 1, 0.01), (1, 2, 0.09), (2, 99, 0.01)]
+    assert points_of(graph(wider, [0, 1, 2]).cut(0, 99, 0.1)) == [0, 1]
+
+
+def test_points_of_the_background_belong_to_no_object():
+    assert points_of(graph([(0, 1, 0.05), (1, 2, 0.05)], [0, 2]).cut(0, 99, 0.1)) == [0, 2]
+
+
+def test_the_longest_edges_hold_a_little():
+    edges = [(0, 1, 0.1), (0, 99, 0.05)]
+    assert points_of(graph(edges, [0, 1]).cut(0, 99, 0.1)) == [0, 1]
+
+
+def test_a_point_is_no_neighbour_of_its_own():
+    points = torch.tensor([[0.0, 0, 0], [0.1, 0, 0], [0.3, 0, 0], [0.31, 0, 0]])
+    line = torch.ones(1, 4, dtype=torch.bool)
+    assert local_cut(points, line, 0, None, neighbours=1, max_distance=0.5).tolist() == [
+        [True, True, False, False]
+    ]

@@ -59,12 +59,56 @@ def test_the_side_does_not_depend_on_the_sign():
         assert (source, sink) == (0, 7)
         assert foreground.flatten().tolist() == (vector > vector.mean()).tolist()
     three_corners = torch.tensor([0.9, 0.1, 0.5, 0.1, -0.6, 0.1, 0.5, 0.1, -0.5])
-    background, source, _ = foreground_side(three_corners, (3, 3))
-    assert not bool(background[0, 0])
-    assert source == 4
-    kept, source, _ = foreground_side(three_corners, (3, 3), "peak_only")
-    assert bool(kept[0, 0])
-    assert source == 0
+    for sign in (1, -1):
+        background, source, _ = foreground_side(sign * three_corners, (3, 3))
+        assert not bool(background[0, 0])
+        assert source == 4
+        kept, source, _ = foreground_side(sign * three_corners, (3, 3), "peak_only")
+        assert bool(kept[0, 0])
+        assert source == 0
+
+
+def test_the_mean_itself_lies_on_the_side_of_the_background():
+    foreground, source, sink = foreground_side(
+        torch.tensor([0.0, 2, 0, 0, -1, 0, 0, -1, 0]), (3, 3)
+    )
+    assert foreground.flatten().nonzero().flatten().tolist() == [1]
+    assert (source, sink) == (1, 4)
+
+
+def square(top, left, side, size=(20, 20)):
+    mask = np.zeros(size, bool)
+    mask[top : top + side, left : left + side] = True
+    return mask
+
+
+def taken(masks, **options):
+    """Whether each of the given objects is kept, whatever the graph."""
+    affinity, given = binarised(cosines(drawn(20, 20, 3))), iter(masks)
+    found = iterate(affinity, (20, 20), len(masks), lambda *_: next(given), **options)
+    return [bool(one.mask.any()) for one in found]
+
+
+def test_an_object_repeats_the_one_before_above_an_iou_of_one_half():
+    first, half, more = square(0, 0, 4), square(0, 0, 4), square(0, 0, 4)
+    half[:2], more[0] = False, False
+    assert taken([first, half]) == [True, True]
+    assert taken([first, more]) == [True, False]
+    assert taken([first, more, more]) == [True, False, True]  # compared with nothing
+
+
+def test_an_object_of_the_least_share_is_too_small_from_the_second_on():
+    small, larger = square(10, 10, 2), square(10, 10, 2)  # 1 % of 400 patches
+    larger[12, 10] = True
+    assert taken([small, square(0, 0, 4), small]) == [True, True, False]
+    assert taken([square(0, 0, 4), larger]) == [True, True]
+    assert taken([square(0, 0, 4), small], least_share=0.009) == [True, True]
+
+
+def test_sixteen_patches_are_enough():
+    features = drawn(8, 8, 3)[:, ::2, ::2]
+    assert mask_cut(features).any()
+    assert not mask_cut(features.reshape(16, 1, 16)[..., :15]).any()
 
 
 def test_a_painted_patch_gets_its_entry_from_the_formula():

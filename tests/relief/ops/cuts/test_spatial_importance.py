@@ -41,3 +41,8 @@ def test_importance_follows_its_formula_on_other_maps():
     assert float(found.min()) == pytest.approx(0.3)
     assert float(found.max()) == pytest.approx(1.0)
     np.testing.assert_allclose(spatial_importance(5 * depth + 2, 2.0, 0.3), found, atol=1e-9)
+
+
+def test_no_power_makes_anything_of_nothing():
+    similarity = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    assert torch.equal(sharpen(similarity, torch.ones(2)), similarity.double())  # 0 to the power 0

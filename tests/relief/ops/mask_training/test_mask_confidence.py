@@ -48,10 +48,24 @@ def test_no_gradient_enters_the_weights_and_nothing_is_nothing():
     loss = soft_mask_loss(logits, torch.zeros(0, 28, 28), torch.zeros(0, 28, 28))
     loss.backward()
     assert float(loss) == 0
+    weights = torch.ones(1, 2, 2, requires_grad=True)
+    soft_mask_loss(
+        torch.zeros(1, 2, 2, requires_grad=True), torch.ones(1, 2, 2), weights
+    ).backward()
+    assert weights.grad is None
     none = torch.zeros(0, 8, 8)
     assert roi_weights(none, none.bool(), torch.zeros(0, 4)).shape == (0, 28, 28)
     assert alpha(none.bool(), none).shape == (8, 8)
     assert not alpha(none.bool(), none).any()
+
+
+def test_a_cell_that_is_half_covered_is_a_target():
+    mask = torch.zeros(1, 40, 40, dtype=torch.bool)
+    mask[:, :, :20] = True
+    box = torch.tensor([[0.0, 0.0, 40.0, 40.0]])
+    assert roi_targets(mask, box, 1).tolist() == [[[True]]]
+    mask[:, :4, 19] = False
+    assert roi_targets(mask, box, 1).tolist() == [[[False]]]
 
 
 def test_blending_is_the_reference():
