@@ -19,9 +19,8 @@ from relief.formats.label_run import LabelRun
 from relief.formats.label_store import LabelStore
 from relief.formats.shards.store import plan_shards, shard_segments
 from relief.schema.batch import Failure, PanopticPrediction
-from relief.schema.categories import class_categories, cluster_categories
+from relief.schema.categories import categories_of
 from relief.schema.errors import ReadError, reason_of
-from relief.schema.label_spaces import label_space
 
 log = logging.getLogger("relief")
 
@@ -125,12 +124,7 @@ class LabelWriter(BasePredictionWriter):
 
     def _write_json(self, out: Path, data: Any) -> None:
         store = LabelStore(out)
-        classes = store.manifest.classes
-        categories = (
-            class_categories(label_space(classes))
-            if classes
-            else cluster_categories(store.num_categories, store.thing_ids or ())
-        )
+        categories = categories_of(store.manifest)
         file_names = {key: data.item(key).file_name for key in store.keys}
         shards = plan_shards(store.manifest)
         described = shard_segments(out, shards) if shards else None

@@ -26,13 +26,12 @@ from relief.processes.signals import leave_signals_to_the_run
 from relief.schema.label_spaces import LabelSpace
 from relief.schema.parts import DepthReader
 from relief.schema.ranges import check_at_least
-from relief.schema.selection import evenly_spaced
+from relief.schema.selection import OBSERVED_IMAGES, evenly_spaced
 from relief.schema.sources import ImageSource
 
 Pass = Literal["fit", "observe", "shard", "label"]
 OnError = Literal["record", "skip", "stop"]
 DIGESTED_DEPTH_FILES = 20  # of each split, evenly spaced over the keys
-OBSERVED_IMAGES = 200  # at most so many are looked at for things and groups
 
 
 class LabellingDataModule(pl.LightningDataModule):

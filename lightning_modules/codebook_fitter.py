@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pytorch_lightning as pl
@@ -66,7 +66,7 @@ class CodebookFitter(pl.LightningModule):
         self.max_samples = max_samples
         self.seed = seed
         self.oracle_classes = oracle_classes
-        self.num_images = 0
+        self.num_images, self.split = 0, ""
         self._samples: dict[str, Sample] = {}
         self._failures: list[Failure] = []
 
@@ -85,9 +85,9 @@ class CodebookFitter(pl.LightningModule):
             self.kmeans.setup()
         self.codebook.expect(self.kmeans.k, getattr(self.kmeans, "sources", {}))
 
-    def begin(self, num_images: int) -> None:
-        """Says how many images the pass has over all ranks."""
-        self.num_images = num_images
+    def begin(self, num_images: int, split: str) -> None:
+        """Says how many images the pass has over all ranks, and of which split they are."""
+        self.num_images, self.split = num_images, split
         self._samples, self._failures = {}, []
 
     @torch.no_grad()
@@ -122,11 +122,22 @@ class CodebookFitter(pl.LightningModule):
         strategy = self.trainer.strategy
         strategy.barrier("samples")
         gathered = gather_to_rank_zero(self._samples)
-        fitted: Sample | None = None
-        if self.trainer.is_global_zero:
-            samples = {key: value for part in gathered for key, value in part.items()}
-            fitted = self._fit([samples[key] for key in sorted(samples)])
-        fitted = strategy.broadcast(fitted)
+        fitted = self._clustered(gathered) if self.trainer.is_global_zero else None
+        self._conclude(strategy.broadcast(fitted))
+
+    def finish_alone(self) -> None:
+        """Clusters what was sampled, where no trainer runs the pass.
+
+        Raises:
+            UsageError: There is nothing to cluster.
+        """
+        self._conclude(self._clustered([self._samples]))
+
+    def _clustered(self, gathered: Sequence[Mapping[str, Sample]]) -> Sample | None:
+        samples = {key: value for part in gathered for key, value in part.items()}
+        return self._fit([samples[key] for key in sorted(samples)])
+
+    def _conclude(self, fitted: Sample | None) -> None:
         if fitted is None:
             msg = f"no codebook: no image of the fit split {self._lack}. Check its files."
             raise UsageError(msg)
@@ -187,7 +198,7 @@ class CodebookFitter(pl.LightningModule):
             "feature_weights": dict(weights),
             "kmeans": getattr(self.kmeans, "description", {}),
             "fit": {
-                "split": self.trainer.datamodule.fit_source.split,  # type: ignore[attr-defined]
+                "split": self.split,
                 "images": self.num_images,
                 "max_samples": self.max_samples,
                 "seed": self.seed,

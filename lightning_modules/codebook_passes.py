@@ -91,7 +91,7 @@ def fit_codebook(
     source: PassData = data
     items = evenly_spaced(source.items(source.fit_source), fitter.max_samples)
     start = time.perf_counter()
-    fitter.begin(len(items))
+    fitter.begin(len(items), source.fit_source.split)
     source.begin("fit", items, with_targets=fitter.needs_targets)
     trainer.predict(fitter, datamodule=data, return_predictions=False)
     _log("centroids", len(items), start)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import pytorch_lightning as pl
@@ -128,14 +128,27 @@ class ThingFinder(pl.LightningModule):
         """Rank 0 decides from the counts of all ranks and tells the others."""
         self.trainer.strategy.barrier("counts")
         gathered = gather_to_rank_zero((self._counts, self._votes, self._reasons))
-        decided: Any = None
-        if self.trainer.is_global_zero:
-            counts = [part[0] for part in gathered]
-            self._refuse_nothing(counts, [reason for part in gathered for reason in part[2]])
-            decided = self.rule.decide(counts, self.codebook.centroids.cpu())
-            votes = [part[1] for part in gathered if part[1] is not None]
-            decided = (*decided, torch.stack(votes).sum(0) if votes else None)
-        things, groups, record, votes = self.trainer.strategy.broadcast(decided)
+        decided = self._decided(gathered) if self.trainer.is_global_zero else ()
+        self._conclude(*self.trainer.strategy.broadcast(decided))
+
+    def finish_alone(self) -> None:
+        """Decides from what was counted, where no trainer runs the pass.
+
+        Raises:
+            ReadError: No image was counted.
+        """
+        self._conclude(*self._decided([(self._counts, self._votes, self._reasons)]))
+
+    def _decided(self, gathered: Sequence[Any]) -> tuple[Any, ...]:
+        counts = [part[0] for part in gathered]
+        self._refuse_nothing(counts, [reason for part in gathered for reason in part[2]])
+        votes = [part[1] for part in gathered if part[1] is not None]
+        decided = self.rule.decide(counts, self.codebook.centroids.cpu())
+        return (*decided, torch.stack(votes).sum(0) if votes else None)
+
+    def _conclude(
+        self, things: Tensor, groups: Tensor, record: Mapping[str, Any], votes: Tensor | None
+    ) -> None:
         known = self.codebook.metadata
         notes = list(dict.fromkeys((*known.get("notes", ()), *record.get("notes", ()))))
         metadata = {**known, "things": record, "notes": notes, **self._oracle_metadata()}

@@ -61,10 +61,14 @@ def read_image(path: Path) -> Tensor:
     try:
         with Image.open(path) as image:
             image.load()  # the whole file: `verify` accepts half a JPEG
-            rgb = _to_rgb(_upright(image))
+            return as_tensor(image)
     except Exception as error:
         raise ImageReadError(path, _reason(error)) from error
-    return torch.from_numpy(rgb).permute(2, 0, 1).contiguous()
+
+
+def as_tensor(image: Image.Image) -> Tensor:
+    """Returns a decoded picture as `read_image` does: upright, (3, H, W) uint8 RGB."""
+    return torch.from_numpy(_to_rgb(_upright(image))).permute(2, 0, 1).contiguous()
 
 
 def refuse_line(key: str, size: Sequence[int], max_aspect: float = MAX_ASPECT) -> None:

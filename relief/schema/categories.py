@@ -6,7 +6,8 @@ import colorsys
 from collections.abc import Iterable, Mapping
 from typing import TypedDict
 
-from relief.schema.label_spaces import LabelSpace
+from relief.schema.label_spaces import LabelSpace, label_space
+from relief.schema.manifest import Manifest
 
 _GOLDEN_TURN = 0.618034  # hues that never come close to the ones before
 
@@ -52,6 +53,13 @@ def class_categories(space: LabelSpace) -> list[Category]:
         _category(class_id, label.name, is_thing=label.is_thing, color=label.color)
         for class_id, label in enumerate(space.labels)
     ]
+
+
+def categories_of(manifest: Manifest) -> list[Category]:
+    """Categories of the store of a manifest: its classes, or clusters."""
+    if manifest.classes is not None:
+        return class_categories(label_space(manifest.classes))
+    return cluster_categories(manifest.num_categories, manifest.thing_ids or ())
 
 
 def _category(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
+OBSERVED_IMAGES = 200  # at most so many are looked at for things and groups
 
 
 def evenly_spaced(things: Sequence[T], most: int) -> list[T]:

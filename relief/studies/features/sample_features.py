@@ -27,14 +27,12 @@ from relief.models.codebooks.feature_samples import (
 )
 from relief.processes.pools import process_pool
 from relief.schema.parts import Backbone, Splitter
-from relief.schema.selection import evenly_spaced
+from relief.schema.selection import OBSERVED_IMAGES, evenly_spaced
 from relief.sources.cityscapes import CityscapesSource
 from relief.studies.devices import chosen_device
 from relief.studies.features.codebook_runs import fit_codebook, measure_labels
 from relief.studies.features.feature_windows import read_truth, see_images
 from relief.studies.features.sample_features_plan import FeatureSource, SampleFeatures
-
-OBSERVED_IMAGES = 200
 
 
 def run_sample_features(study: SampleFeatures) -> tuple[list[dict[str, Any]], float]:
