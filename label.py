@@ -21,7 +21,7 @@ from lightning_modules.shard_work import ShardWork, add_shard_arguments
 from relief.formats.label_run import LabelRun
 from relief.reports.tables.terminal import print_run_summary
 from relief.schema.determinants import determinants
-from relief.schema.manifest import Manifest
+from relief.schema.manifest import Manifest, ManifestInputs
 from relief.schema.ranges import check_at_least
 
 
@@ -72,8 +72,9 @@ class LabelJob:
 
     def manifest(self) -> Manifest:
         """Makes the manifest of the labels, as far as it is known now."""
-        parts, depth = determinants(self.parsed.plain_config()), self.data.depth_record()
-        return self.work.planned(self.labeler.manifest(parts, self.keys, depth), self.data.marks)
+        parts = determinants(self.parsed.plain_config())
+        inputs = ManifestInputs(parts, self.keys, self.data.depth_record())
+        return self.work.planned(self.labeler.manifest(inputs), self.data.marks)
 
     def fill_codebook(self) -> None:
         """Loads the codebook of this folder, or fits it."""

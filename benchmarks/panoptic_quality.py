@@ -8,15 +8,13 @@ Times are CPU seconds of one thread, so that neighbours on the machine matter le
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 import torch
 import torchmetrics
 
+from benchmarks.label_io import milliseconds
 from relief.metrics.panoptic_quality import PanopticQuality
 from relief.ops.panoptic import compact_pairs, segment_table, segment_table_of_ids
 
@@ -53,16 +51,6 @@ def panopticapi_uniques(pred: torch.Tensor, target: torch.Tensor) -> dict[tuple[
     }
 
 
-def cpu_ms(work: Callable[[], object], repeats: int) -> float:
-    """Median CPU milliseconds of one call."""
-    times = []
-    for _ in range(repeats):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return 1000 * statistics.median(times)
-
-
 def main() -> None:
     """Prints the times and their ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -77,22 +65,22 @@ def main() -> None:
     )
     ours = PanopticQuality(THINGS, STUFFS)
     rows = {
-        "table from compact int32 ids": cpu_ms(
+        "table from compact int32 ids": milliseconds(
             lambda: segment_table_of_ids(pred_ids, true_ids, pred_pairs, true_pairs), 5 * repeats
         ),
-        "table from int64 pairs": cpu_ms(lambda: segment_table(pred, target), 5 * repeats),
-        "one update of PanopticQuality": cpu_ms(
+        "table from int64 pairs": milliseconds(lambda: segment_table(pred, target), 5 * repeats),
+        "one update of PanopticQuality": milliseconds(
             lambda: ours.update(pred[None], target[None]), 5 * repeats
         ),
-        "the reference's np.unique calls": cpu_ms(
+        "the reference's np.unique calls": milliseconds(
             lambda: panopticapi_uniques(pred, target), repeats
         ),
-        "one update of torchmetrics": cpu_ms(
+        "one update of torchmetrics": milliseconds(
             lambda: judge.update(pred[None], target[None]), max(repeats // 3, 1)
         ),
     }
-    for name, milliseconds in rows.items():
-        print(f"{name:34s} {milliseconds:10.2f} ms")
+    for name, taken in rows.items():
+        print(f"{name:34s} {taken:10.2f} ms")
     ratio = rows["one update of torchmetrics"] / rows["one update of PanopticQuality"]
     print(f"torchmetrics / ours                {ratio:10.0f} times (wanted: 200)")
     table = segment_table(pred, target)

@@ -21,6 +21,7 @@ from relief.formats.shards.store import plan_shards, shard_segments
 from relief.schema.batch import Failure, PanopticPrediction
 from relief.schema.categories import categories_of
 from relief.schema.errors import ReadError, reason_of
+from relief.schema.manifest import ManifestInputs
 
 log = logging.getLogger("relief")
 
@@ -51,7 +52,7 @@ class LabelWriter(BasePredictionWriter):
         labels = data.current_pass in ("shard", "label")
         self.run = LabelRun(data.shard_folder or Path(trainer.default_root_dir)) if labels else None
         if labels:
-            self._is_thing = cast(Any, pl_module).manifest({}, ()).is_thing
+            self._is_thing = cast(Any, pl_module).manifest(ManifestInputs()).is_thing
             self._writer = BackgroundWriter(self.num_threads, self.most_waiting)
         self._start = time.perf_counter()
 

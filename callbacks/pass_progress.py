@@ -49,17 +49,8 @@ class PassProgress(pl.Callback):
         self._task = self._progress.add_task(TITLES.get(name, name), total=batches)
         self._progress.start()
 
-    def on_predict_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
+    def on_predict_batch_end(self, *_: Any, **__: Any) -> None:
         """One batch done."""
-        del trainer, pl_module, outputs, batch, batch_idx, dataloader_idx
         if self._progress is not None and self._task is not None:
             self._progress.advance(self._task)
 

@@ -31,15 +31,9 @@ class TeachingLogger(pl.Callback):
         self.every_n_steps = every_n_steps
 
     def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any, **__: Any
     ) -> None:
         """Paints the first view of the batch where it is time to."""
-        del outputs, batch, batch_idx
         module = cast(Any, pl_module)
         pictures: TaughtPixels | None = module.criterion.pictures
         step = trainer.global_step

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +17,7 @@ from relief.ops.resize import resize_nearest
 from relief.schema.errors import UsageError
 from relief.schema.geometry import scaled_size
 from relief.schema.label_spaces import VOID
-from relief.schema.manifest import Manifest
+from relief.schema.manifest import Manifest, ManifestInputs
 from relief.schema.observation import LabelRecord, Observation
 
 _DEPTH_SHORT_SIDE_PX = 512
@@ -91,15 +90,10 @@ class CutLabeler(Labeler):
         for network in self.networks().values():
             run_in(network, self.precision)
 
-    def manifest(
-        self,
-        parts: Mapping[str, Any],
-        keys: Sequence[str],
-        depth_record: Mapping[str, Any] | None = None,
-    ) -> Manifest:
+    def manifest(self, inputs: ManifestInputs) -> Manifest:
         """Makes the manifest of the labels."""
-        looked_at = depth_record if self.uses_depth else None
-        parts, told = sources_of(self.networks(), parts, looked_at)
+        looked_at = inputs.depth_record if self.uses_depth else None
+        parts, told = sources_of(self.networks(), inputs.parts, looked_at)
         source = origin(told)
         return Manifest(
             k=1,
@@ -110,7 +104,7 @@ class CutLabeler(Labeler):
             confidence=f"{type(self).__module__}.{type(self).__qualname__}",
             supervision=source.supervision,
             notes=(*source.notes, *self.notes),
-            images=dict.fromkeys(keys, "pending"),
+            images=dict.fromkeys(inputs.keys, "pending"),
         )
 
     def label(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ from relief.ops.objects.region_merge import require_things_apart
 from relief.ops.resize import resize_nearest
 from relief.schema.geometry import scaled_size
 from relief.schema.label_spaces import thing_mask
-from relief.schema.manifest import Manifest
+from relief.schema.manifest import Manifest, ManifestInputs
 from relief.schema.observation import DEPTH, IMAGE, STUFF, LabelRecord, Observation
 from relief.schema.parts import Splitter
 from relief.schema.training import Segmenter
@@ -90,15 +90,10 @@ class DepthObjectsLabeler(SegmenterLabeler):
         for network in self.networks().values():
             cast(Any, network).setup()
 
-    def manifest(
-        self,
-        parts: Mapping[str, Any],
-        keys: Sequence[str],
-        depth_record: Mapping[str, Any] | None = None,
-    ) -> Manifest:
+    def manifest(self, inputs: ManifestInputs) -> Manifest:
         """Makes the manifest: the checkpoint, and where depth comes from."""
-        parts, depth = sources_of(self.networks(), parts, depth_record)
-        told, source = super().manifest(parts, keys), origin(depth)
+        parts, depth = sources_of(self.networks(), inputs.parts, inputs.depth_record)
+        told, source = super().manifest(dataclasses.replace(inputs, parts=parts)), origin(depth)
         is_region = [0 if group >= 0 else -1 for group in told.groups or ()]
         return dataclasses.replace(
             told,

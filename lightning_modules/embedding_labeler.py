@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ from relief.ops.objects.panoptic_map import compose_panoptic
 from relief.ops.resize import resize_image, resize_nearest
 from relief.schema.errors import UsageError, WeightsError
 from relief.schema.geometry import scaled_size
-from relief.schema.manifest import Manifest
+from relief.schema.manifest import Manifest, ManifestInputs
 from relief.schema.observation import LabelRecord, Observation
 from relief.schema.parts import Splitter
 from relief.schema.training import PixelEmbedder
@@ -102,18 +102,13 @@ class EmbeddingLabeler(Labeler):
             self._trained = [read_segmenter(one.checkpoint, one.which) for one in self.embeddings]
         return self._trained
 
-    def manifest(
-        self,
-        parts: Mapping[str, Any],
-        keys: Sequence[str],
-        depth_record: Mapping[str, Any] | None = None,
-    ) -> Manifest:
+    def manifest(self, inputs: ManifestInputs) -> Manifest:
         """Makes the manifest: that of the semantics, with the networks and what they depended on.
 
         Raises:
             UsageError: A category has no network, or several.
         """
-        manifest = self.semantics.manifest(parts, keys, depth_record)
+        manifest = self.semantics.manifest(inputs)
         self._regions = self._regions_of(manifest)
         weights = dict(manifest.weights)
         supervision, notes = list(manifest.supervision), list(manifest.notes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from relief.models.backbones.provenance import Provenance
 from relief.schema.batch import ImageBatch, PanopticPrediction
 from relief.schema.errors import UsageError, reason_of
-from relief.schema.manifest import Manifest
+from relief.schema.manifest import Manifest, ManifestInputs
 from relief.schema.observation import PICTURED, LabelRecord
 from relief.schema.parts import Backbone
 
@@ -55,19 +55,11 @@ class Labeler(pl.LightningModule):
         """The parts that have weights, by role."""
         raise NotImplementedError
 
-    def manifest(
-        self,
-        parts: Mapping[str, Any],
-        keys: Sequence[str],
-        depth_record: Mapping[str, Any] | None = None,
-    ) -> Manifest:
+    def manifest(self, inputs: ManifestInputs) -> Manifest:
         """Makes the manifest of the labels, as far as it is known now.
 
         Args:
-            parts: `class_path` and `init_args` by role.
-            keys: The images.
-            depth_record: What made the depth that comes with the images: `weights`, `supervision`,
-                `notes` as a network's `provenance`, and its numbers. `None`: none comes.
+            inputs: The configuration, the images and their depth.
         """
         raise NotImplementedError
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -18,7 +18,7 @@ from relief.models.precision import Precision, run_in
 from relief.schema.errors import UsageError
 from relief.schema.geometry import WindowGeometry
 from relief.schema.label_spaces import VOID
-from relief.schema.manifest import Manifest
+from relief.schema.manifest import Manifest, ManifestInputs
 from relief.schema.observation import DEPTH, FEATURES, IMAGE, STUFF, LabelRecord
 from relief.schema.parts import Backbone, Splitter
 
@@ -117,18 +117,13 @@ class PseudoLabeler(Labeler):
         """The backbone, and the depth network if there is one."""
         return {"backbone": self.backbone, **({"depth": self.depth} if self.depth else {})}
 
-    def manifest(
-        self,
-        parts: Mapping[str, Any],
-        keys: Sequence[str],
-        depth_record: Mapping[str, Any] | None = None,
-    ) -> Manifest:
+    def manifest(self, inputs: ManifestInputs) -> Manifest:
         """Makes the manifest of the labels; with things and groups once the codebook knows them.
 
         Depth that was read is told like depth that is computed: its weights and supervision under
         `depth`; the numbers it was made with are the part `depth_files`.
         """
-        parts, provenances = sources_of(self.networks(), parts, depth_record)
+        parts, provenances = sources_of(self.networks(), inputs.parts, inputs.depth_record)
         codebook = self.codebook
         source = origin({**provenances, "codebook": {"weights": codebook.sources}})
         classes = codebook.metadata.get("classes")
@@ -145,7 +140,7 @@ class PseudoLabeler(Labeler):
             confidence=self.splitter.confidence_name,
             supervision=(*source.supervision, *codebook.metadata.get("supervision", ())),
             notes=(*source.notes, *codebook.metadata.get("notes", ())),
-            images=dict.fromkeys(keys, "pending"),
+            images=dict.fromkeys(inputs.keys, "pending"),
         )
 
     def _padded_groups(self) -> tuple[int, ...]:

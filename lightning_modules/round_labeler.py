@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +14,7 @@ from lightning_modules.segmenter_labeler import SegmenterLabeler
 from relief.formats.files.digest import content_digests
 from relief.formats.label_store import LabelStore
 from relief.ops.mask_training.label_rounds import merge
-from relief.schema.manifest import Manifest
+from relief.schema.manifest import Manifest, ManifestInputs
 from relief.schema.observation import LabelRecord
 from relief.schema.training import Segmenter
 
@@ -53,14 +53,9 @@ class RoundLabeler(SegmenterLabeler):
             self._store = LabelStore(self.parent)
         return self._store
 
-    def manifest(
-        self,
-        parts: Mapping[str, Any],
-        keys: Sequence[str],
-        depth_record: Mapping[str, Any] | None = None,
-    ) -> Manifest:
+    def manifest(self, inputs: ManifestInputs) -> Manifest:
         """Makes the manifest; it names the labels of the round before by their digest."""
-        manifest = super().manifest(parts, keys, depth_record)
+        manifest = super().manifest(inputs)
         told = self.old.manifest
         digests = content_digests({"labels/parent": self.parent / "panoptic.json"})
         return dataclasses.replace(

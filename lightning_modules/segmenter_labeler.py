@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from lightning_modules.labeler import Labeler
 from relief.models.segmenters.cascade.predictor import PanopticPredictor
 from relief.models.segmenters.checkpoint import SegmenterCheckpoint, Which, read_segmenter
 from relief.ops.objects.panoptic_merge import instance_scores
-from relief.schema.manifest import Manifest
+from relief.schema.manifest import Manifest, ManifestInputs
 from relief.schema.observation import LabelRecord
 from relief.schema.training import Segmenter
 
@@ -77,21 +77,15 @@ class SegmenterLabeler(Labeler):
         if not hasattr(self, "network"):
             self.network = self.trained.build(self.make_network, self.network_changes)
 
-    def manifest(
-        self,
-        parts: Mapping[str, Any],
-        keys: Sequence[str],
-        depth_record: Mapping[str, Any] | None = None,
-    ) -> Manifest:
+    def manifest(self, inputs: ManifestInputs) -> Manifest:
         """Makes the manifest: the checkpoint and how its outputs are merged."""
-        del depth_record
         classes, origin = self.trained.classes, self.trained.origin
         group = {category: number for number, category in enumerate(classes.things)}
         return Manifest(
             k=classes.num_categories,
             label_space="oracle_classes" if origin.label_classes else "clusters",
             classes=origin.label_classes,
-            parts=parts,
+            parts=inputs.parts,
             weights={"network/checkpoint": self.trained.sha256},
             thing_ids=tuple(sorted(classes.things)),
             groups=tuple(group.get(category, -1) for category in range(classes.num_categories)),
@@ -100,7 +94,7 @@ class SegmenterLabeler(Labeler):
             else None,
             supervision=origin.supervision,
             notes=origin.notes,
-            images=dict.fromkeys(keys, "pending"),
+            images=dict.fromkeys(inputs.keys, "pending"),
         )
 
     def label(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -14,7 +13,7 @@ from lightning_modules.labeler import Labeler
 from relief.formats.files.digest import content_digests
 from relief.formats.label_store import LabelStore
 from relief.ops.resize import resize_nearest
-from relief.schema.manifest import Manifest
+from relief.schema.manifest import Manifest, ManifestInputs
 from relief.schema.observation import LabelRecord
 
 
@@ -38,21 +37,15 @@ class StoredLabels(Labeler):
         """Nothing that has weights."""
         return {}
 
-    def manifest(
-        self,
-        parts: Mapping[str, Any],
-        keys: Sequence[str],
-        depth_record: Mapping[str, Any] | None = None,
-    ) -> Manifest:
+    def manifest(self, inputs: ManifestInputs) -> Manifest:
         """Makes the manifest: that of the store, named by its digest."""
-        del depth_record
         return dataclasses.replace(
             self.store.manifest,
-            parts=parts,
+            parts=inputs.parts,
             weights=content_digests({"labels": self.labels / "panoptic.json"}),
             codebook=None,
             confidence=None,
-            images=dict.fromkeys(keys, "pending"),
+            images=dict.fromkeys(inputs.keys, "pending"),
             inputs={},
             failures={},
         )

@@ -113,6 +113,14 @@ class Run:
     def send(self, number, rank=0):
         os.kill(self.processes[rank].pid, number)
 
+    def interrupt_all(self, least_children):
+        """Sends SIGINT to the one process and to what it has started."""
+        (main,) = self.processes
+        children = Path(f"/proc/{main.pid}/task/{main.pid}/children").read_text().split()
+        assert len(children) >= least_children
+        for pid in (*map(int, children), main.pid):
+            os.kill(pid, signal.SIGINT)
+
     def wait_for(self, out, count, folder="panoptic", timeout_s=60):
         """Until so many labels are written."""
         limit = time.monotonic() + timeout_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,14 +15,29 @@ from relief.metrics.protocols import PanopticProtocol
 _AP_THRESHOLDS = np.linspace(0.5, 0.95, 10).tolist()
 
 
+@dataclass(frozen=True)
+class Resampling:
+    """How images are drawn again.
+
+    Attributes:
+        samples: How many times.
+        confidence: Share of the draws inside the interval.
+        seed: Of the draws.
+    """
+
+    samples: int = 1000
+    confidence: float = 0.95
+    seed: int = 0
+
+
+RESAMPLING = Resampling()
+
+
 def bootstrap_intervals(
     statistics: PanopticStatistics,
     is_thing: Mask,
     protocol: PanopticProtocol,
-    *,
-    samples: int = 1000,
-    confidence: float = 0.95,
-    seed: int = 0,
+    resampling: Resampling = RESAMPLING,
 ) -> dict[str, tuple[float, float]]:
     """Percentile intervals of every average, in [0, 1].
 
@@ -31,16 +47,14 @@ def bootstrap_intervals(
         statistics: Counts by image and class.
         is_thing: (C,) bool.
         protocol: How averages are taken.
-        samples: How many times the images are drawn.
-        confidence: Share of the draws inside the interval.
-        seed: Of the draws.
+        resampling: How images are drawn.
 
     Returns:
         (low, high) by name (`pq`, `pq_things`, ...); (nan, nan) where there is no figure.
     """
-    draws = _draws(len(statistics.tp), samples, seed)
+    draws = _draws(len(statistics.tp), resampling)
     averages = _averages(statistics, draws, is_thing, protocol)
-    return {name: _interval(drawn, confidence) for name, drawn in averages.items()}
+    return {name: _interval(drawn, resampling.confidence) for name, drawn in averages.items()}
 
 
 def paired_intervals(
@@ -48,10 +62,7 @@ def paired_intervals(
     second: PanopticStatistics,
     is_thing: Mask,
     protocol: PanopticProtocol,
-    *,
-    samples: int = 1000,
-    confidence: float = 0.95,
-    seed: int = 0,
+    resampling: Resampling = RESAMPLING,
 ) -> dict[str, tuple[float, float]]:
     """Percentile intervals of what the second labels have more than the first, in [-1, 1].
 
@@ -62,9 +73,7 @@ def paired_intervals(
         second: Those of other labels of the same images, in the same order.
         is_thing: (C,) bool.
         protocol: How averages are taken.
-        samples: How many times the images are drawn.
-        confidence: Share of the draws inside the interval.
-        seed: Of the draws.
+        resampling: How images are drawn.
 
     Returns:
         (low, high) by name, as `bootstrap_intervals`.
@@ -73,28 +82,23 @@ def paired_intervals(
         ValueError: They are of different numbers of images.
     """
     _refuse_other_images(len(first.tp), len(second.tp))
-    draws = _draws(len(first.tp), samples, seed)
+    draws = _draws(len(first.tp), resampling)
     before = _averages(first, draws, is_thing, protocol)
     after = _averages(second, draws, is_thing, protocol)
-    return {name: _interval(after[name] - before[name], confidence) for name in before}
+    return {name: _interval(after[name] - before[name], resampling.confidence) for name in before}
 
 
 def paired_precision_intervals(
     first: Sequence[InstanceTable],
     second: Sequence[InstanceTable],
-    *,
-    samples: int = 300,
-    confidence: float = 0.95,
-    seed: int = 0,
+    resampling: Resampling = Resampling(samples=300),  # frozen
 ) -> dict[str, tuple[float, float, float]]:
     """Gains of second instances in AP and AP50, with percentile intervals, in [-1, 1].
 
     Args:
         first: Instances of each image, all of category 1.
         second: Others of the same images, in the same order.
-        samples: How many times the images are drawn.
-        confidence: Share of the draws inside the interval.
-        seed: Of the draws.
+        resampling: How images are drawn.
 
     Returns:
         (gain, low, high) of `ap` and `ap50`.
@@ -104,14 +108,14 @@ def paired_precision_intervals(
     """
     _refuse_other_images(len(first), len(second))
     once = np.ones((1, len(first)), np.int64)
-    draws = np.concatenate((once, _draws(len(first), samples, seed)))
+    draws = np.concatenate((once, _draws(len(first), resampling)))
     gains = np.subtract(
         precision_of_draws(second, draws, _AP_THRESHOLDS),
         precision_of_draws(first, draws, _AP_THRESHOLDS),
     )
     figures = {"ap": gains.mean(1), "ap50": gains[:, 0]}
     return {
-        name: (float(values[0]), *_interval(values[1:], confidence))
+        name: (float(values[0]), *_interval(values[1:], resampling.confidence))
         for name, values in figures.items()
     }
 
@@ -122,10 +126,10 @@ def _refuse_other_images(first: int, second: int) -> None:
         raise ValueError(msg)
 
 
-def _draws(images: int, samples: int, seed: int) -> Ids:
+def _draws(images: int, resampling: Resampling) -> Ids:
     """(samples, images) how often each image is drawn."""
-    random = np.random.default_rng(seed)
-    return random.multinomial(images, np.full(images, 1 / images), size=samples)
+    random = np.random.default_rng(resampling.seed)
+    return random.multinomial(images, np.full(images, 1 / images), size=resampling.samples)
 
 
 def _averages(

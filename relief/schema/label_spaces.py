@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 VOID = -1
 INSTANCE_DIVISOR = 1000
+
+SpaceName = Literal["cityscapes19", "cityscapes27"]
 
 
 @dataclass(frozen=True)

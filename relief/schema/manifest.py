@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -37,6 +37,22 @@ _OF_THE_CODEBOOK = (
 )
 
 ImageStatus = Literal["pending", "labelled", "failed"]
+
+
+@dataclass(frozen=True)
+class ManifestInputs:
+    """The configuration, images and depth of a run, from which a labeller makes its manifest.
+
+    Attributes:
+        parts: `class_path` and `init_args` by role.
+        keys: The images.
+        depth_record: What made the depth that comes with the images: `weights`, `supervision`,
+            `notes` as a network's `provenance`, and its numbers. `None`: none comes.
+    """
+
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    keys: Sequence[str] = ()
+    depth_record: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,9 @@ from relief.formats.label_store import LabelStore
 from relief.formats.reader import LabelReader
 from relief.schema.categories import class_categories, cluster_categories
 from relief.schema.errors import UsageError
-from relief.schema.label_spaces import LabelSpace, label_space
+from relief.schema.label_spaces import LabelSpace, SpaceName, label_space
 from relief.studies.scoring.assigned_labels import AssignedLabels
 from relief.studies.scoring.label_sources import STORE, open_labels, read_assignment
-from relief.studies.scoring.score_runs import SpaceName
 
 _ROOM = "relief.formats.exports"
 EXPORTS = {

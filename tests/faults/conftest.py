@@ -26,3 +26,17 @@ def uninterrupted(seven, tmp_path_factory):
     code, said = run.finish()
     assert code == 0, said
     return label_bytes(folder / "out")
+
+
+@pytest.fixture
+def finish_the_rest(seven, uninterrupted, tmp_path):
+    """Labels what is missing of seven images; the bytes are those of a run in one go."""
+
+    def finish(out, done):
+        assert not (out / "run.lock").exists()
+        code, said = Run(arguments(seven, out), tmp_path / "again").finish()
+        assert code == 0
+        assert f"{done} of 7 images already labelled, {7 - done} to do" in said
+        assert label_bytes(out) == uninterrupted
+
+    return finish

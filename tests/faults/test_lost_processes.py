@@ -17,7 +17,7 @@ def watched(**limits):
 
 @pytest.mark.parametrize("kind", ["raise", pytest.param("kill", marks=pytest.mark.faults)])
 def test_a_lost_process_is_told_and_the_same_command_labels_the_rest(
-    seven, uninterrupted, tmp_path, kind
+    seven, finish_the_rest, tmp_path, kind
 ):
     out = tmp_path / "out"
     options = (*watched(stale_s=6), *fault(kind, rank=1))
@@ -29,11 +29,7 @@ def test_a_lost_process_is_told_and_the_same_command_labels_the_rest(
     assert f"error: labelled {done} of 7 images; missing: bonn/bonn_00001" in said
     assert f"({7 - done} in all). {REST}" in said
     assert all(store.readable(key) for key in store.keys)
-    assert not (out / "run.lock").exists()
-    code, said = Run(arguments(seven, out), tmp_path / "again").finish()
-    assert code == 0
-    assert f"{done} of 7 images already labelled, {7 - done} to do" in said
-    assert label_bytes(out) == uninterrupted
+    finish_the_rest(out, done)
 
 
 @pytest.mark.faults

@@ -36,7 +36,7 @@ def assert_nothing_is_half_written(out):
     "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.faults)]
 )
 def test_a_signal_stops_after_the_image_at_hand_and_the_rest_is_labelled_later(
-    seven, uninterrupted, tmp_path, number
+    seven, finish_the_rest, tmp_path, number
 ):
     out = tmp_path / "out"
     run = Run(arguments(seven, out, *SLOW), tmp_path / "log")
@@ -49,11 +49,7 @@ def test_a_signal_stops_after_the_image_at_hand_and_the_rest_is_labelled_later(
     line = f"stopped by {number.name} after {done} of 7 images. "
     assert said.endswith(f"{line}Run the same command again to label the rest.\n")
     assert not [path for path in out.rglob("*") if is_temporary(path)]
-    assert not (out / "run.lock").exists()
-    code, said = Run(arguments(seven, out), tmp_path / "again").finish()
-    assert code == 0
-    assert f"{done} of 7 images already labelled, {7 - done} to do" in said
-    assert label_bytes(out) == uninterrupted
+    finish_the_rest(out, done)
 
 
 @pytest.mark.faults
@@ -90,11 +86,7 @@ def test_reading_processes_leave_signals_to_the_run(seven, tmp_path):
     options = ("--data.init_args.num_workers", "2", *SLOW)
     run = Run(arguments(seven, out, *options), tmp_path / "log")
     run.wait_for(out, 2)
-    (main,) = run.processes
-    children = Path(f"/proc/{main.pid}/task/{main.pid}/children").read_text().split()
-    assert len(children) >= 2
-    for pid in (*map(int, children), main.pid):
-        os.kill(pid, signal.SIGINT)
+    run.interrupt_all(least_children=2)
     code, said = run.finish()
     assert code == 130, said
     assert "Traceback" not in said

@@ -4,6 +4,7 @@ import torch
 from lightning_modules.cut_labeler import NO_REFINER, CutLabeler
 from relief.models.refiners.dense_crf import DenseCRF
 from relief.schema.errors import UsageError
+from relief.schema.manifest import ManifestInputs
 from tests.relief.models.labelling.test_cut_objects import SETTINGS, Colours, drawn
 
 
@@ -35,14 +36,18 @@ def test_objects_are_one_category_with_confidence():
 def test_the_manifest_tells_what_decides():
     model = labeler()
     model.load_weights()
-    manifest = model.manifest({"model": 1}, ["a"], {"supervision": ["depth labels"], "weights": {}})
+    manifest = model.manifest(
+        ManifestInputs({"model": 1}, ["a"], {"supervision": ["depth labels"], "weights": {}})
+    )
     assert (manifest.k, manifest.thing_ids, manifest.groups) == (1, (0,), (0,))
     assert manifest.weights == {"backbone/body": "abc"}
     assert manifest.supervision == ("backbone: none", "depth: depth labels")
     assert manifest.confidence == "lightning_modules.cut_labeler.CutLabeler"
     without = labeler(uses_depth=False)
     without.load_weights()
-    told = without.manifest({}, ["a"], {"supervision": ["depth labels"], "weights": {}})
+    told = without.manifest(
+        ManifestInputs({}, ["a"], {"supervision": ["depth labels"], "weights": {}})
+    )
     assert told.supervision == ("backbone: none",)
 
 
@@ -61,7 +66,7 @@ def test_a_refiner_without_its_library_is_left_out_and_noted(monkeypatch):
     model = labeler(refiner=DenseCRF())
     model.load_weights()
     assert model.refiner is None
-    assert model.manifest({}, []).notes == (NO_REFINER,)
+    assert model.manifest(ManifestInputs({}, [])).notes == (NO_REFINER,)
 
 
 def test_features_that_are_not_finite_fail_one_image():

@@ -5,6 +5,7 @@ from lightning_modules.depth_objects_labeler import DepthObjectsLabeler
 from relief.models.labelling.leftovers import BestStuff
 from relief.models.segmenters.cascade.predictor import PanopticPredictor
 from relief.schema.errors import UsageError
+from relief.schema.manifest import ManifestInputs
 from relief.schema.training import SegmenterPrediction
 from relief.splitters.connected import ConnectedSplitter
 from relief.splitters.depth_gradient import DepthGradientSplitter
@@ -27,7 +28,12 @@ class Namer(Painter):
 
 def labeler(path, splitter, **options):
     made = DepthObjectsLabeler(
-        path, splitter, Namer, split_short_side_px=32, predictor=PanopticPredictor(16), **options
+        path,
+        splitter,
+        Namer,
+        split_short_side_px=32,
+        predictor=PanopticPredictor(short_side_px=16),
+        **options,
     )
     made.load_weights()
     return made
@@ -63,7 +69,7 @@ def test_what_no_object_takes_becomes_the_stuff_that_the_network_saw_next(path):
 def test_the_manifest_has_one_region_and_tells_of_depth(path):
     model = labeler(path, ConnectedSplitter(1))
     made = {"supervision": ["none, drawn"], "weights": {}, "threshold": 3}
-    manifest = model.manifest({"model": 1}, ["a"], made)
+    manifest = model.manifest(ManifestInputs({"model": 1}, ["a"], made))
     assert manifest.groups == (-1, 0, -1, 0, -1)
     assert manifest.supervision == ("depth: none, drawn",)
     assert manifest.parts == {"model": 1, "depth_files": {"threshold": 3}}

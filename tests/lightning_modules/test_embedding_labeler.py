@@ -4,6 +4,7 @@ import torch
 from lightning_modules.embedding_labeler import EmbeddingLabeler, Embeddings
 from lightning_modules.stored_labels import StoredLabels
 from relief.schema.errors import UsageError, WeightsError
+from relief.schema.manifest import ManifestInputs
 from relief.splitters.embedding_clusters import EmbeddingClusters
 from tests.lightning_modules.embedding_labels import SEMANTIC, write_checkpoint, write_store
 
@@ -18,7 +19,7 @@ def labeler(folder, groups=(None,), **options):
         **options,
     )
     made.load_weights()
-    made.manifest({}, ["x"])
+    made.manifest(ManifestInputs({}, ["x"]))
     return made
 
 
@@ -66,7 +67,7 @@ def test_objects_over_several_categories_are_named_by_most_of_their_pixels(tmp_p
 
 
 def test_the_manifest_names_networks_and_all_that_they_depended_on(tmp_path):
-    manifest = labeler(tmp_path).manifest({}, ["x"])
+    manifest = labeler(tmp_path).manifest(ManifestInputs({}, ["x"]))
     assert set(manifest.weights) == {"labels", "embeddings/0"}
     assert manifest.supervision == ("of the semantics", "of the embeddings")
     assert manifest.notes == ("a note",)

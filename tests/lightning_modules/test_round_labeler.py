@@ -9,7 +9,7 @@ from relief.formats.label_store import (
     write_semantic,
 )
 from relief.models.segmenters.cascade.predictor import PanopticPredictor
-from relief.schema.manifest import Manifest
+from relief.schema.manifest import Manifest, ManifestInputs
 from relief.schema.training import Detections, SegmenterPrediction
 
 
@@ -78,7 +78,7 @@ def test_sure_objects_and_the_old_ones_that_they_do_not_repeat(labeler):
 
 
 def test_the_manifest_names_its_parent(labeler):
-    manifest = labeler.manifest({}, ["x"])
+    manifest = labeler.manifest(ManifestInputs({}, ["x"]))
     assert {"labels/parent", "network/checkpoint"} == set(manifest.weights)
     assert manifest.supervision == ("a", "of the round before")
     assert manifest.confidence == "lightning_modules.round_labeler.RoundLabeler"

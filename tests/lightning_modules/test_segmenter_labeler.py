@@ -4,6 +4,7 @@ import torch
 from lightning_modules.segmenter_labeler import SegmenterLabeler
 from relief.models.segmenters.cascade.predictor import PanopticPredictor
 from relief.schema.errors import WeightsError
+from relief.schema.manifest import ManifestInputs
 from relief.schema.training import Detections, SegmenterPrediction
 
 CLASSES = {"things": (3, 1), "stuff": (0, 2, 4)}
@@ -73,7 +74,7 @@ def test_of_a_self_training_the_teacher_labels_unless_told_otherwise(tmp_path):
 
 def test_the_manifest_names_the_checkpoint_and_its_supervision(tmp_path):
     path = checkpoint(tmp_path / "best.ckpt", selection="val ground truth (val/pq)")
-    manifest = labeler(path).manifest({}, ["a"])
+    manifest = labeler(path).manifest(ManifestInputs({}, ["a"]))
     assert (manifest.k, manifest.thing_ids, manifest.groups) == (5, (1, 3), (-1, 1, -1, 0, -1))
     assert manifest.label_space == "clusters"
     assert manifest.supervision == (
@@ -89,7 +90,7 @@ def test_classes_named_by_ground_truth_stay_named(tmp_path):
         supervision=["labels: ground truth"],
         notes=["a word on them"],
     )
-    manifest = labeler(path).manifest({}, ["a"])
+    manifest = labeler(path).manifest(ManifestInputs({}, ["a"]))
     assert (manifest.label_space, manifest.classes) == ("oracle_classes", "cityscapes19")
     assert manifest.supervision == ("labels: ground truth",)
     assert manifest.notes == ("a word on them",)
@@ -108,7 +109,9 @@ def test_wrong_checkpoints_are_told_in_a_line(tmp_path):
 
 def test_confidence_is_the_score_of_objects_and_the_probability_of_regions(tmp_path):
     path = checkpoint(tmp_path / "last.ckpt")
-    model = SegmenterLabeler(path, Painter, PanopticPredictor(16), tells_confidence=True)
+    model = SegmenterLabeler(
+        path, Painter, PanopticPredictor(short_side_px=16), tells_confidence=True
+    )
     model.load_weights()
     record = model.label(torch.rand(3, 32, 64), None)
     assert record.scores == {1: 1.0}
@@ -116,6 +119,6 @@ def test_confidence_is_the_score_of_objects_and_the_probability_of_regions(tmp_p
     expected = float(torch.tensor([0.0, 0, 1, 0]).softmax(0)[2])
     assert torch.allclose(record.confidence[:, 32:], torch.tensor(expected))
     assert torch.equal(record.panoptic, labeler(path).label(torch.rand(3, 32, 64), None).panoptic)
-    told = model.manifest({}, ["a"]).confidence
+    told = model.manifest(ManifestInputs({}, ["a"])).confidence
     assert told == "lightning_modules.segmenter_labeler.SegmenterLabeler"
-    assert labeler(path).manifest({}, ["a"]).confidence is None
+    assert labeler(path).manifest(ManifestInputs({}, ["a"])).confidence is None

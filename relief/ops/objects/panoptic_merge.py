@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -12,14 +14,29 @@ STUFF_AREA_AT_PX = 1024 * 2048
 """Pixels of the image at which `stuff_area_px` is meant."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class MergeLimits:
+    """Limits of what a panoptic map takes, as published.
+
+    Attributes:
+        score_threshold: Detections with a lower score are left out.
+        overlap_threshold: ... and those of which more than this share is covered by better ones.
+        stuff_area_px: Stuff with fewer pixels is left void; meant at 1024x2048, scaled to the map.
+    """
+
+    score_threshold: float = 0.5
+    overlap_threshold: float = 0.5
+    stuff_area_px: float = 4096
+
+
+PUBLISHED_LIMITS = MergeLimits()
+
+
 def merge_panoptic(
     semantic: Tensor,
     detections: Detections,
     classes: DetectorClasses,
-    *,
-    score_threshold: float = 0.5,
-    overlap_threshold: float = 0.5,
-    stuff_area_px: float = 4096,
+    limits: MergeLimits = PUBLISHED_LIMITS,
 ) -> Tensor:
     """Paints the detections by falling score, then stuff where nothing was painted.
 
@@ -29,9 +46,7 @@ def merge_panoptic(
         semantic: (H, W) int64, 0 = things, j + 1 = stuff class j, then regions of things.
         detections: Objects of the same image.
         classes: Turns the detector's classes into category ids.
-        score_threshold: Detections with a lower score are left out.
-        overlap_threshold: A detection of which more than this share is already painted is left out.
-        stuff_area_px: Stuff with fewer pixels is left void; meant at 1024x2048, scaled to (H, W).
+        limits: What is left out.
 
     Returns:
         (H, W, 2) int64 (category id, instance): objects have instances 1, 2, ..., stuff has 0
@@ -43,12 +58,12 @@ def merge_panoptic(
     things = torch.tensor(classes.things, dtype=torch.int64, device=device)
     number = 0
     for index in torch.argsort(detections["scores"], descending=True, stable=True).tolist():
-        if float(detections["scores"][index]) < score_threshold:
+        if float(detections["scores"][index]) < limits.score_threshold:
             break
         mask = detections["masks"][index]
         free = mask & (instance == 0)
         area, free_area = int(mask.sum()), int(free.sum())
-        if area == 0 or free_area == 0 or (area - free_area) / area > overlap_threshold:
+        if area == 0 or free_area == 0 or (area - free_area) / area > limits.overlap_threshold:
             continue
         number += 1
         instance[free] = number
@@ -56,7 +71,7 @@ def merge_panoptic(
     of_region = classes.category_of_region().to(device)
     region = torch.where(instance == 0, semantic, THING_REGION)
     area_of_region = torch.bincount(region.flatten(), minlength=len(of_region))
-    of_region[area_of_region < stuff_area_px * semantic.numel() / STUFF_AREA_AT_PX] = VOID
+    of_region[area_of_region < limits.stuff_area_px * semantic.numel() / STUFF_AREA_AT_PX] = VOID
     category = torch.where(instance == 0, of_region[region], category)
     return torch.stack((category, instance), dim=-1)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from relief.ops.objects.panoptic_merge import STUFF_AREA_AT_PX
+from relief.ops.objects.panoptic_merge import PUBLISHED_LIMITS, STUFF_AREA_AT_PX, MergeLimits
 from relief.ops.splitting.components import connected_components
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import VOID
@@ -24,10 +24,7 @@ def merge_regions(
     semantic: Tensor,
     detections: Detections,
     classes: DetectorClasses,
-    *,
-    score_threshold: float = 0.5,
-    overlap_threshold: float = 0.5,
-    stuff_area_px: float = 4096,
+    limits: MergeLimits = PUBLISHED_LIMITS,
 ) -> Tensor:
     """Makes an object of every 4-connected thing region, or several where detections say so.
 
@@ -39,10 +36,7 @@ def merge_regions(
         semantic: (H, W) int64 classes of the semantic head, things apart.
         detections: Objects of the same image.
         classes: Turns classes into category ids.
-        score_threshold: Detections with a lower score are left out.
-        overlap_threshold: ... and those of which more than this share is covered by better ones.
-        stuff_area_px: Stuff with fewer pixels is left void, and so is a thing region; meant at
-            1024x2048, scaled to (H, W).
+        limits: What is left out; the least area is that of a thing region too.
 
     Returns:
         (H, W, 2) int64 (category id, instance): objects have instances 1..N, stuff has 0, the rest
@@ -52,7 +46,7 @@ def merge_regions(
         UsageError: Things share one class of the semantic head.
     """
     require_things_apart(classes)
-    limit_px = stuff_area_px * semantic.numel() / STUFF_AREA_AT_PX
+    limit_px = limits.stuff_area_px * semantic.numel() / STUFF_AREA_AT_PX
     category = classes.category_of_region().to(semantic.device)[semantic]
     is_thing = semantic > classes.num_stuff
     area_of_class = torch.bincount(semantic.flatten(), minlength=1 + classes.num_regions)
@@ -62,11 +56,11 @@ def merge_regions(
     kept[0] = False
     region = torch.where(kept, kept.cumsum(0), 0)[components]
     category[is_thing & (region == 0)] = VOID
-    sure = detections["scores"] >= score_threshold
+    sure = detections["scores"] >= limits.score_threshold
     order = detections["scores"].argsort(descending=True, stable=True)
     order = order[sure[order]]
     masks, boxes = detections["masks"][order], detections["boxes"][order]
-    instance = _parted(region, areas[kept], masks, boxes, overlap_threshold)
+    instance = _parted(region, areas[kept], masks, boxes, limits.overlap_threshold)
     ids, instance = instance.unique(return_inverse=True)  # a part may have got no pixel
     return torch.stack((category, instance + int(ids[0] > 0)), dim=-1)
 

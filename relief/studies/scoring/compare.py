@@ -24,11 +24,10 @@ from relief.processes.progress import with_progress
 from relief.schema.errors import ReadError, UsageError
 from relief.schema.label_spaces import thing_mask
 from relief.schema.manifest import changes
-from relief.schema.sources import ImageSource, keys_with_target
-from relief.sources.cityscapes import given_or_cityscapes
+from relief.schema.sources import keys_with_target
+from relief.studies.measured_on import MeasuredOn
 from relief.studies.scoring.label_sources import STORE, are_class_ids, open_labels
 from relief.studies.scoring.score import thing_categories
-from relief.studies.scoring.score_runs import SAMPLE_ROOT, SpaceName
 from relief.studies.scoring.scored_images import read_scored_images
 from relief.studies.study import StudyResult, StudyTable
 
@@ -37,7 +36,7 @@ _MOST_DIFFERENT = 20
 
 
 @dataclass(frozen=True)
-class CompareRequest:
+class CompareRequest(MeasuredOn):
     """Puts two runs side by side: settings, objects, figures with paired intervals, images.
 
     Without ground truth it says how far they agree; with ground truth, which one is better.
@@ -55,13 +54,9 @@ class CompareRequest:
     """
 
     labels: list[str]
-    root: str = SAMPLE_ROOT
-    split: str = "val"
     format: str = STORE
     protocol: Literal["panopticapi", "cups", "seed"] = "panopticapi"
     assignment: Literal["majority", "hungarian"] = "majority"
-    label_space: SpaceName = "cityscapes19"
-    truth: ImageSource | None = None
     out: str | None = None
 
     @property
@@ -88,9 +83,7 @@ class Comparison:
 
     def __init__(self, request: CompareRequest) -> None:
         self.request = request
-        self.truth = given_or_cityscapes(
-            request.truth, request.root, request.split, request.label_space
-        )
+        self.truth = request.ground_truth
         self.names = _names(request.labels)
 
     def prepare(self, say: Callable[[str], None]) -> None:

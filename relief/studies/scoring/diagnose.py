@@ -14,11 +14,10 @@ from relief.metrics.scoring import PERCENT, Scorer
 from relief.metrics.semantic_iou import iou_per_class
 from relief.ops.matching import assignment_rule
 from relief.schema.batch import Failure
-from relief.schema.sources import ImageSource
-from relief.sources.cityscapes import given_or_cityscapes
+from relief.studies.measured_on import MeasuredOn
 from relief.studies.scoring.label_sources import STORE, are_class_ids, open_labels
 from relief.studies.scoring.score import thing_categories, to_json
-from relief.studies.scoring.score_runs import IDENTITY, SAMPLE_ROOT, SpaceName
+from relief.studies.scoring.score_runs import IDENTITY
 from relief.studies.scoring.scored_images import read_scored_images
 
 VOID_NAME = "void"
@@ -27,7 +26,7 @@ _ABSORBERS = 2
 
 
 @dataclass(frozen=True)
-class DiagnoseRequest:
+class DiagnoseRequest(MeasuredOn):
     """Says which classes are missed, what absorbs them, and which clusters are dead.
 
     Args:
@@ -43,18 +42,9 @@ class DiagnoseRequest:
     """
 
     labels: str
-    root: str = SAMPLE_ROOT
-    split: str = "val"
     format: str = STORE
     assignment: Literal["majority", "hungarian", "cups", "identity"] | None = None
-    label_space: SpaceName = "cityscapes19"
-    truth: ImageSource | None = None
     out: str | None = None
-
-    @property
-    def ground_truth(self) -> ImageSource:
-        """The data set that is measured on."""
-        return given_or_cityscapes(self.truth, self.root, self.split, self.label_space)
 
     @property
     def folder(self) -> Path:

@@ -18,11 +18,12 @@ from relief.formats.label_store import LabelStore
 from relief.formats.reader import LabelReader
 from relief.schema.errors import UsageError
 from relief.schema.instances import ImageInstances, InstanceReader
-from relief.schema.label_spaces import LabelSpace
+from relief.schema.label_spaces import LabelSpace, SpaceName
 from relief.schema.sources import ImageSource
 from relief.sources.cityscapes import given_or_cityscapes
 from relief.sources.coco_instances import CocoInstancesSource
 from relief.sources.target_instances import objects_of
+from relief.studies.measured_on import SAMPLE_ROOT
 from relief.studies.scoring.assigned_labels import AssignedLabels
 from relief.studies.scoring.instance_scores import InstanceScores, score_instances
 from relief.studies.scoring.label_sources import (
@@ -32,7 +33,6 @@ from relief.studies.scoring.label_sources import (
     read_assignment,
 )
 from relief.studies.scoring.score import to_json
-from relief.studies.scoring.score_runs import SAMPLE_ROOT, SpaceName
 
 
 @dataclass(frozen=True)

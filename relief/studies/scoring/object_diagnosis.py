@@ -19,16 +19,15 @@ from relief.ops.resize import resize_nearest
 from relief.processes.progress import with_progress
 from relief.schema.batch import Failure
 from relief.schema.label_spaces import LabelSpace, thing_mask
-from relief.schema.sources import ImageSource
-from relief.sources.cityscapes import given_or_cityscapes
+from relief.studies.measured_on import MeasuredOn
 from relief.studies.scoring.label_sources import STORE, are_class_ids, open_labels
 from relief.studies.scoring.score import thing_categories, to_json
-from relief.studies.scoring.score_runs import IDENTITY, SAMPLE_ROOT, SpaceName
+from relief.studies.scoring.score_runs import IDENTITY
 from relief.studies.scoring.scored_images import read_scored_images
 
 
 @dataclass(frozen=True)
-class ObjectDiagnosisRequest:
+class ObjectDiagnosisRequest(MeasuredOn):
     """Says what things lose to their names, their cuts, their area and the grid of the features.
 
     Ground truth is put in the place of one step or another; only to ask, nothing is written but
@@ -47,18 +46,9 @@ class ObjectDiagnosisRequest:
     """
 
     labels: str
-    root: str = SAMPLE_ROOT
-    split: str = "val"
     format: str = STORE
-    label_space: SpaceName = "cityscapes19"
-    truth: ImageSource | None = None
     patch_px: int = 22
     out: str | None = None
-
-    @property
-    def ground_truth(self) -> ImageSource:
-        """The data set that is measured on."""
-        return given_or_cityscapes(self.truth, self.root, self.split, self.label_space)
 
     @property
     def folder(self) -> Path:

@@ -14,6 +14,7 @@ from relief.schema.errors import UsageError
 from relief.schema.label_spaces import LabelSpace
 from relief.schema.sources import ImageSource, keys_with_target
 from relief.sources.cityscapes import given_or_cityscapes
+from relief.studies.measured_on import MeasuredOn
 from relief.studies.scoring.label_sources import STORE, are_class_ids, open_labels
 from relief.studies.scoring.runs import mean_and_spread
 from relief.studies.scoring.score import (
@@ -25,13 +26,11 @@ from relief.studies.scoring.score import (
 )
 
 IDENTITY = "identity"
-SpaceName = Literal["cityscapes19", "cityscapes27"]
 log = logging.getLogger("relief")
-SAMPLE_ROOT = "outputs/sample"
 
 
 @dataclass(frozen=True)
-class ScoreRequest:
+class ScoreRequest(MeasuredOn):
     """Scores labels against ground truth.
 
     Args:
@@ -50,22 +49,13 @@ class ScoreRequest:
     """
 
     labels: list[str]
-    root: str = SAMPLE_ROOT
-    split: str = "val"
     format: str = STORE
     protocol: Literal["panopticapi", "cups", "seed"] | None = None
     assignment: Literal["majority", "hungarian", "cups", "identity"] | None = None
-    label_space: SpaceName = "cityscapes19"
-    truth: ImageSource | None = None
     fit_labels: str | None = None
     fit_split: str = "train"
     fit_truth: ImageSource | None = None
     out: str | None = None
-
-    @property
-    def ground_truth(self) -> ImageSource:
-        """The data set that is measured on."""
-        return given_or_cityscapes(self.truth, self.root, self.split, self.label_space)
 
     @property
     def space(self) -> LabelSpace:

@@ -35,7 +35,6 @@ from relief.processes.progress import with_progress
 from relief.schema.errors import ReadError, UsageError
 from relief.schema.label_spaces import thing_mask
 from relief.schema.sources import ImageSource
-from relief.sources.cityscapes import given_or_cityscapes
 from relief.studies.scoring.label_sources import open_labels
 from relief.studies.scoring.score import pixel_counts
 from relief.studies.sweeps.selection import rank_settings
@@ -217,7 +216,7 @@ def _folder_name(name: str) -> str:
 def shared_reading(request: SweepRequest, protocols: Sequence[PanopticProtocol]) -> SharedReading:
     """Collects the inputs that all sources share."""
     return SharedReading(
-        truth=given_or_cityscapes(request.truth, request.root, request.split, request.label_space),
+        truth=request.ground_truth,
         depths={
             depth.name: FolderDepth(request.path(depth.root), depth.normalise, depth.inverse)
             for depth in request.depths

@@ -11,10 +11,9 @@ from relief.ops.splitting.depth_sharpening import ToggleSharpening
 from relief.schema.errors import UsageError
 from relief.schema.observation import DEPTH, IMAGE, SEMANTIC
 from relief.schema.parts import Splitter
-from relief.schema.sources import ImageSource
 from relief.splitters.connected import ConnectedSplitter
 from relief.splitters.depth_gradient import DepthGradientSplitter
-from relief.studies.scoring.score_runs import SAMPLE_ROOT, SpaceName
+from relief.studies.measured_on import MeasuredOn
 from relief.studies.sweeps.settings import AREA_FILTER, BASELINE_AREA_PX, Cut, Setting
 
 
@@ -98,7 +97,7 @@ class SweepDepth:
 
 
 @dataclass(frozen=True)
-class SweepRequest:
+class SweepRequest(MeasuredOn):
     """Scores many splitter settings at once, from labels before splitting and depth.
 
     Args:
@@ -122,10 +121,6 @@ class SweepRequest:
 
     sources: list[SweepSource]
     depths: list[SweepDepth]
-    root: str = SAMPLE_ROOT
-    split: str = "val"
-    label_space: SpaceName = "cityscapes19"
-    truth: ImageSource | None = None
     protocols: list[str] = field(default_factory=lambda: ["panopticapi"])
     assignments: list[str] = field(default_factory=lambda: ["majority"])
     split_short_side_px: int = 512

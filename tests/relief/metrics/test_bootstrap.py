@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from relief.metrics.bootstrap import bootstrap_intervals, paired_intervals
+from relief.metrics.bootstrap import Resampling, bootstrap_intervals, paired_intervals
 from relief.metrics.panoptic_averages import panoptic_averages, total_statistics
 from relief.metrics.panoptic_statistics import PanopticStatistics
 from relief.metrics.protocols import PANOPTICAPI, SEED
@@ -36,8 +36,8 @@ def test_equal_images_leave_no_doubt_and_seeds_repeat():
     low, high = bootstrap_intervals(sample, THINGS, PANOPTICAPI)["pq_things"]
     assert low == pytest.approx(high)
     random = statistics(10, 6)
-    first = bootstrap_intervals(random, THINGS, PANOPTICAPI, samples=50, seed=3)
-    assert first == bootstrap_intervals(random, THINGS, PANOPTICAPI, samples=50, seed=3)
+    first = bootstrap_intervals(random, THINGS, PANOPTICAPI, Resampling(samples=50, seed=3))
+    assert first == bootstrap_intervals(random, THINGS, PANOPTICAPI, Resampling(samples=50, seed=3))
 
 
 def test_what_is_hard_is_hard_for_both():

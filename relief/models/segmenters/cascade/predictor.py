@@ -9,7 +9,7 @@ from torch import Tensor
 
 from relief.models.segmenters.cascade.prediction_size import not_finite
 from relief.models.segmenters.cascade.test_time_augmentation import TestTimeAugmentation
-from relief.ops.objects.panoptic_merge import merge_panoptic
+from relief.ops.objects.panoptic_merge import MergeLimits, merge_panoptic
 from relief.ops.objects.region_merge import merge_regions, require_things_apart
 from relief.ops.resize import resize_image
 from relief.schema.geometry import scaled_size
@@ -21,8 +21,8 @@ from relief.schema.training import (
 )
 
 
-@dataclass(frozen=True)
-class PanopticPredictor:
+@dataclass(frozen=True, kw_only=True)
+class PanopticPredictor(MergeLimits):
     """How a detector's outputs become one map: the published numbers.
 
     Attributes:
@@ -38,9 +38,6 @@ class PanopticPredictor:
     """
 
     short_side_px: int | None = None
-    score_threshold: float = 0.5
-    overlap_threshold: float = 0.5
-    stuff_area_px: float = 4096
     things_from_regions: bool = False
     views: TestTimeAugmentation | None = None
 
@@ -86,14 +83,7 @@ class PanopticPredictor:
             (H, W, 2) int64 (category id of the labels, instance).
         """
         rule = merge_regions if self.things_from_regions else merge_panoptic
-        return rule(
-            semantic,
-            detections,
-            classes,
-            score_threshold=self.score_threshold,
-            overlap_threshold=self.overlap_threshold,
-            stuff_area_px=self.stuff_area_px,
-        )
+        return rule(semantic, detections, classes, self)
 
     def see(self, network: Segmenter, image: Tensor, size: tuple[int, int]) -> SegmenterPrediction:
         """Looks at images in the sizes and views of this predictor; as `__call__` before merging.

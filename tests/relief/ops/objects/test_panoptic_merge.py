@@ -3,10 +3,12 @@ import torch
 from detectron2.modeling.meta_arch.panoptic_fpn import combine_semantic_and_instance_outputs
 from detectron2.structures import Instances
 
-from relief.ops.objects.panoptic_merge import instance_scores, merge_panoptic
+from relief.ops.objects.panoptic_merge import MergeLimits, instance_scores, merge_panoptic
 from relief.schema.training import Detections, DetectorClasses
 
 CLASSES = DetectorClasses(things=(30, 10), stuff=(5, 20))
+
+ALL = MergeLimits(stuff_area_px=0)
 
 
 def detections(masks, classes, scores):
@@ -29,9 +31,7 @@ def test_the_higher_score_is_painted_first_and_stuff_fills_the_rest():
     semantic = torch.ones(4, 8, dtype=torch.int64)
     semantic[3] = 0
     left, right = block(slice(0, 2), slice(0, 4)), block(slice(0, 2), slice(3, 8))
-    merged = merge_panoptic(
-        semantic, detections([left, right], [0, 1], [0.6, 0.9]), CLASSES, stuff_area_px=0
-    )
+    merged = merge_panoptic(semantic, detections([left, right], [0, 1], [0.6, 0.9]), CLASSES, ALL)
     assert merged[..., 0].tolist() == [[30] * 3 + [10] * 5] * 2 + [[5] * 8, [-1] * 8]
     assert merged[..., 1].tolist() == [[2] * 3 + [1] * 5] * 2 + [[0] * 8] * 2
 
@@ -42,7 +42,7 @@ def test_things_told_apart_leave_no_hole_where_no_object_was_found():
     found = block(slice(0, 1), slice(2, 4), (2, 4))[None]
     one = {**detections([], [], []), "masks": found, "classes": torch.tensor([1]),
            "scores": torch.tensor([0.9])}  # fmt: skip
-    merged = merge_panoptic(semantic, one, classes, stuff_area_px=0)
+    merged = merge_panoptic(semantic, one, classes, ALL)
     assert merged[..., 0].tolist() == [[5, 20, 10, 10], [-1, 30, 30, 10]]
     assert merged[..., 1].tolist() == [[0, 0, 1, 1], [0, 0, 0, 0]]
 
@@ -53,7 +53,7 @@ def test_low_scores_and_covered_objects_are_left_out():
     faint = block(slice(3, 4), slice(0, 8))
     merged = merge_panoptic(
         semantic, detections([big, inside, faint], [0, 0, 1], [0.9, 0.8, 0.49]), CLASSES,
-        stuff_area_px=0,
+        ALL,
     )  # fmt: skip
     assert merged[..., 1].unique().tolist() == [0, 1]
     assert merged[3, :, 0].tolist() == [20] * 8
@@ -91,7 +91,7 @@ def test_equals_the_combination_of_detectron2():
             expected[segments == segment["id"]] = ids[segment["category_id"]]
         merged = merge_panoptic(
             semantic, detections(masks, classes.tolist(), scores.tolist()), CLASSES,
-            stuff_area_px=500 * (1024 * 2048) / (64 * 128),
+            MergeLimits(stuff_area_px=500 * (1024 * 2048) / (64 * 128)),
         )  # fmt: skip
         assert torch.equal(merged[..., 0], expected)
         things = [s for s in info if s["isthing"]]

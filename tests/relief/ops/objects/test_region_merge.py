@@ -2,6 +2,7 @@ import pytest
 import torch
 from scipy import ndimage
 
+from relief.ops.objects.panoptic_merge import MergeLimits
 from relief.ops.objects.region_merge import merge_regions
 from relief.schema.errors import UsageError
 from relief.schema.training import Detections, DetectorClasses
@@ -33,11 +34,13 @@ def street():
 
 
 def instances(*objects, **options):
-    return merge_regions(street(), found(*objects), CLASSES, stuff_area_px=0, **options)[..., 1]
+    return merge_regions(
+        street(), found(*objects), CLASSES, MergeLimits(stuff_area_px=0, **options)
+    )[..., 1]
 
 
 def test_every_region_of_a_thing_is_an_object_of_its_category():
-    merged = merge_regions(street(), found(), CLASSES, stuff_area_px=0)
+    merged = merge_regions(street(), found(), CLASSES, MergeLimits(stuff_area_px=0))
     expected = torch.full((6, 12), 5)
     expected[1:5, 1:11], expected[4:6, 0] = 30, 10
     assert torch.equal(merged[..., 0], expected)
@@ -62,7 +65,7 @@ def test_objects_are_numbered_without_gaps_where_a_part_gets_no_pixel():
     narrow, wide, right = (1, 5, 3, 5, 0.9), (1, 5, 1, 7, 0.8), (1, 5, 8, 11, 0.7)
     parted = instances(narrow, wide, right)
     assert parted.unique().tolist() == [0, 1, 2, 3]
-    whole = merge_regions(torch.full((6, 12), CAR), found(), CLASSES, stuff_area_px=0)
+    whole = merge_regions(torch.full((6, 12), CAR), found(), CLASSES, MergeLimits(stuff_area_px=0))
     assert whole[..., 1].unique().tolist() == [1]
 
 
@@ -92,7 +95,7 @@ def test_small_regions_and_small_stuff_are_void():
     semantic = street()
     semantic[0, 10:] = 2
     stuff_area_px = 3 * (1024 * 2048) / (6 * 12)
-    merged = merge_regions(semantic, found(), CLASSES, stuff_area_px=stuff_area_px)
+    merged = merge_regions(semantic, found(), CLASSES, MergeLimits(stuff_area_px=stuff_area_px))
     assert merged[4:6, 0].tolist() == [[-1, 0]] * 2
     assert merged[0, 10:].tolist() == [[-1, 0]] * 2
     assert (merged[..., 1] == 1).sum() == 40
@@ -103,7 +106,7 @@ def test_regions_are_those_that_scipy_finds():
     generator = torch.Generator().manual_seed(0)
     for _ in range(10):
         semantic = torch.randint(0, 5, (6, 12), generator=generator)
-        instance = merge_regions(semantic, found(), CLASSES, stuff_area_px=0)[..., 1]
+        instance = merge_regions(semantic, found(), CLASSES, MergeLimits(stuff_area_px=0))[..., 1]
         judged = sum(ndimage.label((semantic == thing).numpy())[1] for thing in (CAR, PERSON))
         assert instance.unique().tolist() == list(range(judged + 1))
         for thing in (CAR, PERSON):

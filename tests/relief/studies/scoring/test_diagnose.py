@@ -16,7 +16,7 @@ from tests.relief.studies.tiny import KEYS, draw_store, draw_tree
 def test_dead_clusters_and_absorbed_classes(tmp_path):
     root = draw_tree(tmp_path)
     labels = str(draw_store(tmp_path / "labels", k=9))
-    found = diagnose_labels(DiagnoseRequest(labels, str(root)))
+    found = diagnose_labels(DiagnoseRequest(labels, root=str(root)))
     assert found.num_clusters == 9
     assert found.dead_clusters == [7, 8]
     assert found.absorption["road"] == {"road": 100.0}
@@ -29,7 +29,7 @@ def test_dead_clusters_and_absorbed_classes(tmp_path):
     assert found.ground_truth_px == {
         name: int((classes == class_id).sum()) for class_id, name in enumerate(CITYSCAPES_19.names)
     }
-    majority = diagnose_labels(DiagnoseRequest(labels, str(root), assignment="majority"))
+    majority = diagnose_labels(DiagnoseRequest(labels, root=str(root), assignment="majority"))
     assert majority.absorption["building"]["building"] > 90
     assert "train" in majority.classes_without_cluster
 
@@ -54,7 +54,7 @@ def draw(tmp_path, ids, semantic, **manifest):
     write_semantic(out, KEY, semantic, size)
     pairs = torch.stack((semantic, torch.zeros_like(semantic)), -1)
     write_panoptic(out, KEY, pairs, torch.zeros(size, dtype=torch.bool))
-    return DiagnoseRequest(str(out), str(root))
+    return DiagnoseRequest(str(out), root=str(root))
 
 
 def test_a_missed_class_names_what_absorbs_it(tmp_path):

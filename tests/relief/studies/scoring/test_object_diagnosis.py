@@ -59,7 +59,7 @@ def test_every_step_gains_what_it_was_given(tmp_path):
             (torch.full_like(panoptic[objects][:, 0], 6), panoptic[objects][:, 1]), -1
         )
         write_panoptic(store.out, key, panoptic, thing_mask(THING_CLUSTERS, 7))
-    request = ObjectDiagnosisRequest(str(store.out), str(root), patch_px=1)
+    request = ObjectDiagnosisRequest(str(store.out), root=str(root), patch_px=1)
     found = diagnose_objects(request)
     steps = found.steps
     assert steps[0].gain == 0
@@ -76,6 +76,6 @@ def test_an_image_that_cannot_be_read_is_told_and_the_others_are_asked(tmp_path)
     root = draw_tree(tmp_path)
     out = draw_store(tmp_path / "labels")
     (out / "semantic" / f"{KEYS[0]}.png").write_bytes(b"")
-    found = diagnose_objects(ObjectDiagnosisRequest(str(out), str(root)))
+    found = diagnose_objects(ObjectDiagnosisRequest(str(out), root=str(root)))
     assert [failure["key"] for failure in found.failures] == [KEYS[0]]
     assert len(found.steps) == 4

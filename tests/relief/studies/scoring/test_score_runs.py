@@ -8,10 +8,10 @@ from tests.relief.studies.tiny import KEYS, draw_store, draw_tree
 def test_runs_are_scored_and_an_assignment_may_come_from_elsewhere(tmp_path):
     root = str(draw_tree(tmp_path))
     one, two = str(draw_store(tmp_path / "one", KEYS[:1])), str(draw_store(tmp_path / "two"))
-    metrics, scores = score_runs(ScoreRequest([one, two], root, assignment="hungarian"))
+    metrics, scores = score_runs(ScoreRequest([one, two], root=root, assignment="hungarian"))
     assert [len(run) for run in (metrics, scores)] == [3, 2]
     assert scores[0].fitted_on == "val"
-    fitted = ScoreRequest([one], root, assignment="hungarian", fit_labels=two, fit_split="val")
+    fitted = ScoreRequest([one], root=root, assignment="hungarian", fit_labels=two, fit_split="val")
     _, (elsewhere,) = score_runs(fitted)
     both = (one_.assignments["hungarian"].panoptic for one_ in (elsewhere, scores[1]))
     assert (next(both) == next(both)).all()
