@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from relief.schema.batch import Failure
 from relief.schema.categories import Category, categories_of
 from relief.schema.errors import UsageError
 from relief.schema.manifest import Manifest
-from relief.studies.export import WRITERS, ExportRequest, export_labels
+from relief.studies.export import EXPORTS, ExportRequest, export_labels
 
 STORE = "store"
 _SHOWN_PX = 640
@@ -244,11 +245,11 @@ class _Photograph:
 
 
 def _export(labels: Path, out: Path, format: str, options: Mapping[str, Any]) -> None:
-    known = sorted(WRITERS)
-    if format not in known:
-        msg = f"unknown format: {format}. Use one of {', '.join([STORE, *known])}."
+    if format not in EXPORTS:
+        msg = f"unknown format: {format}. Use one of {', '.join([STORE, *sorted(EXPORTS)])}."
         raise UsageError(msg)
-    request = ExportRequest(labels=str(labels), format=cast(Any, format), out=str(out), **options)
+    exporter = pkgutil.resolve_name(EXPORTS[format])()
+    request = ExportRequest(labels=str(labels), format=exporter, out=str(out), **options)
     export_labels(request)
 
 
