@@ -19,6 +19,7 @@ from relief.notebooks.recipe_parts import CodebookPass, RecipeParts, recipe_part
 from relief.processes.progress import with_progress
 from relief.schema.batch import Failure, first_reasons
 from relief.schema.errors import ReadError, UsageError, reason_of
+from relief.schema.manifest import ManifestInputs
 from relief.schema.selection import OBSERVED_IMAGES, evenly_spaced
 
 
@@ -85,7 +86,8 @@ class Labeller:
             records[image.key] = record
         if not records:
             raise ReadError(f"no image could be labelled: {first_reasons(failures)}")
-        manifest = self._labeller.manifest(self._parts.determinants, [one.key for one in given])
+        keys = [image.key for image in given]
+        manifest = self._labeller.manifest(ManifestInputs(self._parts.determinants, keys))
         held = HeldLabels(records, manifest, {one.key: one.file_name for one in given}, failures)
         photographs = {image.key: image.read for image in given if image.key in records}
         keep = partial(held.keep, save_codebook=self._labeller.save_codebook)

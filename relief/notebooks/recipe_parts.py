@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ from relief.processes.recipes import recipe_file
 from relief.processes.scripts import FOLDER
 from relief.schema.determinants import determinants
 from relief.schema.errors import ReliefError, UsageError
-from relief.schema.manifest import Manifest
+from relief.schema.manifest import Manifest, ManifestInputs
 from relief.schema.observation import LabelRecord
 
 
@@ -46,7 +46,7 @@ class ImageLabeller(Protocol):
     ) -> LabelRecord:
         """Labels (3, H, W) float32 in [0, 1]."""
 
-    def manifest(self, parts: Mapping[str, Any], keys: Sequence[str]) -> Manifest:
+    def manifest(self, inputs: ManifestInputs) -> Manifest:
         """Makes the manifest of the labels."""
 
     def eval(self) -> Any:
