@@ -94,6 +94,7 @@ class DomainSelfTraining(RunningPrior, Criterion):
         for augment in self.augmentations:
             student = augment(student, moment)
         logits = cast(SemanticLogits, network).logits(student["image"])
+        self.figures["agreement"] = _agreement(logits.detach(), labels)
         prior = self.prior_or(START)
         target = confident_focal_loss(logits, labels, confidence, prior, self.power)
         return {**losses, "loss_target": self.weight * target}
@@ -152,3 +153,10 @@ class DomainSelfTraining(RunningPrior, Criterion):
                 figures[f"threshold_{category}"] = thresholds[:, region].mean()
                 figures[f"prior_{category}"] = self.prior[region]
         return figures
+
+
+def _agreement(logits: Tensor, labels: Tensor) -> Tensor:
+    """Share of the labelled pixels where the student's class is the label; 0 without any."""
+    labelled = labels >= 0
+    same = (logits.argmax(dim=1) == labels) & labelled
+    return same.sum() / labelled.sum().clamp(min=1)

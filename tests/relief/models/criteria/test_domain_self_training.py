@@ -72,6 +72,24 @@ def test_sure_pixels_are_learned_from_all_views():
     assert teach.prior[0] == pytest.approx(0, abs=1e-6)
 
 
+def test_how_far_student_and_teacher_agree_is_told():
+    class Reversed(Colours):
+        def logits(self, image):
+            return super().logits(image.flip(1))  # red is region 3, blue is 1
+
+    shares = []
+    for student in (Colours(), Reversed()):
+        torch.manual_seed(0)
+        teach = criterion()
+        teach(student, unlabelled(), moment(Colours()))
+        shares.append(float(teach.figures["agreement"]))
+    assert shares[0] == 1
+    assert 0.2 < shares[1] < 0.6  # green only
+    teach = criterion(floor=1.0)
+    teach(Colours(), unlabelled(), moment(Colours()))
+    assert teach.figures["agreement"] == 0
+
+
 def test_the_loss_is_the_published_one():
     torch.manual_seed(0)
     teach = criterion(fusion=None, views=CroppedViews(number=1, flip_probability=0.0), beta=None)
