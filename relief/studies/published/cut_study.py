@@ -6,9 +6,10 @@ tables measure detectors on COCO; differences between rows are what can be compa
 
 from __future__ import annotations
 
+import copy
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -32,6 +33,7 @@ from relief.schema.instances import ImageInstances
 from relief.schema.parts import Backbone
 from relief.schema.selection import evenly_spaced
 from relief.schema.sources import ImageSource, keys_with_target
+from relief.sources.cityscapes import CityscapesSource
 from relief.sources.target_instances import TargetInstances
 from relief.studies.published.beside_published import (
     beside_published,
@@ -40,7 +42,7 @@ from relief.studies.published.beside_published import (
     refuse_unknown,
 )
 from relief.studies.scoring.instance_gains import gains_table
-from relief.studies.study import Study, StudyResult, StudyTable
+from relief.studies.study import Study, StudyData, StudyResult, StudyTable
 
 _DEPTH_SHORT_SIDE_PX = 512  # as CutLabeler
 _FIGURES = ("AP", "AP50", "AP75", "AR100", "found", "wrong")
@@ -61,6 +63,8 @@ class CutRow:
         uses_depth: `False` is MaskCut.
         by_confidence: Whether objects are ranked by their confidence; else all are alike.
         against: The row that it is compared with; the first by default.
+        size_px: As `CutLabeler`; that of the study by default.
+        num_masks: At most so many objects of an image; that of the study by default.
         published: The published figures, by column.
     """
 
@@ -69,6 +73,8 @@ class CutRow:
     uses_depth: bool = True
     by_confidence: bool = True
     against: str | None = None
+    size_px: tuple[int, int] | int | None = None
+    num_masks: int | None = None
     published: dict[str, float] = field(default_factory=dict)
 
 
@@ -80,7 +86,7 @@ class CutStudy(Study):
         rows: What is measured, each under a name of its own.
         backbone: An `nn.Module` that fits `Backbone`.
         source: Images with ground truth.
-        depth: Their depth files.
+        depth: Their depth files; without any, rows that use depth are left out.
         size_px: As `CutLabeler`.
         num_masks: At most so many objects of an image.
         limit: Images, evenly spaced by key; all unless given.
@@ -95,7 +101,7 @@ class CutStudy(Study):
         rows: list[CutRow],
         backbone: nn.Module,
         source: ImageSource,
-        depth: FolderDepth,
+        depth: FolderDepth | None = None,
         size_px: tuple[int, int] | int = (480, 480),
         num_masks: int = 3,
         limit: int | None = None,
@@ -112,61 +118,97 @@ class CutStudy(Study):
         self.source, self.depth, self.limit = source, depth, limit
         self.size_px, self.num_masks = size_px, num_masks
 
+    def on(self, data: StudyData) -> CutStudy:
+        """Returns the study of a Cityscapes tree; raises `UsageError` for labels."""
+        data.refuse("labels", why="this study makes its own labels")
+        given = copy.copy(self)
+        if data.root is not None:
+            given.source = CityscapesSource(data.root, data.split or self.source.split)
+            given.depth = None
+        if data.depth_root is not None:
+            given.depth = FolderDepth(data.depth_root)
+        return given
+
     def run(self) -> StudyResult:
-        """Sees every image once and cuts it in every way.
+        """Sees every image once for each size and cuts it in every way.
 
         Raises:
-            UsageError: There are no images, or one has no depth.
+            UsageError: There are no images, or one has no depth, or no row can do without.
             ReadError: An image, its depth or its ground truth cannot be read.
             WeightsError: The backbone cannot be set up.
         """
         start = time.perf_counter()
+        rows = [row for row in self.rows if self.depth is not None or not row.uses_depth]
+        if not rows:
+            msg = "every cut needs depth: nothing gives it. Add --depth_root DIR."
+            raise UsageError(msg)
         keys = keys_with_target(self.source)
         keys = keys if self.limit is None else evenly_spaced(keys, self.limit)
-        depths = {key: self._depth_file(key) for key in keys}
+        depths = {key: None if self.depth is None else self._depth_file(key) for key in keys}
         cast(Backbone, self.backbone).setup()
         self.backbone.eval()
-        measured = {row.name: _Measured() for row in self.rows}
+        measured = {row.name: _Measured() for row in rows}
         truth = TargetInstances(self.source)
         for key in with_progress(keys, self.title, len(keys)):
             objects = truth.instances(key)
-            image = read_image(self.source.image_path(key)).float() / 255
-            features, depth = self._seen(image, depths[key])
-            for row in self.rows:
-                instances = _cut(features, depth, row, self.num_masks, objects.size)
-                measured[row.name].add(key, instances, objects)
+            seen = _Seen(self.backbone, read_image(self.source.image_path(key)).float() / 255)
+            depth = self._depth(depths[key], objects.size)
+            for row in rows:
+                features = seen.at(row.size_px or self.size_px)
+                most = row.num_masks or self.num_masks
+                measured[row.name].add(key, _cut(features, depth, row, most, objects.size), objects)
         runs = [
             {"name": row.name, **measured[row.name].figures(), **published_figures(row.published)}
-            for row in self.rows
+            for row in rows
         ]
         table = StudyTable(
-            f"{self.title}, {len(keys)} images, published below ours",
+            f"{self.title}, {len(keys)} images",
             ("cut", *_FIGURES),
             beside_published(runs, _FIGURES),
         )
-        tables = [table, *self._gains(measured)]
-        return StudyResult(tables, runs, [_NOTE], seconds=time.perf_counter() - start)
+        left_out = [row.name for row in self.rows if row not in rows]
+        notes = [_NOTE] + ([f"Left out without depth: {', '.join(left_out)}."] if left_out else [])
+        seconds = time.perf_counter() - start
+        return StudyResult([table, *_gains(rows, measured)], runs, notes, seconds=seconds)
 
     def _depth_file(self, key: str) -> str:
-        path = self.depth.find(self.source.split, key)
+        depth = cast(FolderDepth, self.depth)
+        path = depth.find(self.source.split, key)
         if path is None:
-            msg = f"no depth of {key} in {self.depth.root}. Cutting in 3-D needs some."
+            msg = f"no depth of {key} in {depth.root}. Cutting in 3-D needs some."
             raise UsageError(msg)
         return path
 
-    @torch.no_grad()
-    def _seen(self, image: Tensor, depth_file: str) -> tuple[Tensor, Tensor]:
-        """Features (C, h, w) and depth (H, W) of an image (3, H, W)."""
-        backbone = cast(Backbone, self.backbone)
-        features = backbone(network_image(image, self.size_px, backbone.patch_px))[0]
-        size = scaled_size((image.shape[-2], image.shape[-1]), _DEPTH_SHORT_SIDE_PX)
-        return features, resize_depth(self.depth.read(depth_file)[None], size)[0, 0]
+    def _depth(self, file: str | None, size: tuple[int, int]) -> Tensor | None:
+        """(H, W) at the size where labelling takes depth."""
+        if self.depth is None or file is None:
+            return None
+        at_size = scaled_size(size, _DEPTH_SHORT_SIDE_PX)
+        return resize_depth(self.depth.read(file)[None], at_size)[0, 0]
 
-    def _gains(self, measured: dict[str, _Measured]) -> list[StudyTable]:
-        names = [row.name for row in self.rows]
-        against = [names.index(row.against or names[0]) for row in self.rows[1:]]
-        tables = [(name, measured[name].tables()) for name in names]
-        return [gains_table(tables, against)] if against else []
+
+def _gains(rows: Sequence[CutRow], measured: Mapping[str, _Measured]) -> list[StudyTable]:
+    names = [row.name for row in rows]
+    others = [row.against if row.against in names else names[0] for row in rows[1:]]
+    tables = [(name, measured[name].tables()) for name in names]
+    return [gains_table(tables, [names.index(str(one)) for one in others])] if others else []
+
+
+class _Seen:
+    """Features of one image (3, H, W), computed once for each size."""
+
+    def __init__(self, backbone: nn.Module, image: Tensor) -> None:
+        self._backbone, self._image = backbone, image
+        self._features = dict[tuple[int, int] | int, Tensor]()
+
+    @torch.no_grad()
+    def at(self, size_px: tuple[int, int] | int) -> Tensor:
+        """Returns the features (C, h, w)."""
+        if size_px not in self._features:
+            backbone = cast(Backbone, self._backbone)
+            image = network_image(self._image, size_px, backbone.patch_px)
+            self._features[size_px] = backbone(image)[0]
+        return self._features[size_px]
 
 
 class _Measured:
@@ -190,7 +232,7 @@ class _Measured:
 
 
 def _cut(
-    features: Tensor, depth: Tensor, row: CutRow, num_masks: int, size: tuple[int, int]
+    features: Tensor, depth: Tensor | None, row: CutRow, num_masks: int, size: tuple[int, int]
 ) -> ImageInstances:
     """The objects of one image at the size of its ground truth."""
     looked_at = depth if row.uses_depth else None
