@@ -24,5 +24,5 @@ setup(
     },
     include_package_data=False,
     install_requires=[line for line in NEEDED if line not in DEPTH],
-    extras_require={"depth": DEPTH, "crf": ["pydensecrf2==1.1"]},
+    extras_require={"depth": DEPTH, "crf": ["pydensecrf2==1.1"], "export": ["pyarrow>=20"]},
 )

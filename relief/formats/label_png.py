@@ -97,10 +97,15 @@ def write_png(path: Path, array: NDArray[Any]) -> None:
     Raises:
         WriteError: The file cannot be written.
     """
+    write_bytes(path, png_bytes(array))
+
+
+def png_bytes(array: NDArray[Any]) -> bytes:
+    """Returns the content of the file that `write_png` writes."""
     if array.ndim == 3:
         array = array[..., ::-1]
     _, data = cv2.imencode(".png", np.ascontiguousarray(array), _ENCODING)
-    write_bytes(path, data.tobytes())
+    return bytes(data)
 
 
 def read_ids(path: ByteSource) -> Tensor:

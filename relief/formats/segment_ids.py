@@ -56,8 +56,13 @@ def split_segment_ids(ids: NDArray[np.uint32]) -> tuple[Tensor, Tensor]:
 
 def write_segment_ids(path: Path, ids: NDArray[np.uint32]) -> None:
     """Writes (H, W) ids below 2^24 as RGB, id = R + 256 G + 256^2 B; raises `WriteError`."""
+    write_png(path, ids_as_rgb(ids))
+
+
+def ids_as_rgb(ids: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    """Returns (H, W) ids below 2^24 as (H, W, 3) RGB, id = R + 256 G + 256^2 B."""
     little_endian = np.ascontiguousarray(ids, dtype="<u4")
-    write_png(path, little_endian.view(np.uint8).reshape(*ids.shape, 4)[..., :3])
+    return little_endian.view(np.uint8).reshape(*ids.shape, 4)[..., :3]
 
 
 def read_segment_ids(path: ByteSource) -> NDArray[np.uint32]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from relief.formats.coco.panoptic import photographs
+from relief.formats.exports.corrections import CorrectedLabels, Corrections
 from relief.formats.exports.exporter import ExportedLabels, Exporter
 from relief.formats.label_store import LabelStore
-from relief.formats.reader import LabelReader
-from relief.schema.categories import class_categories, cluster_categories
 from relief.schema.errors import UsageError
-from relief.schema.label_spaces import LabelSpace, SpaceName, label_space
-from relief.studies.scoring.assigned_labels import AssignedLabels
-from relief.studies.scoring.label_sources import STORE, open_labels, read_assignment
+from relief.schema.label_spaces import CITYSCAPES_19, SpaceName, label_space
+from relief.studies.category_naming import NamedLabels, as_they_are, by_assignment, by_hand
+from relief.studies.scoring.label_sources import STORE, open_labels
 
 _ROOM = "relief.formats.exports"
 EXPORTS = {
@@ -24,6 +23,13 @@ EXPORTS = {
     "yolo": f"{_ROOM}.yolo.YoloSegmentation",
     "labelme": f"{_ROOM}.labelme.LabelMe",
     "label_studio": f"{_ROOM}.label_studio.LabelStudio",
+    "huggingface": f"{_ROOM}.hugging_face.HuggingFaceDataset",
+    "store": f"{_ROOM}.label_folder.StoreExport",
+}
+CORRECTIONS = {
+    "coco_instances": f"{_ROOM}.coco.CocoCorrections",
+    "labelme": f"{_ROOM}.labelme.LabelMeCorrections",
+    "label_studio": f"{_ROOM}.label_studio.LabelStudioCorrections",
 }
 
 
@@ -37,9 +43,13 @@ class ExportRequest:
         out: Where to.
         assignment: An assignment.json; by it clusters become classes.
         assignment_name: Which of its assignments.
-        label_space: The classes of the assignment; the store's own where its ids are classes.
+        names: A names.yaml; clusters of one name become one category.
+        label_space: The classes of the assignment or of the names; the store's own where its ids
+            are classes.
         split: Folder name in the output of formats that have splits.
         photographs: The folder that was labelled, for formats that keep photographs beside labels.
+        corrections: What people made of an export in coco_instances, labelme or label_studio:
+            the name of that format, and the file or folder under `corrections.path`.
     """
 
     labels: str
@@ -47,9 +57,11 @@ class ExportRequest:
     out: str
     assignment: str | None = None
     assignment_name: str = "majority"
+    names: str | None = None
     label_space: SpaceName | None = None
     split: str = "val"
     photographs: str | None = None
+    corrections: Corrections | None = None
 
     @property
     def folder(self) -> Path:
@@ -69,49 +81,44 @@ def export_labels(request: ExportRequest) -> None:
 
 
 def exported_labels(request: ExportRequest) -> ExportedLabels:
-    """Returns the labels as they are written: their ids, or the classes assigned to them.
+    """Returns the labels as they are written: named and corrected.
 
     Raises:
-        UsageError: There are none, or the assignment is of others.
+        UsageError: There are none, or names or corrections are of others.
     """
     store = LabelStore(Path(request.labels))
-    open_labels(store.out, STORE, request.split, label_space("cityscapes19"))  # or refuses
-    space = _space(request, store)
-    supervision = list(store.manifest.supervision)
-    labels: LabelReader = store
-    if request.assignment is not None:
-        classes = read_assignment(Path(request.assignment), request.assignment_name)
-        if len(classes) != store.num_categories:
-            msg = (
-                f"assignment is of other labels: {request.assignment} ({len(classes)} categories, "
-                f"the labels have {store.num_categories}). Make it with evaluate.py labels."
-            )
-            raise UsageError(msg)
-        labels = AssignedLabels(store, classes, space)
-        supervision.append(f"classes assigned by {request.assignment_name} vote of ground truth")
-    are_classes = labels is not store or store.manifest.classes is not None
-    return ExportedLabels(
-        labels,
-        class_categories(space)
-        if are_classes
-        else cluster_categories(labels.num_categories, labels.thing_ids or ()),
-        store,
-        space,
+    open_labels(store.out, STORE, request.split, CITYSCAPES_19)  # or refuses
+    named = _named(request, store)
+    supervision = [*store.manifest.supervision, *named.supervision]
+    exported = ExportedLabels(
+        named.labels,
+        named.categories,
+        store.manifest,
+        named.space,
+        store.confidence,
         photographs(store.out),
         supervision,
         Path(request.photographs) if request.photographs else None,
         request.split,
     )
+    if request.corrections is None:
+        return exported
+    names = {key: exported.file_name(key) for key in named.labels.keys}
+    keys = request.corrections.keys(names)
+    if not keys:
+        raise UsageError(f"no corrections of these labels: {request.labels}. Check both.")
+    corrected = CorrectedLabels(named.labels, request.corrections, named.categories, keys)
+    told = [*supervision, "corrected by hand"]
+    return replace(exported, labels=corrected, supervision=told, confidence=lambda _: None)
 
 
-def _space(request: ExportRequest, store: LabelStore) -> LabelSpace:
-    classes = store.manifest.classes
-    if request.label_space is None or request.assignment is not None:
-        return label_space(request.label_space or classes or "cityscapes19")
-    if classes is not None and classes != request.label_space:
-        msg = (
-            f"labels are of other classes: {store.out} ({classes}, not {request.label_space}). "
-            "Leave --label_space out."
-        )
-        raise UsageError(msg)
-    return label_space(request.label_space)
+def _named(request: ExportRequest, store: LabelStore) -> NamedLabels:
+    space = label_space(request.label_space) if request.label_space else None
+    if request.assignment is not None:
+        if request.names is not None:
+            raise UsageError("both --assignment and --names: clusters get their names by one.")
+        classes = (request.assignment, request.assignment_name, space or CITYSCAPES_19)
+        return by_assignment(store, *classes)
+    if request.names is not None:
+        return by_hand(store, request.names, space)
+    return as_they_are(store, store, request.label_space)

@@ -11,7 +11,7 @@ from jsonargparse import ArgumentParser
 
 from relief.processes.recipes import KINDS, with_recipe_files
 from relief.schema.errors import UsageError
-from relief.studies.export import EXPORTS
+from relief.studies.export import CORRECTIONS, EXPORTS
 
 STUDY = "study"
 EXPORT = "export"
@@ -84,6 +84,7 @@ def _completed(args: Sequence[str], studies: Path) -> list[str]:
         given[:2] = [OBJECTS]
     if given[:1] == [EXPORT]:
         given = _with_class_paths(given, "--format", EXPORTS)
+        given = _with_class_paths(given, "--corrections", CORRECTIONS)
     if given[:1] in (["labels"], ["compare"], [STUDY]):  # they take folders one by one
         given = ["--labels+" if a == "--labels" else a for a in given]
     if given[:1] != [STUDY] or len(given) < 2 or given[1].startswith("-"):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from torch import Tensor
 
 from relief.formats.files.atomic import write_bytes
-from relief.formats.label_store import LabelStore
 from relief.formats.reader import LabelReader, path_of_key
 from relief.ops.objects.instance_masks import panoptic_instances
 from relief.processes.progress import with_progress
@@ -20,6 +20,7 @@ from relief.schema.categories import Category
 from relief.schema.errors import ReadError
 from relief.schema.instances import ImageInstances
 from relief.schema.label_spaces import LabelSpace
+from relief.schema.manifest import Manifest
 
 
 class ExportedImage(NamedTuple):
@@ -37,8 +38,9 @@ class ExportedLabels:
     Attributes:
         labels: The labels, in the ids that are written.
         categories: Of all these ids, in order of id.
-        store: The label store they come from: its manifest and its confidence.
+        manifest: Of the label store they come from.
         space: The classes, where the ids are classes.
+        confidence: Gives by key (H, W) in [0, 1], or `None` where nobody said.
         file_names: File name of the photograph by key; `KEY.png` where it is not known.
         supervision: What labels and names depended on, one sentence each.
         photographs: Folder of the photographs, where they are to be copied along.
@@ -47,8 +49,9 @@ class ExportedLabels:
 
     labels: LabelReader
     categories: Sequence[Category]
-    store: LabelStore
+    manifest: Manifest
     space: LabelSpace | None = None
+    confidence: Callable[[str], Tensor | None] = lambda key: None  # noqa: ARG005
     file_names: Mapping[str, str] = field(default_factory=dict)
     supervision: Sequence[str] = ()
     photographs: Path | None = None
@@ -79,12 +82,28 @@ class ExportedLabels:
         things = [category["id"] for category in self.things]
         ids = [category["id"] for category in self.categories] if stuff else things
         for key in with_progress(self.labels.keys, name, len(self.labels.keys)):
-            panoptic, confidence = self.labels.panoptic(key), self.store.confidence(key)
+            panoptic, confidence = self.labels.panoptic(key), self.confidence(key)
             regions = panoptic_instances(panoptic, ids, confidence, has_crowds=stuff)
             is_stuff = ~np.isin(regions.category, things)
             objects = ~is_stuff & ~regions.crowd
             order = np.concatenate((is_stuff.nonzero()[0], objects.nonzero()[0]))
             yield ExportedImage(key, self.file_name(key), regions.at(order))
+
+    def photograph(self, key: str) -> bytes | None:
+        """Returns the file of a photograph, `None` where none are to be copied along.
+
+        Raises:
+            ReadError: It cannot be read.
+        """
+        if self.photographs is None:
+            return None
+        source = path_of_key(self.photographs, self.file_name(key), "")
+        try:
+            return source.read_bytes()
+        except OSError as error:
+            told = error.strerror or str(error)
+            msg = f"cannot read photograph: {source} ({told}). Check --photographs."
+            raise ReadError(msg) from error
 
     def copy_photograph(self, key: str, path: Path) -> None:
         """Copies the photograph of a key, where photographs are to be copied.
@@ -93,16 +112,9 @@ class ExportedLabels:
             ReadError: It cannot be read.
             WriteError: It cannot be written.
         """
-        if self.photographs is None:
-            return
-        source = path_of_key(self.photographs, self.file_name(key), "")
-        try:
-            content = source.read_bytes()
-        except OSError as error:
-            told = error.strerror or str(error)
-            msg = f"cannot read photograph: {source} ({told}). Check --photographs."
-            raise ReadError(msg) from error
-        write_bytes(path, content)
+        content = self.photograph(key)
+        if content is not None:
+            write_bytes(path, content)
 
 
 class Exporter(ABC):

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
+import numpy as np
+
+from relief.formats.exports.corrections import (
+    CorrectedRegion,
+    Corrections,
+    readable,
+    same_size,
+)
 from relief.formats.exports.exporter import ExportedImage, ExportedLabels, Exporter
 from relief.formats.files.atomic import whole_file, write_text
 from relief.formats.reader import path_of_key
 from relief.ops.objects.instance_masks import decoded
-from relief.ops.objects.mask_polygons import joined_polygon, mask_polygons
+from relief.ops.objects.mask_polygons import joined_polygon, mask_polygons, polygon_mask
 from relief.schema.categories import Category
+from relief.schema.errors import UsageError
+from relief.schema.plain_text import json_of
 
 TASKS = "tasks.json"
 INTERFACE = "interface.xml"
@@ -59,7 +70,7 @@ class LabelStudio(Exporter):
             file.write(b"[]\n" if opening == "[" else b"\n]\n")
 
     def _task(
-        self, image: ExportedImage, names: dict[int, str], supervision: Any
+        self, image: ExportedImage, names: dict[int, str], supervision: Sequence[str]
     ) -> dict[str, Any]:
         scores = image.regions.scores
         prediction = {
@@ -96,7 +107,7 @@ class LabelStudio(Exporter):
             }
 
 
-def _interface(categories: list[Category] | Any) -> str:
+def _interface(categories: Sequence[Category]) -> str:
     labels = "".join(
         f"    <Label value={quoteattr(category['name'])} "
         f'background="#{bytes(category["color"]).hex()}"/>\n'
@@ -107,3 +118,53 @@ def _interface(categories: list[Category] | Any) -> str:
         '  <PolygonLabels name="label" toName="image" strokeWidth="1" opacity="0.4">\n'
         f"{labels}  </PolygonLabels>\n</View>\n"
     )
+
+
+class LabelStudioCorrections(Corrections):
+    """Reads a JSON export of Label Studio: the last annotation of each task that has one.
+
+    Args:
+        path: The file ("JSON" among the export formats).
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
+
+    @cached_property
+    def _results(self) -> dict[str, list[dict[str, Any]]]:
+        results = {}
+        try:
+            for task in json_of(self.path.read_bytes()):
+                done = [one for one in task["annotations"] if not one.get("was_cancelled")]
+                if done:
+                    results[str(task["data"]["key"])] = list(done[-1]["result"])
+        except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+            told = "not a JSON export with annotations and our data.key"
+            msg = f"cannot read corrections: {self.path} ({told}). Export as JSON."
+            raise UsageError(msg) from error
+        return results
+
+    def keys(self, file_names: Mapping[str, str]) -> list[str]:
+        """Returns the images that were annotated, as `Corrections.keys`."""
+        return sorted(self._results.keys() & file_names.keys())
+
+    def regions(self, key: str, size: tuple[int, int]) -> list[CorrectedRegion]:
+        """Returns the regions of an image, as `Corrections.regions`."""
+        results = [result for result in self._results[key] if "value" in result]
+        return readable(key, self.path, lambda: [_region(result, size) for result in results])
+
+
+def _region(result: dict[str, Any], size: tuple[int, int]) -> CorrectedRegion:
+    kind, value = result["type"], result["value"]
+    same_size(size, result["original_height"], result["original_width"])
+    if kind == "polygonlabels":
+        points = np.asarray(value["points"], dtype=np.float64).reshape(-1, 2)
+    elif kind == "rectanglelabels" and not value.get("rotation"):
+        x, y, width, height = (float(value[side]) for side in ("x", "y", "width", "height"))
+        right, below = x + width, y + height
+        points = np.array(((x, y), (right, y), (right, below), (x, below)))
+    else:
+        msg = f"a region of kind {kind}, expected polygons or upright rectangles"
+        raise ValueError(msg)
+    mask = polygon_mask([points * (size[1], size[0]) / _PERCENT], size)
+    return CorrectedRegion(str(value[kind][0]), mask)

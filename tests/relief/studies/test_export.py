@@ -3,6 +3,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
 
 from relief.formats.coco.instances import CocoInstances
 from relief.formats.coco.panoptic import write_panoptic_json
@@ -11,8 +12,13 @@ from relief.formats.exports.cityscapes_ids import CityscapesIdsExport
 from relief.formats.exports.coco import CocoInstancesExport, CocoPanopticExport
 from relief.formats.exports.cups_files import CupsExport
 from relief.formats.exports.exporter import Exporter
+from relief.formats.exports.label_folder import StoreExport
+from relief.formats.exports.labelme import LabelMe, LabelMeCorrections
+from relief.formats.exports.yolo import YoloSegmentation
 from relief.formats.label_instances import LabelInstances
 from relief.formats.label_store import LabelStore, write_manifest
+from relief.formats.shards.store import plan_shards
+from relief.formats.shards.writer import write_shard
 from relief.schema.categories import cluster_categories
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import CITYSCAPES_27
@@ -89,3 +95,38 @@ def test_every_format_has_a_class(tmp_path):
     for path in EXPORTS.values():
         module, _, name = path.rpartition(".")
         assert issubclass(getattr(importlib.import_module(module), name), Exporter)
+
+
+def test_corrected_labels_are_a_store_again(tmp_path):
+    store = str(draw_store(tmp_path / "s"))
+    names = tmp_path / "names.yaml"
+    names.write_text("car: [4, 5]\nperson: 6\nroad: 0\nbuilding: [1, 2]\nsky: 3\n")
+    request = ExportRequest(store, LabelMe(tolerance_px=0), str(tmp_path / "m"), names=str(names))
+    request = replace(request, label_space="cityscapes19")
+    export_labels(request)
+    corrections = LabelMeCorrections(str(tmp_path / "m"))
+    again = replace(request, format=StoreExport(), out=str(tmp_path / "n"), corrections=corrections)
+    export_labels(again)
+    result, expected = LabelStore(tmp_path / "n"), exported_labels(request).labels
+    assert result.manifest.supervision == ("names given by hand", "corrected by hand")
+    for key in KEYS:
+        one, two = result.panoptic(key), expected.panoptic(key)
+        assert torch.equal(one[..., 1] > 0, two[..., 1] > 0)
+        assert torch.equal(one[..., 0][one[..., 1] > 0], two[..., 0][one[..., 1] > 0])
+    with pytest.raises(UsageError, match="both --assignment and --names"):
+        export_labels(replace(request, assignment="x.json"))
+
+
+def test_a_store_in_shards_is_exported_as_one_in_folders(tmp_path):
+    flat = LabelStore(draw_store(tmp_path / "flat"))
+    plan = replace(flat.manifest, shard_size=2)
+    for shard in plan_shards(plan):
+        write_shard(tmp_path / "shards", shard, flat, plan.settings_digest())
+    write_manifest(tmp_path / "shards", plan)
+    for name in ("flat", "shards"):
+        out = str(tmp_path / f"{name}_yolo")
+        export_labels(ExportRequest(str(tmp_path / name), YoloSegmentation(), out))
+    for key in KEYS:
+        file = f"labels/val/{key}.txt"
+        text = (tmp_path / "shards_yolo" / file).read_text()
+        assert text == (tmp_path / "flat_yolo" / file).read_text() != ""

@@ -64,7 +64,8 @@ def draw_labels(root: Path, keys: Sequence[str] = KEYS) -> ExportedLabels:
     return ExportedLabels(
         store,
         cluster_categories(4, (1, 2)),
-        store,
+        store.manifest,
+        confidence=store.confidence,
         file_names=FILE_NAMES,
         supervision=SUPERVISION,
         photographs=root / "photographs",
