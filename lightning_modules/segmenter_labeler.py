@@ -6,13 +6,11 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-import torch
 from torch import Tensor, nn
 
 from lightning_modules.labeler import Labeler
 from relief.models.segmenters.cascade.predictor import PanopticPredictor
 from relief.models.segmenters.checkpoint import SegmenterCheckpoint, Which, read_segmenter
-from relief.ops.objects.panoptic_merge import instance_scores
 from relief.schema.manifest import Manifest, ManifestInputs
 from relief.schema.observation import LabelRecord
 from relief.schema.training import Segmenter
@@ -102,20 +100,9 @@ class SegmenterLabeler(Labeler):
     ) -> LabelRecord:
         """Labels one image; see `Labeler.label`. Void in one map is void in the other."""
         del depth, wanted
-        size = (image.shape[-2], image.shape[-1])
         network, classes = cast(Segmenter, self.network), self.trained.classes
         if not self.tells_confidence:
+            size = (image.shape[-2], image.shape[-1])
             (panoptic,) = self.predictor(network, classes, image[None], size)
             return LabelRecord(semantic=panoptic[..., 0], panoptic=panoptic)
-        found = self.predictor.see(network, image[None], size)
-        logits, detections = found["semantic_logits"][0], found["detections"][0]
-        panoptic = self.predictor.merge(logits.argmax(dim=0), detections, classes)
-        scores = instance_scores(panoptic[..., 1], detections)
-        sure = torch.cat((scores.new_zeros(1), scores))[panoptic[..., 1]]
-        elsewhere = logits.softmax(dim=0).amax(dim=0).where(panoptic[..., 0] >= 0, 0)
-        return LabelRecord(
-            semantic=panoptic[..., 0],
-            panoptic=panoptic,
-            confidence=torch.where(panoptic[..., 1] > 0, sure, elsewhere),
-            scores=dict(enumerate(scores.tolist(), start=1)),
-        )
+        return self.predictor.record(network, classes, image)

@@ -1,6 +1,8 @@
 """The command `relief`: Relief where it is installed (`python -m relief` is the same).
 
 relief label|train|evaluate ...     what label.py, train.py and evaluate.py do; `--help` after it
+relief predict --checkpoint CKPT IMAGES|VIDEO|PATTERN ... --out DIR
+                                    a trained detector on images and videos
 relief recipes                      the recipes that `--config NAME` means, a line each
 relief doctor                       versions, devices, memory, weights that recipes miss
 """
@@ -15,7 +17,12 @@ from relief.processes.recipes import first_sentence, listed_recipes
 from relief.processes.scripts import FOLDER
 from relief.processes.short_help import short_help
 
-SCRIPTS = ("label", "train", "evaluate")
+SCRIPTS = {
+    "label": "label",
+    "train": "train",
+    "evaluate": "evaluate",
+    "predict": "relief.predictions.command",
+}
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -49,7 +56,7 @@ def run_script(name: str, args: Sequence[str]) -> int:
     if str(FOLDER) not in sys.path:
         sys.path.insert(0, str(FOLDER))
     cli = importlib.import_module("cli")  # before torch: it sets how OpenMP waits
-    return int(cli.exit_code(importlib.import_module(name).main, args))
+    return int(cli.exit_code(importlib.import_module(SCRIPTS[name]).main, args))
 
 
 if __name__ == "__main__":

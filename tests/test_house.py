@@ -19,6 +19,7 @@ FLOORS: list[set[str]] = [
     {"cli"},
     {"label", "train", "evaluate"},
     {"relief.notebooks"},  # they find the rooms beside relief by class paths
+    {"relief.predictions"},
     {"relief.__main__"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -54,6 +54,25 @@ Parts and numbers of the recipe (`--model.help CLASS` after a command lists thos
   --model, --data             such as --model.init_args.checkpoint FILE
   --trainer.max_steps N, --trainer.devices N, --trainer.accelerator cpu|cuda, --seed_everything N
 """,
+    "predict": """\
+usage: relief predict --checkpoint CKPT INPUT [INPUT ...] [--out DIR] [option ...]
+
+Predicts images and videos with a trained detector: panoptic.json with its PNGs, instances.json,
+overlaid pictures, and of each video an overlaid video. An input is an image, a video, a folder of
+images, or a pattern such as 'drive/*.jpg'.
+
+  --checkpoint FILE           what training wrote, such as OUT/checkpoints/last.ckpt
+  --out DIR                   output folder; outputs/predict unless given
+  --carry_ids true            an object keeps its number from frame to frame
+  --every N                   of videos, only each N-th frame
+  --overlays false            no pictures
+  --short_side_px N           the network sees images with this short side
+  --score_threshold S         detections with a lower score are left out; 0.5
+  --stuff_area_px N           stuff with fewer pixels at 1024x2048 is left void; 4096
+  --things_from_regions true  for networks trained with things apart, as the sample's
+  --device cpu|cuda           a GPU where there is one unless given
+  --overwrite true            predict anew into a folder that is in use
+""",
     "evaluate": """\
 usage: evaluate.py COMMAND [--config RECIPE] [option ...]
 

@@ -34,6 +34,7 @@ class ImageInstances:
         scores: (N,) float64, the higher the surer; of ground truth 1.
         crowd: (N,) bool, regions of many objects that were not told apart.
         masks: Of each instance, of the size of the image; `None` where there are boxes only.
+        tracks: (N,) int64 number of each object in the video it is followed through, or `None`.
     """
 
     size: tuple[int, int]
@@ -43,6 +44,7 @@ class ImageInstances:
     scores: NDArray[np.float64]
     crowd: NDArray[np.bool_]
     masks: Sequence[Rle] | None
+    tracks: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         """Returns how many instances there are."""
@@ -59,7 +61,14 @@ class ImageInstances:
             scores=self.scores[numbers],
             crowd=self.crowd[numbers],
             masks=None if self.masks is None else [self.masks[number] for number in numbers],
+            tracks=None if self.tracks is None else self.tracks[numbers],
         )
+
+    def with_scores(
+        self, scores: NDArray[np.float64], tracks: NDArray[np.int64] | None = None
+    ) -> ImageInstances:
+        """Returns the same instances with other scores (N,), and with tracks."""
+        return replace(self, scores=scores, tracks=tracks)
 
     def in_classes(self, class_of_category: Mapping[int, int]) -> ImageInstances:
         """Returns the same instances with other ids; all ids must be known."""

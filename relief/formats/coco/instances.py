@@ -161,6 +161,8 @@ def _entry(instances: ImageInstances, i: int, tolerance_px: float | None) -> dic
         "iscrowd": int(instances.crowd[i]),
         "score": float(instances.scores[i]),
     }
+    if instances.tracks is not None:
+        entry["track_id"] = int(instances.tracks[i])
     if instances.masks is not None and tolerance_px is not None:
         polygons = mask_polygons(decoded(instances.masks[i]), tolerance_px)
         entry["segmentation"] = [polygon.reshape(-1).tolist() for polygon in polygons]

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from relief.models.segmenters.cascade.prediction_size import not_finite
 from relief.models.segmenters.cascade.test_time_augmentation import TestTimeAugmentation
-from relief.ops.objects.panoptic_merge import MergeLimits, merge_panoptic
+from relief.ops.objects.panoptic_merge import MergeLimits, instance_scores, merge_panoptic
 from relief.ops.objects.region_merge import merge_regions, require_things_apart
 from relief.ops.resize import resize_image
 from relief.schema.geometry import scaled_size
+from relief.schema.observation import LabelRecord
 from relief.schema.training import (
     Detections,
     DetectorClasses,
@@ -70,6 +71,33 @@ class PanopticPredictor(MergeLimits):
         found = self.see(network, image, size)
         pairs = zip(found["semantic_logits"].argmax(dim=1), found["detections"], strict=True)
         return torch.stack([self.merge(*pair, classes) for pair in pairs])
+
+    def record(self, network: Segmenter, classes: DetectorClasses, image: Tensor) -> LabelRecord:
+        """Labels one image and says how sure the network is.
+
+        Confidence is the score of the detection in objects, the probability of the class elsewhere,
+        0 where the map is void.
+
+        Args:
+            network: Trained.
+            classes: The classes it was trained for.
+            image: (3, H, W) float32 in [0, 1].
+
+        Raises:
+            ReadError: What the network says of the image is not finite.
+        """
+        found = self.see(network, image[None], (image.shape[-2], image.shape[-1]))
+        logits, detections = found["semantic_logits"][0], found["detections"][0]
+        panoptic = self.merge(logits.argmax(dim=0), detections, classes)
+        scores = instance_scores(panoptic[..., 1], detections)
+        sure = torch.cat((scores.new_zeros(1), scores))[panoptic[..., 1]]
+        elsewhere = logits.softmax(dim=0).amax(dim=0).where(panoptic[..., 0] >= 0, 0)
+        return LabelRecord(
+            semantic=panoptic[..., 0],
+            panoptic=panoptic,
+            confidence=torch.where(panoptic[..., 1] > 0, sure, elsewhere),
+            scores=dict(enumerate(scores.tolist(), start=1)),
+        )
 
     def merge(self, semantic: Tensor, detections: Detections, classes: DetectorClasses) -> Tensor:
         """One map of what was seen of one image.
