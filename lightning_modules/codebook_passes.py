@@ -67,6 +67,8 @@ def expect_codebook(data: Any, fitter: CodebookFitter, finder: ThingFinder | Non
             )
             raise UsageError(msg)
     fitter.expect()
+    if finder is not None:
+        finder.expect()
 
 
 def fit_codebook(

@@ -120,6 +120,7 @@ class Labeller:
             raise UsageError(msg)
         fitter, finder = self._parts.fitter, self._parts.thingness
         fitter.expect()
+        finder.expect()
         some = evenly_spaced(given, fitter.max_samples)
         fitter.begin(len(some), "")
         self._pass(fitter, some, "sampling features for the codebook")
