@@ -20,6 +20,7 @@ import torch
 from relief.formats.images import read_image
 from relief.formats.label_run import LabelRun
 from relief.formats.label_store import LabelStore, write_manifest
+from relief.formats.segment_ids import compose_segment_ids
 from relief.ops.resize import resize_nearest
 
 
@@ -49,7 +50,8 @@ def measure(image: Path, labels: Path, out: Path, repeats: int) -> dict[str, flo
 
     def write() -> None:
         for key, semantic, panoptic in maps:
-            run.write(key, semantic, panoptic, run.manifest.is_thing)
+            segments = compose_segment_ids(panoptic, run.manifest.is_thing)
+            run.write(key, semantic, segments, run.manifest.num_categories)
 
     def check() -> None:
         for key, _, _ in maps:

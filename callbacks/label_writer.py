@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,13 +18,23 @@ from relief.formats.coco.panoptic import write_panoptic_json
 from relief.formats.files.background_writer import BackgroundWriter
 from relief.formats.label_run import LabelRun
 from relief.formats.label_store import LabelStore
+from relief.formats.segment_ids import compose_segment_ids
 from relief.formats.shards.store import plan_shards, shard_segments
+from relief.ops.host_copy import HostCopy
 from relief.schema.batch import Failure, PanopticPrediction
 from relief.schema.categories import categories_of
 from relief.schema.errors import ReadError, reason_of
 from relief.schema.manifest import ManifestInputs
+from relief.schema.ranges import check_at_least
 
 log = logging.getLogger("relief")
+_FEWEST, _MOST = 2, 16  # threads
+
+
+def share_of_cores(processes: int) -> int:
+    """Returns how many threads write in each of the processes that share this machine's cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(max((cores or 1) // processes, _FEWEST), _MOST)
 
 
 class LabelWriter(BasePredictionWriter):
@@ -34,13 +45,19 @@ class LabelWriter(BasePredictionWriter):
     and writes `panoptic.json`.
 
     Args:
-        num_threads: Images written at the same time, beside the labelling.
-        most_waiting: Images labelled but not written yet; bounds the memory they hold.
+        num_threads: Images written at the same time, beside the labelling. `None`: this process's
+            share of the machine's cores, at least 2 and at most 16.
+        most_waiting: Images labelled but not written yet; bounds the memory they hold. `None`:
+            twice as many.
+
+    Raises:
+        UsageError: A number is below 1.
     """
 
-    def __init__(self, num_threads: int = 2, most_waiting: int = 4) -> None:
+    def __init__(self, num_threads: int | None = None, most_waiting: int | None = None) -> None:
         super().__init__(write_interval="batch")
         self.run: LabelRun | None = None
+        check_at_least(1, num_threads=num_threads, most_waiting=most_waiting)
         self.num_threads, self.most_waiting = num_threads, most_waiting
         self._writer: BackgroundWriter | None = None
         self._is_thing = torch.zeros(0, dtype=torch.bool)
@@ -52,8 +69,10 @@ class LabelWriter(BasePredictionWriter):
         labels = data.current_pass in ("shard", "label")
         self.run = LabelRun(data.shard_folder or Path(trainer.default_root_dir)) if labels else None
         if labels:
-            self._is_thing = cast(Any, pl_module).manifest(ManifestInputs()).is_thing
-            self._writer = BackgroundWriter(self.num_threads, self.most_waiting)
+            is_thing = cast(Any, pl_module).manifest(ManifestInputs()).is_thing
+            self._is_thing = is_thing.to(pl_module.device)
+            threads = self.num_threads or share_of_cores(trainer.num_devices)
+            self._writer = BackgroundWriter(threads, self.most_waiting or 2 * threads)
         self._start = time.perf_counter()
 
     def write_on_batch_end(
@@ -72,18 +91,18 @@ class LabelWriter(BasePredictionWriter):
             return
         stops = trainer.datamodule.on_error == "stop"  # type: ignore[attr-defined]
         for key, record in zip(prediction["key"], prediction["records"], strict=True):
-            ids = (record.semantic.to(torch.int32).cpu(), record.panoptic.to(torch.int32).cpu())
-            sure = None if record.confidence is None else record.confidence.cpu()
-            self._writer.submit(self._write, key, *ids, sure, stops)
+            segments = compose_segment_ids(record.panoptic, self._is_thing)
+            maps = HostCopy.of(record.semantic.to(torch.int16), segments, record.confidence)
+            self._writer.submit(self._write, key, maps, stops)
         for failure in prediction["failures"]:
             self._record(failure, stops)
 
-    def _write(
-        self, key: str, semantic: Tensor, panoptic: Tensor, sure: Tensor | None, stops: bool
-    ) -> None:
+    def _write(self, key: str, maps: HostCopy, stops: bool) -> None:
         """Writes one image; labels that no file can hold are that image's failure."""
         try:
-            cast(LabelRun, self.run).write(key, semantic, panoptic, self._is_thing, sure)
+            semantic, segments, sure = maps.wait()
+            ids = cast(Tensor, semantic), cast(Tensor, segments)
+            cast(LabelRun, self.run).write(key, *ids, len(self._is_thing), sure)
         except Exception as error:
             self._record(Failure(key=key, reason=reason_of(error, key)), stops)
 

@@ -19,6 +19,7 @@ import dataclasses
 import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -89,7 +90,9 @@ def on(device: str, value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         return dataclasses.replace(value, **on(device, fields))
-    return tree_map(lambda leaf: leaf.to(device) if isinstance(leaf, Tensor) else leaf, value)
+    if not isinstance(value, dict | list | tuple):
+        return value
+    return tree_map(lambda leaf: on(device, leaf), value)
 
 
 class FakeCuda(TorchFunctionMode):
@@ -120,6 +123,7 @@ class FakeCuda(TorchFunctionMode):
         FakeCuda.active = self
         patches = self._patches
         patches.enter_context(mock.patch.object(torch.cuda, "current_device", lambda: 0))
+        patches.enter_context(mock.patch.object(torch.cuda, "Event", self._event))
         patches.enter_context(warnings.catch_warnings())
         warnings.filterwarnings("ignore", "User provided device_type of 'cuda'")
         patches.enter_context(self._below)
@@ -129,6 +133,13 @@ class FakeCuda(TorchFunctionMode):
     def __exit__(self, *error: Any) -> None:
         super().__exit__(*error)
         self._patches.close()
+
+    def _event(self, **options: Any) -> Any:
+        """An event that is waited for in the line that asks."""
+        del options
+        return SimpleNamespace(
+            record=lambda: None, synchronize=lambda: self.waits.update([_line()])
+        )
 
     def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[override]
         del types

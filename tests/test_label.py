@@ -153,7 +153,7 @@ def test_too_many_instances_fail_that_image_only(tiny_cityscapes, tmp_path, caps
     monkeypatch.setattr(segment_ids, "MAX_INSTANCES", 1)
     out, no_split = tmp_path / "out", ("--model.init_args.splitter.init_args.min_area_px", "1")
     assert run_label(tiny_cityscapes, out, *no_split) == 1
-    assert "ValueError (expected instances in [0, 1], got up to" in capsys.readouterr().err
+    assert "ValueError (expected instances in [0, 1])" in capsys.readouterr().err
     semantic = {path.stem for path in (out / "semantic").rglob("*.png")}
     assert semantic == {key.split("/")[1] for key in LabelStore(out).keys}
     stop = ("--data.init_args.on_error", "stop")

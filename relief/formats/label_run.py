@@ -26,11 +26,14 @@ from relief.formats.label_store import (
     semantic_path,
     write_confidence,
     write_manifest,
-    write_panoptic,
     write_semantic,
 )
 from relief.formats.reader import path_of_key
-from relief.formats.segment_ids import refuse_too_many_categories
+from relief.formats.segment_ids import (
+    checked_segment_ids,
+    refuse_too_many_categories,
+    write_segment_ids,
+)
 from relief.formats.shards.run import ShardRun, refuse_another_plan
 from relief.formats.shards.store import SHARDS, plan_shards, read_record
 from relief.schema.batch import Failure
@@ -141,8 +144,8 @@ class LabelRun:
         self,
         key: str,
         semantic: Tensor,
-        panoptic: Tensor,
-        is_thing: Tensor,
+        segments: Tensor,
+        num_categories: int,
         confidence: Tensor | None = None,
     ) -> None:
         """Writes the label files of an image.
@@ -150,20 +153,21 @@ class LabelRun:
         Args:
             key: The image.
             semantic: (H, W) ids before splitting.
-            panoptic: (H, W, 2) (category, instance).
-            is_thing: (num_categories,) bool, as the process that labels knows it: the manifest may
-                have been written by another host.
+            segments: (H, W) int32, see `compose_segment_ids`.
+            num_categories: As the process that labels knows it: the manifest may have been written
+                by another host.
             confidence: (H, W) in [0, 1], where the labeller says how sure it is.
 
         Raises:
-            ValueError: There are more instances than a file can hold.
+            ValueError: There are more instances or categories than a file can hold.
             WriteError: The disk is full or went away; nothing half-written stays.
         """
-        write_semantic(self.out, key, semantic, len(is_thing))
+        write_semantic(self.out, key, semantic, num_categories)
         if confidence is not None:
             write_confidence(self.out, key, confidence)
         try:
-            write_panoptic(self.out, key, panoptic, is_thing)
+            ids = checked_segment_ids(segments, num_categories)
+            write_segment_ids(panoptic_path(self.out, key), ids)
         except Exception:
             semantic_path(self.out, key).unlink(missing_ok=True)
             raise

@@ -16,6 +16,7 @@ from relief.schema.label_spaces import VOID
 INSTANCE_BITS = 15
 MAX_INSTANCES = 2**INSTANCE_BITS - 1
 MAX_CATEGORIES = 2 ** (24 - INSTANCE_BITS) - 1
+_NO_INSTANCE, _NO_CATEGORY = -1, -2  # the lower one is told first
 
 
 def refuse_too_many_categories(num_categories: int) -> None:
@@ -32,20 +33,50 @@ def refuse_too_many_categories(num_categories: int) -> None:
         raise UsageError(msg)
 
 
-def segment_ids(panoptic: Tensor, is_thing: Tensor) -> NDArray[np.uint32]:
-    """(H, W, 2) (category, instance) as (H, W) COCO segment ids, 0 = void."""
-    category, instance = panoptic.cpu().to(torch.int64).unbind(-1)
-    limit = min(len(is_thing), MAX_CATEGORIES)
-    if category.numel() and (category.min() < VOID or category.max() >= limit):
-        msg = f"expected categories in [-1, {limit}), got {category.min()} to {category.max()}"
-        raise ValueError(msg)
-    if instance.numel() and (instance.min() < 0 or instance.max() > MAX_INSTANCES):
-        msg = f"expected instances in [0, {MAX_INSTANCES}], got up to {instance.max()}"
-        raise ValueError(msg)
-    thing = torch.cat((is_thing.cpu(), torch.zeros(1, dtype=torch.bool)))[category]
+def compose_segment_ids(panoptic: Tensor, is_thing: Tensor) -> Tensor:
+    """Composes COCO segment ids where the map is, without waiting for its device.
+
+    Args:
+        panoptic: (H, W, 2) integers (category, instance).
+        is_thing: (num_categories,) bool.
+
+    Returns:
+        (H, W) int32 ids, 0 = void, for `checked_segment_ids`: below 0 where there can be no id.
+    """
+    category, instance = panoptic.to(torch.int32).unbind(-1)
+    is_thing = is_thing[:MAX_CATEGORIES].to(category.device)
+    limit = len(is_thing)
+    thing = torch.cat((is_thing, is_thing.new_zeros(1)))[category.clamp(VOID, limit - 1)]
     is_segment = (category != VOID) & (~thing | (instance > 0))
     ids = (category + 1 << INSTANCE_BITS) + instance.where(thing, 0)
-    return np.asarray(ids.where(is_segment, 0).numpy(), dtype=np.uint32)
+    ids = ids.where(is_segment, 0)
+    ids = ids.where((instance >= 0) & (instance <= MAX_INSTANCES), _NO_INSTANCE)
+    return ids.where((category >= VOID) & (category < limit), _NO_CATEGORY)
+
+
+def checked_segment_ids(ids: Tensor, num_categories: int) -> NDArray[np.uint32]:
+    """(H, W) int32 of `compose_segment_ids`, by now on the CPU, as uint32.
+
+    Raises:
+        ValueError: A category or an instance was out of range.
+    """
+    lowest = int(ids.min()) if ids.numel() else 0
+    if lowest == _NO_CATEGORY:
+        msg = f"expected categories in [-1, {min(num_categories, MAX_CATEGORIES)})"
+        raise ValueError(msg)
+    if lowest == _NO_INSTANCE:
+        msg = f"expected instances in [0, {MAX_INSTANCES}]"
+        raise ValueError(msg)
+    return ids.numpy().view(np.uint32)
+
+
+def segment_ids(panoptic: Tensor, is_thing: Tensor) -> NDArray[np.uint32]:
+    """(H, W, 2) (category, instance) as (H, W) COCO segment ids, 0 = void.
+
+    Raises:
+        ValueError: A category or an instance is out of range.
+    """
+    return checked_segment_ids(compose_segment_ids(panoptic, is_thing).cpu(), len(is_thing))
 
 
 def split_segment_ids(ids: NDArray[np.uint32]) -> tuple[Tensor, Tensor]:

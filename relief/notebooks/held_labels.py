@@ -10,6 +10,7 @@ from torch import Tensor
 
 from relief.formats.coco.panoptic import write_panoptic_json
 from relief.formats.label_run import LabelRun
+from relief.formats.segment_ids import compose_segment_ids
 from relief.schema.batch import Failure
 from relief.schema.categories import categories_of
 from relief.schema.manifest import Manifest
@@ -77,8 +78,9 @@ class HeldLabels:
             save_codebook(run.codebook_path)
             run.begin(manifest)
             for key in self.keys:
-                maps = (self.semantic(key), self.panoptic(key))
-                run.write(key, *maps, manifest.is_thing, self.confidence(key))
+                segments = compose_segment_ids(self.panoptic(key), manifest.is_thing)
+                maps = (self.semantic(key), segments, manifest.num_categories)
+                run.write(key, *maps, self.confidence(key))
             for failure in self.failures:
                 run.record_failure(failure)
             run.complete()

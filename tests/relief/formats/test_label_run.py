@@ -6,10 +6,12 @@ import torch
 
 from relief.formats.label_run import LabelRun, outcome
 from relief.formats.label_store import LabelStore, panoptic_path
+from relief.formats.segment_ids import compose_segment_ids
 from relief.schema.errors import UsageError
 from relief.schema.manifest import Manifest
 
 KEYS = ("a/one", "b/two")
+IS_THING = torch.tensor([False, True, False])
 
 
 def manifest(k=3):
@@ -26,7 +28,7 @@ def started(tmp_path):
 def write(run, key):
     semantic = torch.tensor([[0, 1], [2, 1]])
     panoptic = torch.stack((semantic, torch.tensor([[0, 1], [0, 0]])), dim=-1)
-    run.write(key, semantic, panoptic, torch.tensor([False, True, False]))
+    run.write(key, semantic, compose_segment_ids(panoptic, IS_THING), len(IS_THING))
     return panoptic
 
 
@@ -63,7 +65,7 @@ def test_labels_that_no_file_can_hold_leave_no_half_behind(tmp_path):
     semantic = torch.ones(2, 2, dtype=torch.int64)
     panoptic = torch.stack((semantic, torch.full((2, 2), 32768)), dim=-1)
     with pytest.raises(ValueError, match=r"expected instances in \[0, 32767\]"):
-        run.write("a/one", semantic, panoptic, torch.tensor([False, True, False]))
+        run.write("a/one", semantic, compose_segment_ids(panoptic, IS_THING), len(IS_THING))
     assert not [path for path in run.out.rglob("*") if path.suffix == ".png"]
 
 

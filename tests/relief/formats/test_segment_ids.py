@@ -10,12 +10,15 @@ from relief.formats.label_png import write_png
 from relief.formats.segment_ids import (
     MAX_CATEGORIES,
     MAX_INSTANCES,
+    checked_segment_ids,
+    compose_segment_ids,
     read_segment_ids,
     segment_ids,
     split_segment_ids,
     write_segment_ids,
 )
 from relief.schema.errors import ReadError
+from tests.fake_cuda import FakeCuda
 
 
 def test_the_largest_ids_fit_into_24_bits() -> None:
@@ -37,8 +40,30 @@ def test_void_stuff_and_things() -> None:
 
 def test_more_categories_than_the_encoding_holds_are_refused() -> None:
     is_thing = torch.zeros(600, dtype=torch.bool)
-    with pytest.raises(ValueError, match=r"in \[-1, 511\), got 511 to 511"):
+    with pytest.raises(ValueError, match=r"categories in \[-1, 511\)"):
         segment_ids(torch.tensor([[[511, 0]]]), is_thing)
+
+
+def test_ids_are_composed_where_the_map_is_without_waiting() -> None:
+    generator = torch.Generator().manual_seed(0)
+    panoptic = torch.randint(-1, 80, (32, 64, 2), generator=generator)
+    panoptic[..., 1].clamp_(min=0)
+    is_thing = torch.arange(80) % 3 == 0
+    expected = segment_ids(panoptic, is_thing)
+    with FakeCuda() as device:
+        ids = compose_segment_ids(panoptic.cuda(), is_thing.cuda())
+        assert not device.waits
+        assert (ids.is_cuda, ids.dtype) == (True, torch.int32)
+        assert np.array_equal(checked_segment_ids(ids.cpu(), 80), expected)
+
+
+@pytest.mark.parametrize(
+    ("pair", "reason"),
+    [((3, 0), "categories"), ((-2, 0), "categories"), ((1, -1), "instances"), ((0, 2**15), "inst")],
+)
+def test_what_no_id_stands_for_is_refused(pair: tuple[int, int], reason: str) -> None:
+    with pytest.raises(ValueError, match=f"expected {reason}"):
+        segment_ids(torch.tensor([[[0, 0], pair]]), torch.tensor([False, True, False]))
 
 
 def test_files_hold_every_id(tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def test_what_no_segment_id_can_hold_is_told_in_a_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^600 clusters: .* at most 511"):
         write_coco_panoptic(tmp_path / "coco", write_store(tmp_path / "store", ["a"]), [{}] * 600)
     many = SimpleNamespace(keys=["a"], panoptic=lambda key: torch.full((2, 2, 2), 40000))
-    with pytest.raises(ReadError, match=r"^a: ValueError \(expected .* got"):
+    with pytest.raises(ReadError, match=r"^a: ValueError \(expected categories in"):
         write_coco_panoptic(tmp_path / "coco", many, cluster_categories(K, THINGS))
 
 

@@ -7,6 +7,7 @@ import torch
 from relief.formats.files.atomic import WriteError
 from relief.formats.label_run import LabelRun
 from relief.formats.label_store import LabelStore, write_manifest
+from relief.formats.segment_ids import compose_segment_ids
 from relief.formats.shards import writer as shard_writer
 from relief.formats.shards.store import is_whole, plan_shards, shard_segments
 from relief.formats.shards.writer import write_shard
@@ -28,7 +29,8 @@ def work_folder(folder):
     run = LabelRun(folder)
     run.begin(manifest(confidence="part"))
     for key in KEYS[:2]:
-        run.write(key, SEMANTIC, PANOPTIC, torch.tensor([False, True, False]), SEMANTIC / 2)
+        segments = compose_segment_ids(PANOPTIC, torch.tensor([False, True, False]))
+        run.write(key, SEMANTIC, segments, 3, SEMANTIC / 2)
     run.record_failure({"key": "c", "reason": "no image"})
     run.complete()
     return folder
