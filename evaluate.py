@@ -1,4 +1,4 @@
-"""Measures labels: `evaluate.py labels|instances|sweep|study|export|diagnose|compare`."""
+"""Measures labels: `evaluate.py labels|instances|sweep|study|export|names|review|...`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from typing import Any
 from relief.formats.files.atomic import writable
 from relief.models.weights.configured import check_weights
 from relief.processes.scripts import make_labels
+from relief.reports import instance_report, names_page, review_page, study_report, sweep_report
 from relief.reports.figures.class_figure import write_class_figure
-from relief.reports.instance_report import write_instance_report
-from relief.reports.study_report import study_table, write_study
-from relief.reports.sweep_report import write_sweep_report
 from relief.reports.tables import evaluation as tables
-from relief.studies.export import ExportRequest, export_labels
+from relief.studies.export import ExportRequest
 from relief.studies.requests import OBJECTS, parse_request
 from relief.studies.scoring import object_diagnosis as objects
 from relief.studies.scoring.compare import CompareRequest
@@ -45,7 +43,7 @@ def sweep(request: SweepRequest) -> int:
     make_labels([request.label_command(one) for one in labels_to_make(request)], cli.say)
     result = run_sweep(request)
     write_sweep_csv(request.folder / "sweep.csv", result.rows)
-    write_sweep_report(request.folder / "report.html", request.name, result)
+    sweep_report.write_sweep_report(request.folder / "report.html", request.name, result)
     cli.show(tables.sweep_table(result.sections), tables.selection_table(result.ranked))
     cli.say(f"written in {result.seconds:.0f} s: {request.folder}/sweep.csv, report.html")
     return cli.ended(result.failures)
@@ -54,16 +52,15 @@ def sweep(request: SweepRequest) -> int:
 def instances(request: InstanceRequest) -> int:
     """Average precision of instances, and pictures of what was found, missed and doubled."""
     scores, page = write_instance_scores(request), request.folder / "report.html"
-    write_instance_report(page, request.folder.name, scores, request.photograph)
+    instance_report.write_instance_report(page, request.folder.name, scores, request.photograph)
     cli.show(tables.instances_table(scores.metrics))
     cli.say(f"written: {request.folder}/metrics.json, report.html")
     return cli.ended([failure["reason"] for failure in scores.failures])
 
 
-def export(request: ExportRequest) -> int:
-    """A label store in another format."""
-    export_labels(request)
-    cli.say(f"written: {request.out}")
+def written(request: Any) -> int:
+    """A label store in another format, or a page on which a person decides about it."""
+    cli.say(f"written: {request.write()}")
     return cli.EXIT_DONE
 
 
@@ -87,8 +84,8 @@ def study(request: StudyRequest | CompareRequest) -> int:
     """One table, ours beside the published; or two runs side by side."""
     request.prepared.prepare(cli.say)
     result = request.prepared.run()
-    names = write_study(request.folder, result)
-    cli.show(*map(study_table, result.tables))
+    names = study_report.write_study(request.folder, result)
+    cli.show(*map(study_report.study_table, result.tables))
     cli.say_all(result.notes)
     cli.say(f"written in {result.seconds:.0f} s: {request.folder}/{', '.join(names)}")
     return cli.ended(result.failures)
@@ -99,7 +96,9 @@ COMMANDS: dict[str, tuple[type, Callable[[Any], int]]] = {
     "sweep": (SweepRequest, sweep),
     "study": (StudyRequest, study),
     "instances": (InstanceRequest, instances),
-    "export": (ExportRequest, export),
+    "export": (ExportRequest, written),
+    "names": (names_page.NamesRequest, written),
+    "review": (review_page.ReviewRequest, written),
     "diagnose": (DiagnoseRequest, diagnose),
     OBJECTS: (objects.ObjectDiagnosisRequest, diagnose_objects),
     "compare": (CompareRequest, study),

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from relief.formats.coco.panoptic import photographs
+from relief.formats.decisions import DecidedLabels, Decisions
 from relief.formats.exports.corrections import CorrectedLabels, Corrections
 from relief.formats.exports.exporter import ExportedLabels, Exporter
 from relief.formats.label_store import LabelStore
+from relief.formats.reader import LabelReader
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import CITYSCAPES_19, SpaceName, label_space
 from relief.studies.category_naming import NamedLabels, as_they_are, by_assignment, by_hand
@@ -50,6 +52,7 @@ class ExportRequest:
         photographs: The folder that was labelled, for formats that keep photographs beside labels.
         corrections: What people made of an export in coco_instances, labelme or label_studio:
             the name of that format, and the file or folder under `corrections.path`.
+        decisions: A decisions.json of the review page, applied before anything is named.
     """
 
     labels: str
@@ -62,11 +65,17 @@ class ExportRequest:
     split: str = "val"
     photographs: str | None = None
     corrections: Corrections | None = None
+    decisions: str | None = None
 
     @property
     def folder(self) -> Path:
         """Where the files go."""
         return Path(self.out)
+
+    def write(self) -> Path:
+        """Writes the labels, as `export_labels`; returns where to."""
+        export_labels(self)
+        return self.folder
 
 
 def export_labels(request: ExportRequest) -> None:
@@ -88,8 +97,11 @@ def exported_labels(request: ExportRequest) -> ExportedLabels:
     """
     store = LabelStore(Path(request.labels))
     open_labels(store.out, STORE, request.split, CITYSCAPES_19)  # or refuses
-    named = _named(request, store)
+    labels = _decided(request, store)
+    named = _named(request, store, labels)
     supervision = [*store.manifest.supervision, *named.supervision]
+    if labels is not store:
+        supervision.append("reviewed by hand")
     exported = ExportedLabels(
         named.labels,
         named.categories,
@@ -112,13 +124,21 @@ def exported_labels(request: ExportRequest) -> ExportedLabels:
     return replace(exported, labels=corrected, supervision=told, confidence=lambda _: None)
 
 
-def _named(request: ExportRequest, store: LabelStore) -> NamedLabels:
+def _decided(request: ExportRequest, store: LabelStore) -> LabelReader:
+    if request.decisions is None:
+        return store
+    manifest = store.manifest
+    of = (manifest.settings_digest(), manifest.is_thing)
+    return DecidedLabels(store, Decisions.read(Path(request.decisions), *of))
+
+
+def _named(request: ExportRequest, store: LabelStore, labels: LabelReader) -> NamedLabels:
     space = label_space(request.label_space) if request.label_space else None
     if request.assignment is not None:
         if request.names is not None:
             raise UsageError("both --assignment and --names: clusters get their names by one.")
         classes = (request.assignment, request.assignment_name, space or CITYSCAPES_19)
-        return by_assignment(store, *classes)
+        return by_assignment(labels, *classes)
     if request.names is not None:
-        return by_hand(store, request.names, space)
-    return as_they_are(store, store, request.label_space)
+        return by_hand(labels, request.names, space)
+    return as_they_are(store, labels, request.label_space)

@@ -161,6 +161,7 @@ def gallery_entries(
         group = groups[cluster] if groups is not None and is_thing else None
         entries.append(
             {
+                "id": cluster,
                 "order": (not is_thing, group or 0, -shares[cluster], cluster),
                 "name": category["name"],
                 "color": tuple(category["color"]),

@@ -130,3 +130,18 @@ def test_a_store_in_shards_is_exported_as_one_in_folders(tmp_path):
         file = f"labels/val/{key}.txt"
         text = (tmp_path / "shards_yolo" / file).read_text()
         assert text == (tmp_path / "flat_yolo" / file).read_text() != ""
+
+
+def test_decisions_are_applied_before_names_and_recorded(tmp_path):
+    store = LabelStore(draw_store(tmp_path / "s"))
+    path = tmp_path / "decisions.json"
+    dropped = {"key": KEYS[0], "action": "drop", "category": 4, "instance": 1}
+    other = {"key": KEYS[1], "action": "drop_image"}
+    content = {"labels": store.manifest.settings_digest(), "decisions": [dropped, other]}
+    path.write_text(json.dumps(content))
+    request = ExportRequest(str(store.out), StoreExport(), str(tmp_path / "n"), decisions=str(path))
+    assert request.write() == tmp_path / "n"
+    result = LabelStore(tmp_path / "n")
+    assert result.keys == [KEYS[0], KEYS[2]]
+    assert result.manifest.supervision == ("reviewed by hand",)
+    assert len(LabelInstances(result).instances(KEYS[0])) == 4

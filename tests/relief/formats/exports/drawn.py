@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from relief.formats.coco.panoptic import write_panoptic_json
 from relief.formats.exports.exporter import ExportedLabels
 from relief.formats.label_store import (
     LabelStore,
@@ -70,3 +71,11 @@ def draw_labels(root: Path, keys: Sequence[str] = KEYS) -> ExportedLabels:
         supervision=SUPERVISION,
         photographs=root / "photographs",
     )
+
+
+def draw_with_photographs(root: Path) -> Path:
+    """Draws store and photographs, their names in panoptic.json; returns the store."""
+    exported = draw_labels(root)
+    out = root / "store"
+    write_panoptic_json(out, KEYS, exported.categories, FILE_NAMES)
+    return out
