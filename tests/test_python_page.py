@@ -21,7 +21,7 @@ def test_the_examples_run(tmp_path, monkeypatch):
         picture[50:80, 20 + 30 * number : 50 + 30 * number] = (200, 40, 30)
         Image.fromarray(picture).save(f"photos/street_{number}.png")
     examples = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(examples) == 5
+    assert len(examples) == 6
     names: dict[str, object] = {}
     for example in examples:
         exec(example, names)
@@ -32,3 +32,4 @@ def test_the_examples_run(tmp_path, monkeypatch):
     assert LabelStore(Path("labels")).keys == ["street_0", "street_1", "street_2"]
     assert Path("coco/panoptic.json").is_file()
     assert names["same"].is_fitted
+    assert names["figures"]["pq"] == 1
