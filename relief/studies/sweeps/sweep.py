@@ -42,7 +42,11 @@ from relief.studies.sweeps.sweep_findings import SourceFindings, findings
 from relief.studies.sweeps.sweep_image import SharedReading
 from relief.studies.sweeps.sweep_images import image_tables
 from relief.studies.sweeps.sweep_plan import SweepRequest, SweepSource, settings
-from relief.studies.sweeps.sweep_scores import ScoredSource, score_setting
+from relief.studies.sweeps.sweep_scores import (
+    ScoredSource,
+    counts_before_splitting,
+    score_setting,
+)
 from relief.studies.sweeps.table_cache import ImageTables, SweepWork, determinants, fingerprint
 
 TABLES = "tables"
@@ -111,8 +115,12 @@ def run_sweep(request: SweepRequest) -> SweepResult:
         own = [image[index] for image in found]
         failures += [one for one in own if isinstance(one, str)]
         tables = [one for one in own if isinstance(one, ImageTables)]
-        for setting in settings(source, request) if tables else ():
-            rows += score_setting(scored, setting, tables, protocols, rules)
+        planned = settings(source, request)
+        if not tables or not planned:
+            continue
+        before = counts_before_splitting(scored, planned[0], tables)
+        for setting in planned:
+            rows += score_setting(scored, setting, tables, protocols, rules, before)
     failures = list(dict.fromkeys(failures))
     if not rows:
         raise ReadError(f"nothing to sweep: {'; '.join(failures[:3])}")
@@ -142,7 +150,8 @@ def prepare(
         category = np.arange(labels.num_categories)
         things, num_categories = tuple(labels.thing_ids or ()), labels.num_categories
         region = _groups(labels, source) + 1
-    cuts = {setting.cut: setting.splitter for setting in settings(source, request)}
+    by_area = sorted(settings(source, request), key=lambda setting: -setting.min_area_px)
+    cuts = {setting.cut: setting.splitter for setting in by_area}  # its least area filter
     work = SweepWork(
         labels=labels,
         region_of_cluster=region.astype(np.int64),

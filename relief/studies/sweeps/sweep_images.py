@@ -124,7 +124,7 @@ def _parted(splitter: Splitter, depth: str, things: _Things) -> Partition:
             gradient = image.gradient(depth, sigma, size, sharpening)
             return np.asarray(box.of(gradient) > threshold)
 
-        return splitter.partition(things.inside, edges)
+        return splitter.partition(things.inside, edges, max(splitter.min_area_px, 1))
     observation = image.observation(regions, things.num_regions, splitter, depth)
     instance = splitter.split(observation).instance[0].cpu().numpy()
     return Partition.of(box.of(instance), things.inside)

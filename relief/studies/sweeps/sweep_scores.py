@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from relief.metrics.panoptic_statistics import Ids
 from relief.metrics.protocols import PanopticProtocol
-from relief.metrics.scoring import PERCENT, Assignment, JointRows, Scorer
+from relief.metrics.scoring import PERCENT, Assignment, CategoryCounts, JointRows, Scorer
 from relief.ops.matching import AssignmentRule
 from relief.studies.sweeps.settings import Setting
 from relief.studies.sweeps.split_tables import panoptic_rows
@@ -39,12 +39,32 @@ class ScoredSource:
     has_classes: bool
 
 
+def counts_before_splitting(
+    source: ScoredSource, setting: Setting, tables: Sequence[ImageTables]
+) -> CategoryCounts:
+    """Pixel counts of the maps before splitting: the same under every setting.
+
+    Args:
+        source: Where the tables come from.
+        setting: Any of its settings.
+        tables: Of all images.
+    """
+    rows: list[Ids] = []
+    for one in tables:
+        pairs, stuff = one.comparisons[_OWN_SIZE]
+        cut_rows = one.cuts[_OWN_SIZE, setting.cut].rows
+        things = np.column_stack((pairs[cut_rows[:, 2]], cut_rows[:, 3]))
+        rows += [_without_instances(things), _without_instances(stuff)]
+    return source.scorer.counts(np.concatenate(rows))
+
+
 def score_setting(
     source: ScoredSource,
     setting: Setting,
     tables: Sequence[ImageTables],
     protocols: Sequence[PanopticProtocol],
     rules: Sequence[AssignmentRule],
+    before: CategoryCounts,
 ) -> Iterator[dict[str, Any]]:
     """The rows of `sweep.csv` of one setting, for each assignment and protocol.
 
@@ -54,12 +74,16 @@ def score_setting(
         tables: Of all images.
         protocols: How to count.
         rules: How clusters meet classes.
+        before: See `counts_before_splitting`.
     """
     scorer = source.scorer
     sides = {_OWN_SIZE, *(protocol.short_side_px for protocol in protocols)}
-    joined = {side: joined_rows(source, setting, tables, side) for side in sides}
-    table = joined[_OWN_SIZE].table
-    before = scorer.counts(_before_splitting(setting, tables))
+    own = joined_rows(source, setting, tables, _OWN_SIZE)
+    joined = {
+        side: own if _is_own_size(tables, side) else joined_rows(source, setting, tables, side)
+        for side in sides
+    }
+    table = own.table
     label_free = {
         "thing_coverage": PERCENT * _thing_coverage(source, table),
         "edges_inside": PERCENT * _edges_inside(setting, tables),
@@ -133,15 +157,9 @@ def _edges_inside(setting: Setting, tables: Sequence[ImageTables]) -> float:
     return float(every.mean()) if len(every) else float("nan")
 
 
-def _before_splitting(setting: Setting, tables: Sequence[ImageTables]) -> Ids:
-    """Joint rows of the maps before splitting, the same under every setting."""
-    rows: list[Ids] = []
-    for one in tables:
-        pairs, stuff = one.comparisons[_OWN_SIZE]
-        cut_rows = one.cuts[_OWN_SIZE, setting.cut].rows
-        things = np.column_stack((pairs[cut_rows[:, 2]], cut_rows[:, 3]))
-        rows += [_without_instances(things), _without_instances(stuff)]
-    return np.concatenate(rows)
+def _is_own_size(tables: Sequence[ImageTables], side: int) -> bool:
+    """Whether images of that short side are compared as they are at their own size."""
+    return all(one.comparisons[side][0] is one.comparisons[_OWN_SIZE][0] for one in tables)
 
 
 def _without_instances(rows: Ids) -> Ids:

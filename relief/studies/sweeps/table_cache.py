@@ -23,7 +23,7 @@ from relief.studies.sweeps.split_tables import (
 from relief.studies.sweeps.sweep_image import SharedReading, SweepImage
 
 log = logging.getLogger("relief")
-_FORMAT = 3
+_FORMAT = 4
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class SweepWork:
         labels: The labels.
         region_of_cluster: (K,) 0 = no thing, else what is split together.
         category_of_cluster: (K,) what the tables call it: the cluster, or its class.
-        cuts: All cuts, each with a splitter that makes it.
+        cuts: All cuts, each with the splitter of its least area filter: tables hold no smaller
+            part.
         shared: Ground truth and depth.
         cache: Folder for the tables; `None` keeps none.
         fingerprint: Of everything the tables depend on but the image's files.
@@ -77,6 +78,7 @@ def determinants(work: SweepWork) -> dict[str, Any]:
         "space": work.shared.truth.label_space.name,
         "depths": {name: reader.description for name, reader in work.shared.depths.items()},
         "cuts": [asdict(cut) for cut in work.cuts],
+        "least_areas_px": [getattr(one, "min_area_px", None) for one in work.cuts.values()],
         "code": sorted(source_code(kind) for kind in set(map(type, work.cuts.values()))),
         "split_short_side_px": work.shared.split_short_side_px,
         "short_sides_px": work.shared.short_sides_px,

@@ -8,7 +8,11 @@ from relief.ops.matching import assignment_rule
 from relief.splitters.connected import ConnectedSplitter
 from relief.studies.sweeps.settings import Setting
 from relief.studies.sweeps.split_tables import CutTable
-from relief.studies.sweeps.sweep_scores import ScoredSource, score_setting
+from relief.studies.sweeps.sweep_scores import (
+    ScoredSource,
+    counts_before_splitting,
+    score_setting,
+)
 from relief.studies.sweeps.table_cache import ImageTables
 
 CLASSES = Classes.of(things=(1,), stuffs=(0,))
@@ -32,7 +36,9 @@ def score(area, has_classes=False, protocols=(PANOPTICAPI,)):
     scorer = Scorer(CLASSES, 2 if has_classes else 3, (1,))
     source = ScoredSource("s", 3, scorer, has_classes)
     rules = [assignment_rule("majority")]
-    return list(score_setting(source, Setting(ConnectedSplitter(area)), TABLES, protocols, rules))
+    setting = Setting(ConnectedSplitter(area))
+    before = counts_before_splitting(source, setting, TABLES)
+    return list(score_setting(source, setting, TABLES, protocols, rules, before))
 
 
 @pytest.mark.parametrize(
