@@ -26,12 +26,14 @@ def _ids(manifest: Manifest) -> str:
         words = f"{manifest.num_categories} classes of {manifest.classes}"
         words += f", named by ground truth, from {manifest.k} clusters"
     else:
-        words = f"{manifest.k} clusters"
+        words = "1 cluster" if manifest.k == 1 else f"{manifest.k} clusters"
     if manifest.thing_ids is None:
         return words
     groups = len({group for group in manifest.groups or () if group >= 0})
     plural = "" if groups == 1 else "s"
-    return f"{words}; {len(manifest.thing_ids)} are things, split in {groups} group{plural}"
+    things = len(manifest.thing_ids)
+    verb = "is a thing" if things == 1 else "are things"
+    return f"{words}; {things} {verb}, split in {groups} group{plural}"
 
 
 def _parts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -38,7 +38,9 @@ def summary_cards(
             if key in headline
         ]
     things = len(labels.thing_ids or ())
-    cards.append(Card(str(things), f"of {labels.num_categories} ids are things"))
+    used = int((figures.images_with > 0).sum())
+    hint = f"{used} occur here" if used < labels.num_categories else ""
+    cards.append(Card(str(things), f"of {labels.num_categories} ids are things", hint))
     if figures.coverage is not None:
         coverage = f"{100 * figures.coverage:.0f} %"
         cards.append(Card(coverage, "of thing pixels have an instance"))

@@ -47,3 +47,8 @@ def test_class_ids_say_where_they_come_from() -> None:
     assert run_facts(manifest) == [
         ("Ids", "19 classes of cityscapes19, named by ground truth, from 80 clusters")
     ]
+
+
+def test_one_cluster_is_told_in_the_singular() -> None:
+    manifest = Manifest(k=1, thing_ids=(0,), groups=(0,))
+    assert run_facts(manifest) == [("Ids", "1 cluster; 1 is a thing, split in 1 group")]

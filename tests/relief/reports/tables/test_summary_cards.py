@@ -26,7 +26,7 @@ def test_cards() -> None:
         Card("1 234", "images labelled"),
         Card("26.7", "PQ", "panopticapi, majority"),
         Card("31.0", "PQ stuff", "panopticapi, majority"),
-        Card("2", "of 80 ids are things"),
+        Card("2", "of 80 ids are things", "2 occur here"),
         Card("50 %", "of thing pixels have an instance"),
         Card("0.5", "instances an image"),
     ]
