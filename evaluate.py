@@ -11,8 +11,9 @@ from typing import Any
 from relief.formats.files.atomic import writable
 from relief.models.weights.configured import check_weights
 from relief.processes.scripts import make_labels
-from relief.reports import instance_report, names_page, review_page, study_report, sweep_report
+from relief.reports import health, names_page, review_page, study_report, sweep_report
 from relief.reports.figures.class_figure import write_class_figure
+from relief.reports.instance_report import write_instance_report
 from relief.reports.tables import evaluation as tables
 from relief.studies.export import ExportRequest
 from relief.studies.requests import OBJECTS, parse_request
@@ -23,9 +24,8 @@ from relief.studies.scoring.instance_request import InstanceRequest, write_insta
 from relief.studies.scoring.score import write_scores
 from relief.studies.scoring.score_runs import ScoreRequest, score_runs
 from relief.studies.study import StudyRequest
+from relief.studies.sweeps import sweep_csv, sweep_plan
 from relief.studies.sweeps.sweep import labels_to_make, run_sweep
-from relief.studies.sweeps.sweep_csv import write_sweep_csv
-from relief.studies.sweeps.sweep_plan import SweepRequest
 
 
 def labels(runs: ScoreRequest) -> int:
@@ -38,11 +38,11 @@ def labels(runs: ScoreRequest) -> int:
     return cli.ended([failure["reason"] for one in scores for failure in one.failures])
 
 
-def sweep(request: SweepRequest) -> int:
+def sweep(request: sweep_plan.SweepRequest) -> int:
     """Many splitter settings in one pass, after labels where there are none."""
     make_labels([request.label_command(one) for one in labels_to_make(request)], cli.say)
     result = run_sweep(request)
-    write_sweep_csv(request.folder / "sweep.csv", result.rows)
+    sweep_csv.write_sweep_csv(request.folder / "sweep.csv", result.rows)
     sweep_report.write_sweep_report(request.folder / "report.html", request.name, result)
     cli.show(tables.sweep_table(result.sections), tables.selection_table(result.ranked))
     cli.say(f"written in {result.seconds:.0f} s: {request.folder}/sweep.csv, report.html")
@@ -52,7 +52,7 @@ def sweep(request: SweepRequest) -> int:
 def instances(request: InstanceRequest) -> int:
     """Average precision of instances, and pictures of what was found, missed and doubled."""
     scores, page = write_instance_scores(request), request.folder / "report.html"
-    instance_report.write_instance_report(page, request.folder.name, scores, request.photograph)
+    write_instance_report(page, request.folder.name, scores, request.photograph)
     cli.show(tables.instances_table(scores.metrics))
     cli.say(f"written: {request.folder}/metrics.json, report.html")
     return cli.ended([failure["reason"] for failure in scores.failures])
@@ -93,10 +93,11 @@ def study(request: StudyRequest | CompareRequest) -> int:
 
 COMMANDS: dict[str, tuple[type, Callable[[Any], int]]] = {
     "labels": (ScoreRequest, labels),
-    "sweep": (SweepRequest, sweep),
+    "sweep": (sweep_plan.SweepRequest, sweep),
     "study": (StudyRequest, study),
     "instances": (InstanceRequest, instances),
     "export": (ExportRequest, written),
+    "health": (health.HealthRequest, written),
     "names": (names_page.NamesRequest, written),
     "review": (review_page.ReviewRequest, written),
     "diagnose": (DiagnoseRequest, diagnose),

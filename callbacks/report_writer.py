@@ -19,6 +19,7 @@ from relief.formats.label_store import LabelStore
 from relief.formats.reader import refuse_other_shape
 from relief.reports.figures.example_panels import DepthEdges, ReportSources
 from relief.reports.figures.overlays import write_overlays
+from relief.reports.health import read_health, refuse_red
 from relief.reports.label_report import ReportExtent, RunDescription, write_label_report
 from relief.reports.run_facts import run_facts
 from relief.schema.batch import Failure, PanopticPrediction, first_reasons
@@ -38,20 +39,26 @@ LookUp = Callable[[str], Tensor | None]
 class ReportWriter(pl.Callback):
     """Writes OUT/report.html and OUT/overlays, from the store and the labeller itself.
 
-    With neither examples nor overlays, nothing is written.
+    With neither examples nor overlays, nothing is written, unless its findings may end the run.
 
     Args:
         num_examples: Images shown step by step.
         num_overlays: Images in OUT/overlays, evenly spaced over the keys.
         names: A `names.yaml` that names clusters by hand, for the pictures.
+        strict: Whether labels about which the report says red end the run with exit code 1.
     """
 
     def __init__(
-        self, num_examples: int = 8, num_overlays: int = 48, names: str | None = None
+        self,
+        num_examples: int = 8,
+        num_overlays: int = 48,
+        names: str | None = None,
+        strict: bool = False,
     ) -> None:
         self.num_examples = num_examples
         self.num_overlays = num_overlays
         self.names = names
+        self.strict = strict
         self._seen: dict[str, Observation] = {}
 
     def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -81,7 +88,7 @@ class ReportWriter(pl.Callback):
         data = trainer.datamodule  # type: ignore[attr-defined]
         if data.current_pass != "label" or not trainer.is_global_zero:
             return
-        if self.num_examples == self.num_overlays == 0:
+        if self.num_examples == self.num_overlays == 0 and not self.strict:
             return
         out = Path(trainer.default_root_dir)
         store = LabelStore(out)
@@ -95,6 +102,8 @@ class ReportWriter(pl.Callback):
             return
         seconds = time.perf_counter() - start
         log.info("report: %.1f s", seconds, extra={"step": "report", "seconds": seconds})
+        if self.strict:
+            refuse_red(read_health(out))
 
     def _write(self, out: Path, store: LabelStore, data: Any, labeler: Any) -> None:
         manifest = store.manifest
@@ -117,6 +126,7 @@ class ReportWriter(pl.Callback):
             categories,
             ReportSources(
                 image=sources.image,
+                confidence=store.confidence,
                 depth=or_nothing(sources.depth, failures),
                 features=or_nothing(sources.features, failures),
                 target=or_nothing(lambda key: self._target(truth, store, key), failures)

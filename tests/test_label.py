@@ -348,5 +348,10 @@ def test_wrong_numbers_and_devices_are_one_line_before_any_work(
 
 def test_labels_without_any_object_are_said_to_be(tiny_cityscapes, tmp_path, capsys):
     large = ("--model.init_args.splitter.init_args.min_area_px", "100000")
-    assert run_label(tiny_cityscapes, tmp_path / "out", *large) == 0
-    assert "no object in any of 3 images" in capsys.readouterr().out
+    strict = ("--report.strict", "true")
+    assert run_label(tiny_cityscapes, tmp_path / "out", *large, *strict) == 1
+    told = capsys.readouterr()
+    assert "no object in any of 3 images" in told.out
+    assert "error: labels are not healthy: " in told.err
+    assert "100 % of the images have no object" in told.err
+    assert (tmp_path / "out" / "panoptic.json").exists()

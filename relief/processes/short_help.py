@@ -83,6 +83,7 @@ Measures labels, compares them, exports them.
   study NAME         makes one table: of configs/studies
   instances          measures instances as COCO does: AP and AR
   export             writes a label store for another tool: YOLO, COCO, LabelMe, ...
+  health             says how labels look, without ground truth: green, amber, red
   names              makes a page on which a person names clusters
   review             makes a page of the least sure objects, on which a person decides
   diagnose           says which classes are missed, what absorbs them, which clusters are dead

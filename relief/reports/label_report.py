@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from jinja2 import Template
-from torch import Tensor
 
 from relief.formats.files.atomic import write_text
 from relief.formats.reader import LabelReader
@@ -20,6 +19,7 @@ from relief.reports.figures.example_panels import DepthEdges, Panel, PanelPainte
 from relief.reports.figures.instance_histogram import instance_histogram
 from relief.reports.figures.overlay import palette_of, principal_axes
 from relief.reports.figures.pictures import data_address
+from relief.reports.health import LabelHealth, write_health
 from relief.reports.pages import page_templates
 from relief.reports.store_figures import StoreFigures
 from relief.reports.tables.quality import class_table, quality_table
@@ -80,7 +80,7 @@ def write_label_report(
     class_of_category: Sequence[int] | None = None,
     extent: ReportExtent | None = None,
 ) -> Path:
-    """Writes OUT/report.html.
+    """Writes OUT/report.html, and OUT/health.json beside it.
 
     Args:
         out: The folder.
@@ -106,7 +106,8 @@ def write_label_report(
     extent = extent or ReportExtent()
     is_thing = thing_mask([c["id"] for c in categories if c["isthing"]], len(categories))
     measured = evenly_spaced(labels.keys, extent.num_measured)
-    figures, finder = _look_at(measured, labels, sources, is_thing)
+    health = LabelHealth(is_thing)
+    figures, finder = _look_at(measured, labels, sources, health)
     painter = PanelPainter(
         palette=palette_of([category["color"] for category in categories]),
         is_thing=is_thing,
@@ -118,12 +119,15 @@ def write_label_report(
         ids_name=run.ids_name,
     )
     examples = _examples(evenly_spaced(labels.keys, extent.num_examples), labels, sources, painter)
+    for key in evenly_spaced(labels.keys, extent.num_examples):
+        health.add_depth(sources.depth(key) if sources.depth else None)
     table = quality_table(metrics)
     page = (
         page_templates()
         .get_template(_TEMPLATE)
         .render(
             run=run,
+            health=write_health(out, health),
             cards=summary_cards(labels, figures, metrics),
             examples=examples,
             columns=_columns(max((len(one["panels"]) for one in examples), default=1)),
@@ -153,13 +157,16 @@ def _template() -> Template:
 
 
 def _look_at(
-    keys: Sequence[str], labels: LabelReader, sources: ReportSources, is_thing: Tensor
+    keys: Sequence[str], labels: LabelReader, sources: ReportSources, health: LabelHealth
 ) -> tuple[StoreFigures, PatchFinder]:
+    is_thing = health.is_thing
     figures = StoreFigures(len(is_thing), is_thing)
     finder = PatchFinder(len(is_thing))
     for key in with_progress(keys, "report: figures", len(keys)):
-        figures.add(labels.panoptic(key), sources.target_of(key))
-        finder.add(key, labels.semantic(key))
+        panoptic, semantic = labels.panoptic(key), labels.semantic(key)
+        figures.add(panoptic, sources.target_of(key))
+        finder.add(key, semantic)
+        health.add(panoptic, semantic, sources.confidence(key) if sources.confidence else None)
     return figures, finder
 
 

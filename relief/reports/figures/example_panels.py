@@ -38,6 +38,7 @@ class ReportSources:
         image: (3, H, W) uint8.
         depth: (1, h, w) float32 in [0, 1], or `None` where an image has none.
         features: (C, h, w) float32; asked for the example images only.
+        confidence: (H, W) in [0, 1], or `None` where nobody said how sure the labels are.
         target: (H, W, 2) int64 ground truth in class ids, or `None` where there is none.
     """
 
@@ -45,6 +46,7 @@ class ReportSources:
     depth: Callable[[str], Tensor | None] | None = None
     features: Callable[[str], Tensor | None] | None = None
     target: Callable[[str], Tensor | None] | None = None
+    confidence: Callable[[str], Tensor | None] | None = None
 
     def target_of(self, key: str) -> Tensor | None:
         """The ground truth of an image, where there is some."""

@@ -90,7 +90,9 @@ def test_the_page_needs_nothing_beside_it(tmp_path: Path) -> None:
     assert all(source.startswith(("data:image/jpeg;base64,", "#")) for source in page.sources)
     text = (tmp_path / "report.html").read_text()
     assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", text)
-    assert list(tmp_path.iterdir()) == [tmp_path / "report.html"]
+    assert {path.name for path in tmp_path.iterdir()} == {"report.html", "health.json"}
+    assert "health.json" not in text
+    assert '<span class="red">red</span> ' in text or '<span class="green">green</span> ' in text
 
 
 def test_what_was_done_and_found(tmp_path: Path) -> None:
