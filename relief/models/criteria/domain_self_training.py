@@ -94,7 +94,7 @@ class DomainSelfTraining(RunningPrior, Criterion):
         for augment in self.augmentations:
             student = augment(student, moment)
         logits = cast(SemanticLogits, network).logits(student["image"])
-        self.figures["agreement"] = _agreement(logits.detach(), labels)
+        self.figures = {**self.figures, "agreement": _agreement(logits.detach(), labels)}
         prior = self.prior_or(START)
         target = confident_focal_loss(logits, labels, confidence, prior, self.power)
         return {**losses, "loss_target": self.weight * target}
