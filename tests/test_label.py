@@ -320,7 +320,7 @@ def test_callbacks_of_ones_own_come_beside_those_that_stand(tiny_cityscapes, tmp
     assert run_label(tiny_cityscapes, out, *named) == 0
     assert len(LabelStore(out).keys) == 3
     assert (out / "metrics.json").exists()
-    assert "num_threads" in (out / "run.yaml").read_text()  # the options of those that stand
+    assert "num_overlays" in (out / "run.yaml").read_text()  # the options of those that stand
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ Parts and numbers of the recipe (`--model.help CLASS` lists those of a class):
   --model, --data, --fitter, --thingness    such as --model.init_args.split_short_side_px 1024
   --trainer.devices N, --trainer.accelerator cpu|cuda, --seed_everything N
   --writer.num_threads N, --evaluator.protocols [NAME,...], --report.names FILE
+  --report.strict true        exit code 1 where the health of the labels is red
 """,
     "train": """\
 usage: train.py [fit|validate|test] [--config RECIPE] [--out DIR] [option ...]
