@@ -132,8 +132,8 @@ def test_points_of_the_background_belong_to_no_object():
 
 
 def test_the_longest_edges_hold_a_little():
-    edges = [(0, 1, 0.1), (0, 99, 0.05)]
-    assert points_of(graph(edges, [0, 1]).cut(0, 99, 0.1)) == [0, 1]
+    edges = [(0, 1, 0.1), (0, 2, 0.05), (0, 99, 0.05)]
+    assert points_of(graph(edges, [0, 1, 2]).cut(0, 99, 0.1)) == [0, 1, 2]
 
 
 def test_a_point_is_no_neighbour_of_its_own():
