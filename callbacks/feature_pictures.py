@@ -28,15 +28,10 @@ class FeaturePictures(pl.Callback):
         self._images: Tensor | None = None
 
     def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, *_: Any, **__: Any
     ) -> None:
         """Paints where a picture is due, and at the end."""
-        del outputs, batch_idx
+        del outputs
         step = trainer.global_step
         if not trainer.is_global_zero:
             return
@@ -45,6 +40,6 @@ class FeaturePictures(pl.Callback):
         if step % self.every_n_steps and step != trainer.max_steps:
             return
         with torch.no_grad():
-            features = cast(Any, pl_module).features(self._images.to(pl_module.device)).cpu()
+            features = pl_module.features(self._images.to(pl_module.device)).cpu()
         path = Path(trainer.default_root_dir) / "overlays" / f"features_{step:06d}.jpg"
         write_bytes(path, jpeg(paint_features(self._images, features)))

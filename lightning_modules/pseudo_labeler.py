@@ -152,14 +152,7 @@ class PseudoLabeler(Labeler):
     @property
     def observer(self) -> Observer:
         """The observer of images."""
-        return Observer(
-            self.backbone,
-            self.codebook,
-            self.depth,
-            self.geometry,
-            self.split_short_side_px,
-            self.segmentation,
-        )
+        return Observer.of(self)
 
     def label(
         self, image: Tensor, depth: Tensor | None, wanted: Collection[str] = ()

@@ -131,14 +131,7 @@ class ThingFinder(pl.LightningModule):
         self, key: str, image: Tensor, depth: Tensor | None
     ) -> tuple[Tensor, ClusterStatistics]:
         """The semantic map of an image at its own size, and its counts where splitting runs."""
-        observer = Observer(
-            self.backbone,
-            self.codebook,
-            self.depth,
-            self.geometry,
-            self.split_short_side_px,
-            self.segmentation,
-        )
+        observer = Observer.of(self)
         wanted = () if self.finer_things is None else (FEATURES,)
         semantic, observation = observer.observe(image, depth, wanted)
         at_size = None if observation.depth is None else observation.depth[0]

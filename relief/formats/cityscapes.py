@@ -11,7 +11,7 @@ from torch import Tensor
 
 from relief.formats.files.folders import AlikeFiles, walk_files
 from relief.formats.label_png import read_ids, write_instance_png
-from relief.formats.reader import LabelReader, path_of_key
+from relief.formats.reader import ClassLabels, LabelReader, path_of_key
 from relief.processes.progress import with_progress
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import INSTANCE_DIVISOR, LabelSpace, thing_mask
@@ -81,7 +81,7 @@ class CityscapesIds:
         return read_ids(self._files.find(path) or path)
 
 
-class CityscapesLabels:
+class CityscapesLabels(ClassLabels):
     """Reads Cityscapes ids as labels; fits `relief.formats.reader.LabelReader`."""
 
     free_arguments = frozenset({"root"})
@@ -94,16 +94,6 @@ class CityscapesLabels:
     def keys(self) -> list[str]:
         """Sorted keys that have ground truth."""
         return self.ids.keys
-
-    @property
-    def num_categories(self) -> int:
-        """The classes of the label space."""
-        return self.space.num_classes
-
-    @property
-    def thing_ids(self) -> tuple[int, ...]:
-        """The thing classes of the label space."""
-        return self.space.things
 
     def semantic(self, key: str) -> Tensor:
         """(H, W) int64 class ids, -1 = void; raises `ReadError`."""

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from relief.formats.reader import LabelReader
+from relief.formats.reader import ChangedLabels, LabelReader
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import VOID
 from relief.schema.plain_text import json_of
@@ -74,7 +74,7 @@ class Decisions:
         return cls(dict(objects), frozenset(dropped))
 
 
-class DecidedLabels:
+class DecidedLabels(ChangedLabels):
     """Labels after what a person decided; fits `relief.formats.reader.LabelReader`."""
 
     def __init__(self, labels: LabelReader, decisions: Decisions) -> None:
@@ -85,16 +85,6 @@ class DecidedLabels:
     def keys(self) -> list[str]:
         """Sorted keys of the images that stay."""
         return [key for key in self.labels.keys if key not in self.decisions.dropped]
-
-    @property
-    def num_categories(self) -> int:
-        """Those of the labels."""
-        return self.labels.num_categories
-
-    @property
-    def thing_ids(self) -> tuple[int, ...] | None:
-        """Those of the labels."""
-        return self.labels.thing_ids
 
     def semantic(self, key: str) -> Tensor:
         """(H, W) int64 ids, where objects were changed those of the objects; raises `ReadError`."""

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from relief.schema.errors import ReadError
 from relief.schema.geometry import same_aspect
+from relief.schema.label_spaces import LabelSpace
 
 _T = TypeVar("_T")
 _LONGEST_BYTES = 255 - len(".png")
@@ -52,6 +53,38 @@ class LabelReader(Protocol):
             ReadError: The labels of this image cannot be read.
         """
         ...
+
+
+class ChangedLabels:
+    """Labels made of other labels, with the same ids."""
+
+    labels: LabelReader
+
+    @property
+    def num_categories(self) -> int:
+        """Those of the labels."""
+        return self.labels.num_categories
+
+    @property
+    def thing_ids(self) -> tuple[int, ...] | None:
+        """Those of the labels."""
+        return self.labels.thing_ids
+
+
+class ClassLabels:
+    """Labels of the classes of a label space."""
+
+    space: LabelSpace
+
+    @property
+    def num_categories(self) -> int:
+        """The classes of the label space."""
+        return self.space.num_classes
+
+    @property
+    def thing_ids(self) -> tuple[int, ...]:
+        """The thing classes of the label space."""
+        return self.space.things
 
 
 def path_of_key(folder: Path, key: str, suffix: str) -> Path:

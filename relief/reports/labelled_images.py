@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +18,26 @@ from relief.reports.figures.pictures import resized
 from relief.schema.categories import Category, class_categories, cluster_categories
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import label_space
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """Names labels that a page is about, and where it goes.
+
+    Args:
+        labels: The label store.
+        photographs: The folder that was labelled.
+        out: Where the page goes.
+    """
+
+    labels: str
+    photographs: str
+    out: str
+
+    @property
+    def folder(self) -> Path:
+        """Where the page goes."""
+        return Path(self.out)
 
 
 class LabelledImages:

@@ -9,7 +9,7 @@ from pathlib import Path
 from relief.formats.files.atomic import write_text
 from relief.processes.progress import with_progress
 from relief.reports.figures.cluster_gallery import PatchFinder, gallery_entries
-from relief.reports.labelled_images import LabelledImages
+from relief.reports.labelled_images import LabelledImages, PageRequest
 from relief.reports.pages import page_templates
 from relief.reports.store_figures import StoreFigures
 from relief.schema.errors import UsageError
@@ -21,7 +21,7 @@ PAGE = "names.html"
 
 
 @dataclass(frozen=True)
-class NamesRequest:
+class NamesRequest(PageRequest):
     """Makes a page on which a person names clusters.
 
     Args:
@@ -33,17 +33,9 @@ class NamesRequest:
         images: How many images the pictures of clusters are from, evenly spaced.
     """
 
-    labels: str
-    photographs: str
-    out: str
     label_space: SpaceName = "cityscapes19"
     names: str | None = None
     images: int = 200
-
-    @property
-    def folder(self) -> Path:
-        """Where the page goes."""
-        return Path(self.out)
 
     def write(self) -> Path:
         """Writes the page; returns its path.

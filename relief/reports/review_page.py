@@ -16,7 +16,7 @@ from relief.formats.label_instances import LabelInstances
 from relief.processes.progress import with_progress
 from relief.reports.figures.overlay import as_picture, paint_instances
 from relief.reports.figures.pictures import data_address, fit_within, resized
-from relief.reports.labelled_images import LabelledImages
+from relief.reports.labelled_images import LabelledImages, PageRequest
 from relief.reports.pages import page_templates
 from relief.schema.instances import ImageInstances
 from relief.schema.label_spaces import VOID
@@ -28,7 +28,7 @@ _LARGE_SHARE = 0.4
 
 
 @dataclass(frozen=True)
-class ReviewRequest:
+class ReviewRequest(PageRequest):
     """Makes a page of the least sure images and objects, on which a person decides about them.
 
     Args:
@@ -38,15 +38,7 @@ class ReviewRequest:
         images: How many images are shown, the least sure first.
     """
 
-    labels: str
-    photographs: str
-    out: str
     images: int = 200
-
-    @property
-    def folder(self) -> Path:
-        """Where the page goes."""
-        return Path(self.out)
 
     def write(self) -> Path:
         """Writes the page; returns its path.

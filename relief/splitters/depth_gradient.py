@@ -27,13 +27,9 @@ class DepthGradientSplitter(AreaFilteredSplitter):
     Example:
         >>> import torch
         >>> from relief.schema.observation import Observation
-        >>> depth = torch.full((1, 1, 8, 32), 0.2)
-        >>> depth[..., 16:] = 0.8  # one car behind another
-        >>> observation = Observation(
-        ...     semantic=torch.zeros(1, 8, 32, dtype=torch.int64),
-        ...     things=torch.tensor([True]),
-        ...     depth=depth,
-        ... )
+        >>> depth = torch.tensor([0.2, 0.8]).repeat_interleave(16)  # one car behind another
+        >>> maps = {"depth": depth.repeat(1, 1, 8, 1), "things": torch.tensor([True])}
+        >>> observation = Observation(semantic=torch.zeros(1, 8, 32, dtype=torch.int64), **maps)
         >>> split = DepthGradientSplitter(gradient_threshold=0.2, min_area_px=10).split(observation)
         >>> split.instance[0, 4, [2, 30]].tolist()
         [1, 2]

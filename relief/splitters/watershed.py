@@ -38,18 +38,12 @@ class WatershedSplitter(DepthSampledSplitter):
         UsageError: A number is out of its range.
 
     Example:
-        >>> import torch
-        >>> from relief.schema.observation import Observation
-        >>> depth = torch.full((1, 1, 8, 32), 0.2)
-        >>> depth[..., 16:] = 0.8  # one car behind another
-        >>> observation = Observation(
-        ...     semantic=torch.zeros(1, 8, 32, dtype=torch.int64),
-        ...     things=torch.tensor([True]),
-        ...     depth=depth,
-        ... )
-        >>> split = WatershedSplitter(level=1, min_area_px=10, step_px=1).split(observation)
-        >>> split.instance[0, 4, [2, 30]].tolist()
-        [1, 2]
+        >>> depth = np.full((8, 32), 0.2)
+        >>> depth[:, 16:] = 0.8  # one car behind another
+        >>> one_region = np.ones((8, 32), dtype=np.int64)
+        >>> parts = WatershedSplitter(level=1, min_area_px=10, step_px=1).parts(one_region, depth)
+        >>> np.unique(parts.number[4, [2, 30]]).size
+        2
     """
 
     def __init__(

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from relief.formats.reader import LabelReader
+from relief.formats.reader import ChangedLabels, LabelReader
 from relief.ops.objects.instance_masks import decoded
 from relief.schema.categories import Category
 from relief.schema.errors import ReadError
@@ -49,7 +49,7 @@ class Corrections(ABC):
         """
 
 
-class CorrectedLabels:
+class CorrectedLabels(ChangedLabels):
     """Labels with the regions of people over them; fits `relief.formats.reader.LabelReader`.
 
     Stuff is painted first, objects lie above it. Where nobody painted, the stuff of the labels
@@ -73,16 +73,6 @@ class CorrectedLabels:
         self.corrections = corrections
         self.category_of = {category["name"]: category for category in categories}
         self.keys = keys
-
-    @property
-    def num_categories(self) -> int:
-        """Those of the labels."""
-        return self.labels.num_categories
-
-    @property
-    def thing_ids(self) -> tuple[int, ...] | None:
-        """Those of the labels."""
-        return self.labels.thing_ids
 
     def semantic(self, key: str) -> Tensor:
         """(H, W) int64 ids, -1 = void; raises `ReadError`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import cast
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -42,6 +42,18 @@ class Observer:
         self.backbone, self.codebook, self.depth = backbone, codebook, depth
         self.geometry, self.split_short_side_px = geometry, split_short_side_px
         self.segmentation = segmentation
+
+    @classmethod
+    def of(cls, parts: Any) -> Observer:
+        """Returns the observer of a module that holds these parts under the same names."""
+        return cls(
+            parts.backbone,
+            parts.codebook,
+            parts.depth,
+            parts.geometry,
+            parts.split_short_side_px,
+            parts.segmentation,
+        )
 
     def observe(
         self, image: Tensor, depth: Tensor | None, wanted: Collection[str] = ()

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from relief.formats.reader import LabelReader
+from relief.formats.reader import ClassLabels, LabelReader
 from relief.schema.label_spaces import VOID, LabelSpace, thing_mask
 
 
-class AssignedLabels:
+class AssignedLabels(ClassLabels):
     """Fits `relief.formats.reader.LabelReader`.
 
     As in the metrics: all pixels of a stuff class lose their instances, pixels of thing clusters
@@ -35,16 +35,6 @@ class AssignedLabels:
     def keys(self) -> Sequence[str]:
         """Sorted keys."""
         return self.labels.keys
-
-    @property
-    def num_categories(self) -> int:
-        """The classes."""
-        return self.space.num_classes
-
-    @property
-    def thing_ids(self) -> tuple[int, ...]:
-        """The thing classes."""
-        return self.space.things
 
     def semantic(self, key: str) -> Tensor:
         """(H, W) int64 class ids, -1 = void; raises `ReadError`."""

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from relief.formats.reader import join_panoptic, path_of_key, printable, writable_key
+from relief.formats.reader import (
+    ChangedLabels,
+    ClassLabels,
+    join_panoptic,
+    path_of_key,
+    printable,
+    writable_key,
+)
 from relief.schema.errors import ReadError
+from relief.schema.label_spaces import CITYSCAPES_19
 
 
 @pytest.mark.parametrize("key", ["a", "b/c", "a.png", "zürich/straße 1", "..a", "a..b/c..."])
@@ -46,3 +55,15 @@ def test_ignored_pixels_have_no_instance() -> None:
 def test_maps_of_two_sizes_are_told() -> None:
     with pytest.raises(ReadError, match=r"differ in size: a\.png \(2x3 and 3x2\)"):
         join_panoptic(torch.zeros(2, 3), torch.zeros(3, 2), Path("a.png"))
+
+
+def test_ids_of_changed_labels_and_of_classes() -> None:
+    class Changed(ChangedLabels):
+        labels = SimpleNamespace(num_categories=7, thing_ids=None)
+
+    class Classes(ClassLabels):
+        space = CITYSCAPES_19
+
+    assert (Changed().num_categories, Changed().thing_ids) == (7, None)
+    assert Classes().num_categories == 19
+    assert Classes().thing_ids == CITYSCAPES_19.things

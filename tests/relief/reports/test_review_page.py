@@ -32,6 +32,7 @@ def test_images_and_objects_come_least_sure_first(request_of):
     assert [one["score"] for one in objects] == pytest.approx([0.4, 0.8], abs=0.002)
     assert objects[1]["box"] == pytest.approx([66.67, 75, 26.67, 20])
     assert "2 least sure of 2 images" in page
+    assert "isSure = true" in page
     few = ReviewRequest(**{**vars(request_of), "images": 1}).write().read_text()
     assert len(images_of(few)) == 1
 
