@@ -73,6 +73,7 @@ def test_a_second_run_touches_nothing_and_damaged_shards_are_made_again(
     assert names[:2] == [f"{key}.panoptic.png", f"{key}.semantic.png"] and len(names) == 4
 
 
+@pytest.mark.slow
 def test_images_that_fail_are_told_and_the_shard_counts(tiny_cityscapes, tmp_path, capsys):
     out = tmp_path / "out"
     run_label(tiny_cityscapes, out, *PLAN)

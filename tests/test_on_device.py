@@ -91,7 +91,7 @@ def test_the_passes_of_a_codebook_wait_for_each_image_and_each_iteration():
     backbone, number = RGBStatistics(14), 2
     fitter = CodebookFitter(LloydKMeans(6), backbone, Codebook(), GEOMETRIES[322])
     finder = ThingFinder(ThingRule(), backbone, codebook_of(backbone), GEOMETRIES[322])
-    fitter.begin(number)
+    fitter.begin(number, "train")
     trainer = SimpleNamespace(
         is_global_zero=True, datamodule=SimpleNamespace(fit_source=SimpleNamespace(split="train")),
         strategy=SimpleNamespace(barrier=lambda name: None, broadcast=lambda value: value),

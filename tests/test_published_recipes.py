@@ -79,6 +79,7 @@ def run(recipe: str, root: Path, *options: str) -> LabelStore:
     return store
 
 
+@pytest.mark.slow
 def test_the_recipe_without_labels_and_the_same_from_several_scales(published, tiny_cityscapes):
     once = run("cityscapes", tiny_cityscapes, *CAUSE, *DEPTH, *FEW)
     manifest = once.manifest

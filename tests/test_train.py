@@ -142,6 +142,7 @@ def test_fit_leaves_figures_checkpoints_and_pictures(trained):
     assert list((trained / "tensorboard").iterdir())
 
 
+@pytest.mark.slow
 def test_a_resumed_training_continues_as_if_never_stopped(recipe, trained, tmp_path, monkeypatch):
     command = ["fit", "--config", str(recipe[0]), "--out", str(tmp_path)]
     learn = PanopticSegmenter.training_step
@@ -240,6 +241,7 @@ def test_an_overwritten_training_that_stops_early_is_not_mixed_with_the_old_one(
     assert [row["step"] for row in rows(out)] == ["0", "1"]
 
 
+@pytest.mark.slow
 def test_labels_that_were_made_anew_are_refused_and_other_classes_in_any_case(
     recipe, trained, tmp_path, capsys
 ):

@@ -39,16 +39,18 @@ def parse_request(
     Raises:
         UsageError: There is no such study, or a part refuses its options.
     """
+    given = _completed(args, studies)
     parser = ArgumentParser(prog="evaluate.py", exit_on_error=False)
     commands = parser.add_subcommands(dest="command")
     command_parsers: dict[str, ArgumentParser] = {}
-    for name, request in requests.items():
+    asked = {name: requests[name] for name in given[:1] if name in requests}
+    for name, request in (asked or requests).items():  # all of them where none is known
         command = ArgumentParser(exit_on_error=False)
         command.add_argument("--config", action="config", help="Options from a YAML file.")
         command.add_class_arguments(request, sub_configs=True)
         command_parsers[name] = command
         commands.add_subcommand(name, command, help=str(request.__doc__).splitlines()[0])
-    options = parser.parse_args(_completed(args, studies))
+    options = parser.parse_args(given)
     name = options.command
     command, own = command_parsers[name], options[name]
     if check is not None:

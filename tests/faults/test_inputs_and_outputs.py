@@ -138,6 +138,7 @@ def test_a_full_disk(seven, uninterrupted, tmp_path, small_disk, free_pages):
     assert label_bytes(out) == uninterrupted
 
 
+@pytest.mark.faults
 def test_a_disk_that_fills_up_in_the_middle(seven, uninterrupted, tmp_path):
     out = tmp_path / "out"
     code, said = Run(arguments(seven, out, *fault("full", at=5)), tmp_path / "log").finish()

@@ -15,7 +15,8 @@ def watched(**limits):
     return ("--trainer.strategy=callbacks.watched_ddp.WatchedDDP", *options)
 
 
-@pytest.mark.parametrize("kind", ["raise", pytest.param("kill", marks=pytest.mark.faults)])
+@pytest.mark.faults
+@pytest.mark.parametrize("kind", ["raise", "kill"])
 def test_a_lost_process_is_told_and_the_same_command_labels_the_rest(
     seven, finish_the_rest, tmp_path, kind
 ):
