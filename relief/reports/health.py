@@ -130,7 +130,9 @@ class LabelHealth:
     def _ids(self) -> list[Finding]:
         unused = int((~self.used).sum())
         words = f"{unused} of {len(self.used)} ids occur in no image looked at"
-        return [Finding(_level(unused / len(self.used), 0.5, 0.95), f"{words}.")]
+        level = _level(unused / len(self.used), 0.5, 0.95)
+        advice = "." if level == "green" else ". Few images get fewer clusters, as the log says."
+        return [Finding(level, words + advice)]
 
     def _sureness(self) -> list[Finding]:
         if not self.confidence:
