@@ -23,9 +23,8 @@ from relief.reports.health import read_health, refuse_red
 from relief.reports.label_report import ReportExtent, RunDescription, write_label_report
 from relief.reports.run_facts import run_facts
 from relief.schema.batch import Failure, PanopticPrediction, first_reasons
-from relief.schema.categories import Category, class_categories, cluster_categories
+from relief.schema.categories import Category, categories_of
 from relief.schema.errors import ReadError, reason_of
-from relief.schema.label_spaces import label_space
 from relief.schema.manifest import NAMES_BY_HAND, Manifest
 from relief.schema.names import ClusterNames
 from relief.schema.observation import DEPTH, FEATURES, PICTURED, LabelRecord, Observation
@@ -174,10 +173,8 @@ class ReportWriter(pl.Callback):
 
     def categories(self, store: LabelStore) -> list[Category]:
         """Names and colours of the ids of the store."""
-        if store.manifest.classes is not None:
-            return class_categories(label_space(store.manifest.classes))
         names = ClusterNames.read(Path(self.names)).by_cluster if self.names else None
-        return cluster_categories(store.num_categories, store.thing_ids or (), names)
+        return categories_of(store.manifest, names)
 
 
 def or_nothing(look_up: LookUp, failures: list[Failure]) -> LookUp:

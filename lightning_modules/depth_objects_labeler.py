@@ -16,8 +16,8 @@ from relief.models.codebooks.thing_rule import split_together
 from relief.models.depth.sources import depth_at
 from relief.models.labelling.leftovers import LeaveVoid, Leftovers
 from relief.models.labelling.panoptic_labels import label_record
-from relief.models.segmenters.cascade.predictor import PanopticPredictor
 from relief.models.segmenters.checkpoint import Which
+from relief.models.segmenters.prediction.predictor import PanopticPredictor
 from relief.ops.objects.region_merge import require_things_apart
 from relief.ops.resize import resize_nearest
 from relief.schema.geometry import scaled_size

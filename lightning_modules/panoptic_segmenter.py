@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from lightning_modules.segmenter_training import SegmenterTraining
 from relief.models.optimization.trained_parameters import AllParameters
-from relief.models.segmenters.cascade.predictor import PanopticPredictor
 from relief.models.segmenters.checkpoint import SegmenterCheckpoint
+from relief.models.segmenters.prediction.predictor import PanopticPredictor
 from relief.schema.errors import WeightsError
 from relief.schema.training import Augmentation, LabelOrigin, TrainingBatch
 from relief.schema.training_parts import Criterion, RateSchedule, Teacher, TrainedParameters

@@ -9,9 +9,9 @@ from typing import Any, cast
 from torch import nn
 
 from lightning_modules.segmenter_measuring import SegmenterMeasuring
-from relief.models.segmenters.cascade.predictor import PanopticPredictor
 from relief.models.segmenters.checkpoint import NETWORK_KEY, supervision_of
 from relief.models.segmenters.network_settings import NetworkSettings
+from relief.models.segmenters.prediction.predictor import PanopticPredictor
 from relief.models.weights.files import check_fits
 from relief.schema.errors import UsageError, WeightsError
 from relief.schema.training import DetectorClasses, LabelOrigin, Segmenter

@@ -9,8 +9,8 @@ from typing import Any, cast
 from torch import Tensor, nn
 
 from lightning_modules.labeler import Labeler
-from relief.models.segmenters.cascade.predictor import PanopticPredictor
 from relief.models.segmenters.checkpoint import SegmenterCheckpoint, Which, read_segmenter
+from relief.models.segmenters.prediction.predictor import PanopticPredictor
 from relief.schema.manifest import Manifest, ManifestInputs
 from relief.schema.observation import LabelRecord
 from relief.schema.training import Segmenter

@@ -14,7 +14,7 @@ from torchmetrics import MetricCollection
 
 from relief.metrics.panoptic_quality import MatchedPanopticQuality
 from relief.metrics.scoring import PERCENT
-from relief.models.segmenters.cascade.predictor import PanopticPredictor
+from relief.models.segmenters.prediction.predictor import PanopticPredictor
 from relief.schema.batch import ImageBatch
 from relief.schema.errors import ReadError
 from relief.schema.label_spaces import VOID, LabelSpace

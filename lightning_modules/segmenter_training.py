@@ -13,8 +13,8 @@ from torch import Tensor
 from lightning_modules.repeatable_steps import RepeatableSteps
 from lightning_modules.segmenter_checkpoints import SegmenterCheckpoints
 from relief.models.criteria.own_losses import OwnLosses
-from relief.models.segmenters.cascade.predictor import PanopticPredictor
 from relief.models.segmenters.checkpoint import SegmenterCheckpoint, Which, read_segmenter
+from relief.models.segmenters.prediction.predictor import PanopticPredictor
 from relief.models.weights.files import sha256_of
 from relief.schema.errors import ReadError, WeightsError
 from relief.schema.training import (

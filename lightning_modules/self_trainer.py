@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from lightning_modules.segmenter_training import SegmenterTraining
 from relief.models.optimization.trained_parameters import NamedParameters
-from relief.models.segmenters.cascade.predictor import PanopticPredictor
-from relief.models.segmenters.cascade.test_time_augmentation import TestTimeAugmentation
 from relief.models.segmenters.checkpoint import SegmenterCheckpoint, Which, read_segmenter
+from relief.models.segmenters.prediction.predictor import PanopticPredictor
+from relief.models.segmenters.prediction.test_time_augmentation import TestTimeAugmentation
 from relief.models.self_training.pseudo_targets import pseudo_targets
 from relief.models.self_training.rounds import Rounds
 from relief.models.self_training.semantic_thresholds import ShareOfMaximum

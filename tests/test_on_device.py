@@ -22,7 +22,7 @@ from relief.models.backbones.rgb_statistics import RGBStatistics
 from relief.models.codebook_fitters.lloyd import LloydKMeans
 from relief.models.codebooks.codebook import Codebook
 from relief.models.codebooks.thing_rule import ThingRule
-from relief.models.segmenters.cascade import test_time_augmentation
+from relief.models.segmenters.prediction import test_time_augmentation
 from relief.models.self_training.rounds import Rounds
 from relief.models.teachers.mean_teacher import MeanTeacher
 from relief.schema.geometry import WindowGeometry

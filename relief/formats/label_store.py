@@ -133,6 +133,19 @@ class LabelStore:
         return panoptic.shape == semantic.shape == sure.shape
 
 
+def finished_store(out: Path) -> LabelStore:
+    """Opens labels whose run has come to its end.
+
+    Raises:
+        UsageError: There are none, or the run was stopped before things were decided.
+    """
+    store = LabelStore(out)
+    if store.thing_ids is None:
+        msg = f"labels are not finished: {out}. Run the same label.py command again."
+        raise UsageError(msg)
+    return store
+
+
 def semantic_path(out: Path, key: str) -> Path:
     """OUT/semantic/KEY.png."""
     return path_of_key(Path(out) / SEMANTIC, key, ".png")

@@ -91,7 +91,7 @@ def paired_intervals(
 def paired_precision_intervals(
     first: Sequence[InstanceTable],
     second: Sequence[InstanceTable],
-    resampling: Resampling = Resampling(samples=300),  # frozen
+    resampling: Resampling = Resampling(samples=300),
 ) -> dict[str, tuple[float, float, float]]:
     """Gains of second instances in AP and AP50, with percentile intervals, in [-1, 1].
 

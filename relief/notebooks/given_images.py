@@ -93,12 +93,22 @@ def _files(path: Path) -> Iterator[_Named]:
         for key, file in find_images(path, "images").items():
             yield key, file.relative_to(path).as_posix(), partial(read_image, file)
         return
-    matching = sorted(map(Path, glob.glob(str(path)))) if not path.exists() else [path]  # noqa: PTH207
-    if not matching:
-        msg = f"no images: {path}. Give a folder, a file, or a pattern such as photos/*.jpg."
-        raise UsageError(msg)
-    for file in matching:
+    for file in matching_paths(str(path)):
         yield file.stem, file.name, partial(read_image, file)
+
+
+def matching_paths(text: str) -> list[Path]:
+    """Returns the file or folder of a name, or all that a pattern such as `drive/*.jpg` means.
+
+    Raises:
+        UsageError: There is none.
+    """
+    path = Path(text)
+    found = [path] if path.exists() else sorted(map(Path, glob.glob(text)))  # noqa: PTH207
+    if not found:
+        msg = f"nothing there: {text}. Give a folder, a file, or a pattern such as drive/*.jpg."
+        raise UsageError(msg)
+    return found
 
 
 def _reader(image: Any) -> Callable[[], Tensor]:

@@ -7,6 +7,7 @@ import pkgutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -231,22 +232,15 @@ def open_labels(out: str | Path, images: str | Path | None = None) -> Labels:
         names = photographs(store.out)
         by_key, root = find_images(Path(images), "images"), Path(images)
         paths = {key: root / names[key] if key in names else by_key.get(key) for key in store.keys}
-        photos = {k: _Photograph(path) for k, path in paths.items() if path and path.is_file()}
+        found = {key: path for key, path in paths.items() if path and path.is_file()}
+        photos = {key: partial(read_image, path) for key, path in found.items()}
     failures = [Failure(key=k, reason=reason) for k, reason in store.manifest.failures.items()]
     return Labels(store, store.manifest, photos, store.confidence, failures)
 
 
-@dataclass(frozen=True)
-class _Photograph:
-    path: Path
-
-    def __call__(self) -> Tensor:
-        return read_image(self.path)
-
-
 def _export(labels: Path, out: Path, format: str, options: Mapping[str, Any]) -> None:
     if format not in EXPORTS:
-        msg = f"unknown format: {format}. Use one of {', '.join([STORE, *sorted(EXPORTS)])}."
+        msg = f"unknown format: {format}. Use one of {', '.join(sorted(EXPORTS))}."
         raise UsageError(msg)
     exporter = pkgutil.resolve_name(EXPORTS[format])()
     request = ExportRequest(labels=str(labels), format=exporter, out=str(out), **options)

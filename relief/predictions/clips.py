@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import Tensor
-
 from relief.formats import video
 from relief.formats.reader import writable_key
-from relief.notebooks.given_images import GivenImage, given_images
+from relief.notebooks.given_images import GivenImage, given_images, matching_paths
 from relief.schema.errors import UsageError
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One image, or one frame of a video.
-
-    Attributes:
-        key: Also the path stem of what is written about it.
-        file_name: Of the photograph, or the name of the frame.
-        read: Gives (3, H, W) uint8 RGB; raises `ReadError`.
-    """
-
-    key: str
-    file_name: str
-    read: Callable[[], Tensor]
 
 
 @dataclass(frozen=True)
@@ -42,7 +24,7 @@ class Clip:
     """
 
     name: str
-    frames: Iterable[Frame]
+    frames: Iterable[GivenImage]
     count: int
     fps: float = 0.0
 
@@ -57,7 +39,7 @@ def clips_of(inputs: Sequence[str], every: int = 1) -> list[Clip]:
     Raises:
         UsageError: Nothing is there, a video cannot be read, or two have one name.
     """
-    files = [file for text in inputs for file in _matching(text)]
+    files = [file for text in inputs for file in matching_paths(text)]
     videos = [file for file in files if file.suffix.lower() in video.SUFFIXES]
     images = [file for file in files if file not in videos]
     clips = [_of_images(given_images([str(file) for file in images]))] if images else []
@@ -69,18 +51,8 @@ def clips_of(inputs: Sequence[str], every: int = 1) -> list[Clip]:
     return clips
 
 
-def _matching(text: str) -> list[Path]:
-    path = Path(text)
-    found = [path] if path.exists() else sorted(map(Path, glob.glob(text)))  # noqa: PTH207
-    if not found:
-        msg = f"nothing there: {text}. Give a folder, a file, or a pattern such as drive/*.jpg."
-        raise UsageError(msg)
-    return found
-
-
 def _of_images(images: Sequence[GivenImage]) -> Clip:
-    frames = [Frame(image.key, image.file_name, image.read) for image in images]
-    return Clip("", frames, len(frames))
+    return Clip("", images, len(images))
 
 
 def _of_video(file: Path, every: int) -> Clip:
@@ -93,7 +65,7 @@ class _Numbered:
     name: str
     frames: video.VideoFrames
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[GivenImage]:
         for number, pixels in self.frames:
             key = f"{self.name}/{number:06d}"
-            yield Frame(key, f"{key}.png", lambda pixels=pixels: pixels)  # type: ignore[misc]
+            yield GivenImage(key, f"{key}.png", lambda pixels=pixels: pixels)  # type: ignore[misc]

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from jsonargparse import ArgumentParser
 
-from relief.models.segmenters.cascade.predictor import PanopticPredictor
 from relief.models.segmenters.checkpoint import read_segmenter
+from relief.models.segmenters.prediction.predictor import PanopticPredictor
 from relief.predictions.clips import clips_of
 from relief.predictions.predict import Predictor
 from relief.reports.run_log import open_log

@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,7 @@ from relief.formats.coco.instances import INSTANCES, write_coco_instances
 from relief.formats.coco.panoptic import (
     JSON,
     DescribedImage,
-    segments_info,
-    with_scores,
+    own_segments,
     write_panoptic_json,
 )
 from relief.formats.files.atomic import check_writable, write_bytes, write_text
@@ -35,11 +34,12 @@ from relief.formats.segment_ids import (
     write_segment_ids,
 )
 from relief.formats.video import whole_video
-from relief.models.segmenters.cascade.predictor import PanopticPredictor
 from relief.models.segmenters.checkpoint import SegmenterCheckpoint
+from relief.models.segmenters.prediction.predictor import PanopticPredictor
+from relief.notebooks.given_images import GivenImage
 from relief.ops.objects.carried_ids import CarriedIds
 from relief.ops.objects.instance_masks import panoptic_instances
-from relief.predictions.clips import Clip, Frame
+from relief.predictions.clips import Clip
 from relief.processes.progress import with_progress
 from relief.reports.figures.overlay import Picture, as_picture, paint_panoptic, palette_of
 from relief.reports.figures.overlays import OVERLAYS
@@ -169,7 +169,7 @@ class Predictor:
 
     def _frame(
         self,
-        frame: Frame,
+        frame: GivenImage,
         carried: CarriedIds | None,
         show: Callable[[str, Picture], None] | None,
         outcome: Prediction,
@@ -195,12 +195,10 @@ class Predictor:
         sure = None if record.confidence is None else record.confidence.cpu()
         return LabelRecord(record.semantic.cpu(), record.panoptic.cpu(), sure)
 
-    def _describe(self, frame: Frame, panoptic: Tensor, confidence: Tensor | None) -> None:
+    def _describe(self, frame: GivenImage, panoptic: Tensor, confidence: Tensor | None) -> None:
         """Writes the map of a frame and keeps its segments, with scores."""
         ids = segment_ids(panoptic, self._is_thing)
-        segments = segments_info(ids, lambda segment: (segment >> INSTANCE_BITS) - 1)
-        if confidence is not None:
-            segments = with_scores(segments, ids, confidence)
+        segments = own_segments(ids, confidence)
         write_segment_ids(panoptic_path(self.out, frame.key), ids)
         height, width = ids.shape
         self._described.append(
@@ -216,7 +214,7 @@ class Predictor:
             return nullcontext()
         folder = self.out / OVERLAYS
         if clip.name:
-            return _Video(path_of_key(folder, clip.name, ".mp4"), clip.fps)
+            return _video(path_of_key(folder, clip.name, ".mp4"), clip.fps)
         return nullcontext(
             lambda key, picture: write_bytes(path_of_key(folder, key, ".jpg"), jpeg(picture))
         )
@@ -253,15 +251,8 @@ class Predictor:
         write_text(self.out / PREDICTION, json.dumps(content, indent=1) + "\n")
 
 
-class _Video(AbstractContextManager[Callable[[str, Picture], None]]):
+@contextmanager
+def _video(path: Path, fps: float) -> Iterator[Callable[[str, Picture], None]]:
     """Takes overlays as the frames of a video."""
-
-    def __init__(self, path: Path, fps: float) -> None:
-        self._video = whole_video(path, fps)
-
-    def __enter__(self) -> Callable[[str, Picture], None]:
-        add = self._video.__enter__()
-        return lambda _, picture: add(picture)
-
-    def __exit__(self, *raised: Any) -> bool | None:
-        return self._video.__exit__(*raised)
+    with whole_video(path, fps) as add:
+        yield lambda _, picture: add(picture)

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from relief.formats.files.atomic import write_text
-from relief.formats.label_store import LabelStore
+from relief.formats.label_store import finished_store
 from relief.ops.panoptic import numbered_objects
 from relief.processes.progress import with_progress
-from relief.schema.errors import ReliefError, UsageError
+from relief.schema.errors import ReliefError
 from relief.schema.label_spaces import VOID
 from relief.schema.selection import evenly_spaced
 
@@ -227,10 +227,7 @@ class HealthRequest:
             ReadError: Labels of an image cannot be read.
             ReliefError: Something is red and `strict`.
         """
-        store = LabelStore(Path(self.labels))
-        if store.thing_ids is None or not store.keys:
-            msg = f"labels are not finished: {self.labels}. Run the same label.py command again."
-            raise UsageError(msg)
+        store = finished_store(Path(self.labels))
         health = LabelHealth(store.manifest.is_thing)
         keys = evenly_spaced(store.keys, self.images)
         for key in with_progress(keys, "health", len(keys)):

@@ -11,13 +11,12 @@ from torch import Tensor
 
 from relief.formats.coco.panoptic import photographs
 from relief.formats.images import read_image
-from relief.formats.label_store import LabelStore
+from relief.formats.label_store import finished_store
 from relief.formats.reader import path_of_key, refuse_other_shape
 from relief.reports.figures.overlay import as_picture
 from relief.reports.figures.pictures import resized
-from relief.schema.categories import Category, class_categories, cluster_categories
+from relief.schema.categories import Category, categories_of
 from relief.schema.errors import UsageError
-from relief.schema.label_spaces import label_space
 
 
 @dataclass(frozen=True)
@@ -52,10 +51,7 @@ class LabelledImages:
     """
 
     def __init__(self, labels: str, root: str) -> None:
-        self.store, self.root = LabelStore(Path(labels)), Path(root)
-        if self.store.manifest.thing_ids is None or not self.store.keys:
-            msg = f"labels are not finished: {labels}. Run the same label.py command again."
-            raise UsageError(msg)
+        self.store, self.root = finished_store(Path(labels)), Path(root)
         if not self.root.is_dir():
             msg = f"no folder of photographs: {root}. Give the one that was labelled."
             raise UsageError(msg)
@@ -67,10 +63,7 @@ class LabelledImages:
     @cached_property
     def categories(self) -> list[Category]:
         """Names, colours and kinds of all ids, in order of id."""
-        store = self.store
-        if store.manifest.classes is not None:
-            return class_categories(label_space(store.manifest.classes))
-        return cluster_categories(store.num_categories, store.thing_ids or ())
+        return categories_of(self.store.manifest)
 
     def photograph(self, key: str) -> Tensor:
         """Returns (3, H, W) uint8 at the size of the labels.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,9 +80,8 @@ def write_names_page(request: NamesRequest) -> Path:
         clusters=clusters,
         shares=[shares[entry["id"]] for entry in clusters],
         class_names=space.names,
-        # `<` would end the script that holds it.
-        given=json.dumps(given).replace("<", "\\u003c"),
-        class_things=json.dumps(things).replace("<", "\\u003c"),
+        given=given,
+        class_things=things,
         run=store.manifest.settings_digest()[:16],
     )
     write_text(request.folder / PAGE, text)

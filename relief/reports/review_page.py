@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,18 +93,15 @@ def write_review_page(request: ReviewRequest) -> Path:
     entries = [_entry(images, reader, one) for one in with_progress(shown, "page", len(shown))]
     manifest = images.store.manifest
     page = page_templates().get_template("review_page.html")
-    # `<` would end the script that holds it.
-    as_json = {
-        name: json.dumps(value).replace("<", "\\u003c")
-        for name, value in {
-            "images": entries,
-            "categories": [category["name"] for category in images.categories],
-            "labels": manifest.settings_digest(),
-        }.items()
-    }
-    title, total = images.store.out.name, len(reader.keys)
-    is_sure = manifest.confidence is not None
-    text = page.render(title=title, total=total, shown=len(shown), is_sure=is_sure, **as_json)
+    text = page.render(
+        title=images.store.out.name,
+        total=len(reader.keys),
+        shown=len(shown),
+        is_sure=manifest.confidence is not None,
+        images=entries,
+        categories=[category["name"] for category in images.categories],
+        labels=manifest.settings_digest(),
+    )
     write_text(request.folder / PAGE, text)
     return request.folder / PAGE
 

@@ -55,11 +55,11 @@ def class_categories(space: LabelSpace) -> list[Category]:
     ]
 
 
-def categories_of(manifest: Manifest) -> list[Category]:
-    """Categories of the store of a manifest: its classes, or clusters."""
+def categories_of(manifest: Manifest, names: Mapping[int, str] | None = None) -> list[Category]:
+    """Categories of the store of a manifest: its classes, or clusters with the names they have."""
     if manifest.classes is not None:
         return class_categories(label_space(manifest.classes))
-    return cluster_categories(manifest.num_categories, manifest.thing_ids or ())
+    return cluster_categories(manifest.num_categories, manifest.thing_ids or (), names)
 
 
 def _category(

@@ -9,12 +9,11 @@ from relief.formats.coco.panoptic import photographs
 from relief.formats.decisions import DecidedLabels, Decisions
 from relief.formats.exports.corrections import CorrectedLabels, Corrections
 from relief.formats.exports.exporter import ExportedLabels, Exporter
-from relief.formats.label_store import LabelStore
+from relief.formats.label_store import LabelStore, finished_store
 from relief.formats.reader import LabelReader
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import CITYSCAPES_19, SpaceName, label_space
 from relief.studies.category_naming import NamedLabels, as_they_are, by_assignment, by_hand
-from relief.studies.scoring.label_sources import STORE, open_labels
 
 _ROOM = "relief.formats.exports"
 EXPORTS = {
@@ -95,8 +94,7 @@ def exported_labels(request: ExportRequest) -> ExportedLabels:
     Raises:
         UsageError: There are none, or names or corrections are of others.
     """
-    store = LabelStore(Path(request.labels))
-    open_labels(store.out, STORE, request.split, CITYSCAPES_19)  # or refuses
+    store = finished_store(Path(request.labels))
     labels = _decided(request, store)
     named = _named(request, store, labels)
     supervision = [*store.manifest.supervision, *named.supervision]

@@ -3,7 +3,7 @@ import torch
 
 from lightning_modules.depth_objects_labeler import DepthObjectsLabeler
 from relief.models.labelling.leftovers import BestStuff
-from relief.models.segmenters.cascade.predictor import PanopticPredictor
+from relief.models.segmenters.prediction.predictor import PanopticPredictor
 from relief.schema.errors import UsageError
 from relief.schema.manifest import ManifestInputs
 from relief.schema.training import SegmenterPrediction

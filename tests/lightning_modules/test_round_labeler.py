@@ -8,7 +8,7 @@ from relief.formats.label_store import (
     write_panoptic,
     write_semantic,
 )
-from relief.models.segmenters.cascade.predictor import PanopticPredictor
+from relief.models.segmenters.prediction.predictor import PanopticPredictor
 from relief.schema.manifest import Manifest, ManifestInputs
 from relief.schema.training import Detections, SegmenterPrediction
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from lightning_modules.segmenter_labeler import SegmenterLabeler
-from relief.models.segmenters.cascade.predictor import PanopticPredictor
+from relief.models.segmenters.prediction.predictor import PanopticPredictor
 from relief.schema.errors import WeightsError
 from relief.schema.manifest import ManifestInputs
 from relief.schema.training import Detections, SegmenterPrediction

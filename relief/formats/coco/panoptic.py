@@ -99,6 +99,17 @@ def with_scores(
     ]
 
 
+def own_segments(ids: NDArray[np.uint32], confidence: Tensor | None = None) -> list[Segment]:
+    """Describes the segments of a map of ours, whose ids tell the category.
+
+    Args:
+        ids: (H, W) segment ids as `relief.formats.segment_ids` composes them, 0 = void.
+        confidence: (H, W) in [0, 1]; segments then have a `score`.
+    """
+    segments = segments_info(ids, lambda segment: (segment >> INSTANCE_BITS) - 1)
+    return segments if confidence is None else with_scores(segments, ids, confidence)
+
+
 class DescribedImage(TypedDict):
     """Size and segments of one map."""
 
@@ -126,10 +137,7 @@ def described_images(
 
     def describe(key: str) -> DescribedImage:
         ids = read_segment_ids(file(key))
-        segments = segments_info(ids, lambda segment: (segment >> INSTANCE_BITS) - 1)
-        sure = confidence(key) if confidence else None
-        if sure is not None:
-            segments = with_scores(segments, ids, sure)
+        segments = own_segments(ids, confidence(key) if confidence else None)
         height, width = ids.shape
         return DescribedImage(key=key, height=height, width=width, segments_info=segments)
 

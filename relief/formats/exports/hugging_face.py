@@ -8,12 +8,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from relief.formats.coco.panoptic import segments_info, with_scores
+from relief.formats.coco.panoptic import own_segments
 from relief.formats.exports.exporter import ExportedLabels, Exporter
 from relief.formats.files.atomic import whole_file, write_text
 from relief.formats.label_png import png_bytes
 from relief.formats.segment_ids import (
-    INSTANCE_BITS,
     ids_as_rgb,
     refuse_too_many_categories,
     segment_ids,
@@ -69,10 +68,7 @@ def _rows(exported: ExportedLabels) -> Iterator[dict[str, Any]]:
     is_thing = thing_mask([one["id"] for one in exported.things], len(exported.categories))
     for key in exported.labels.keys:
         ids = segment_ids(exported.labels.panoptic(key), is_thing)
-        segments = segments_info(ids, lambda segment: (segment >> INSTANCE_BITS) - 1)
-        confidence = exported.confidence(key)
-        if confidence is not None:
-            segments = with_scores(segments, ids, confidence)
+        segments = own_segments(ids, exported.confidence(key))
         yield {
             "key": key,
             "image": _photograph(exported, key),

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from relief.models.criteria.pixel_embeddings import PixelEmbeddings
-from relief.models.segmenters.cascade.prediction_size import not_finite
 from relief.models.segmenters.encoders import SmallEncoder
+from relief.models.segmenters.prediction.size import not_finite
 from relief.ops.embeddings.clusters import mean_shift, merge_close_clusters
 from relief.ops.embeddings.losses import kernel_width, object_means, soft_mask
 from relief.ops.objects.instance_targets import instance_boxes

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from relief.models.segmenters.cascade.detectron2_parts import BitMasks, Boxes, Instances, get_cfg
 from relief.models.segmenters.cascade.heads import SoftMasks, evaluating, quiet_detectron2
 from relief.models.segmenters.cascade.network import PYRAMID, CascadeFeatures, build_cascade
-from relief.models.segmenters.cascade.prediction_size import paste_detections, resize_logits
+from relief.models.segmenters.prediction.size import paste_detections, resize_logits
 from relief.ops.objects.instance_targets import instance_targets
 from relief.schema.label_spaces import VOID
 from relief.schema.training import ScoredBoxes, SegmenterPrediction, TrainingBatch, TrainingMoment

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from relief.models.segmenters.cascade.prediction_size import resize_logits
+from relief.models.segmenters.prediction.size import resize_logits
 from relief.schema.label_spaces import VOID
 from relief.schema.training import Detections, SegmenterPrediction, TrainingBatch, TrainingMoment
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from relief.models.segmenters.cascade.predictor import PanopticPredictor, refuse_not_finite
+from relief.models.segmenters.prediction.predictor import PanopticPredictor, refuse_not_finite
 from relief.schema.label_spaces import VOID
 from relief.schema.training import DetectorClasses, SegmenterPrediction, SemanticThreshold
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from relief.formats.cityscapes import CityscapesLabels
 from relief.formats.coco.panoptic_reader import CocoPanoptic
 from relief.formats.cups import CupsLabels
-from relief.formats.label_store import LabelStore
+from relief.formats.label_store import LabelStore, finished_store
 from relief.formats.monocular_ups import MonocularUpsLabels
 from relief.formats.reader import LabelReader
 from relief.schema.errors import UsageError
@@ -33,11 +33,7 @@ class LabelSource:
 
 
 def _store(path: Path, _split: str, _space: LabelSpace) -> LabelReader:
-    store = LabelStore(path)
-    if store.manifest.thing_ids is None:
-        msg = f"labels are not finished: {path}. Run the same label.py command again."
-        raise UsageError(msg)
-    return store
+    return finished_store(path)
 
 
 def _monocular_ups(path: Path, split: str, _space: LabelSpace) -> LabelReader:

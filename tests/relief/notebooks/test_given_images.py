@@ -65,7 +65,7 @@ def test_gray_is_repeated():
         (PICTURE.astype(np.int64), "expected uint8"),
         (PICTURE * 1.0, "got 0 to 17"),
         (np.full((2, 2, 3), np.nan), "got nan"),
-        ("nowhere/*.jpg", "no images: nowhere"),
+        ("nowhere/*.jpg", "nothing there: nowhere"),
     ],
 )
 def test_what_is_no_image_is_refused_in_a_line(images, line):

@@ -59,7 +59,7 @@ def test_formats_are_written(labels, store, tmp_path):
         out = these.save(tmp_path / str(number), format="coco_panoptic")
         content = json.loads((out / "panoptic.json").read_text())
         assert [one["file_name"] for one in content["images"]] == [f"{k}.png" for k in labels.keys]
-    with pytest.raises(UsageError, match=r"unknown format: nothing\. Use one of store, "):
+    with pytest.raises(UsageError, match=r"unknown format: nothing\. Use one of cityscapes, "):
         labels.save(tmp_path, format="nothing")
     with pytest.raises(UsageError, match="store already"):
         relief.open(store).save(tmp_path / "again")

@@ -8,8 +8,8 @@ from PIL import Image
 from relief.formats.coco.instances import CocoInstances
 from relief.formats.coco.panoptic_reader import CocoPanoptic
 from relief.formats.video import VideoFrames, whole_video
-from relief.models.segmenters.cascade.predictor import PanopticPredictor
 from relief.models.segmenters.checkpoint import read_segmenter
+from relief.models.segmenters.prediction.predictor import PanopticPredictor
 from relief.predictions.clips import clips_of
 from relief.predictions.predict import Prediction, Predictor
 from relief.schema.errors import UsageError

@@ -1,6 +1,6 @@
 import torch
 
-from relief.models.segmenters.cascade.predictor import PanopticPredictor
+from relief.models.segmenters.prediction.predictor import PanopticPredictor
 from relief.models.self_training.pseudo_targets import pseudo_targets
 from relief.models.self_training.semantic_thresholds import ShareOfMaximum
 from relief.schema.training import DetectorClasses, SegmenterPrediction

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from relief.models.segmenters.cascade.prediction_size import paste_detections, resize_logits
+from relief.models.segmenters.prediction.size import paste_detections, resize_logits
 from relief.schema.errors import ReadError
 
 

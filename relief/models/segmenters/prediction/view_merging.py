@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from relief.models.segmenters.cascade.prediction_size import paste_detections, resize_logits
+from relief.models.segmenters.prediction.size import paste_detections, resize_logits
 from relief.schema.training import Detections, ScoredBoxes, Segmenter, ViewSteps
 
 Merge = Callable[[ScoredBoxes], Tensor]

@@ -9,8 +9,8 @@ from detectron2.modeling.meta_arch.rcnn import GeneralizedRCNN
 from scipy import ndimage
 
 from relief.models.segmenters.cascade.heads import quiet_detectron2
-from relief.models.segmenters.cascade.test_time_augmentation import TestTimeAugmentation as Views
 from relief.models.segmenters.panoptic_cascade import PanopticCascade
+from relief.models.segmenters.prediction.test_time_augmentation import TestTimeAugmentation as Views
 from relief.models.segmenters.resnet_pyramid import SmallResNetPyramid
 from relief.ops.resize import resize_image
 

@@ -3,10 +3,13 @@
 import pytest
 import torch
 
-from relief.models.segmenters.cascade.test_time_augmentation import TestTimeAugmentation as Views
-from relief.models.segmenters.cascade.view_merging import View, merge_predictions, merge_steps
+from relief.models.segmenters.prediction.test_time_augmentation import TestTimeAugmentation as Views
+from relief.models.segmenters.prediction.view_merging import View, merge_predictions, merge_steps
 from relief.schema.training import ViewSteps
-from tests.relief.models.segmenters.cascade.test_test_time_augmentation import ColourBlocks, street
+from tests.relief.models.segmenters.prediction.test_test_time_augmentation import (
+    ColourBlocks,
+    street,
+)
 
 
 class Whole:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import batched_nms
 
-from relief.models.segmenters.cascade.view_merging import View, merge_predictions, merge_steps
+from relief.models.segmenters.prediction.view_merging import View, merge_predictions, merge_steps
 from relief.ops.resize import resize_image
 from relief.schema.geometry import scaled_size
 from relief.schema.training import ScoredBoxes, Segmenter, SegmenterPrediction, ViewSteps

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from relief.models.segmenters.cascade.prediction_size import not_finite
-from relief.models.segmenters.cascade.test_time_augmentation import TestTimeAugmentation
+from relief.models.segmenters.prediction.size import not_finite
+from relief.models.segmenters.prediction.test_time_augmentation import TestTimeAugmentation
 from relief.ops.objects.panoptic_merge import MergeLimits, instance_scores, merge_panoptic
 from relief.ops.objects.region_merge import merge_regions, require_things_apart
 from relief.ops.resize import resize_image

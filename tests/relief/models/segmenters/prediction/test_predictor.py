@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from relief.models.segmenters.cascade.predictor import PanopticPredictor
-from relief.models.segmenters.cascade.test_time_augmentation import TestTimeAugmentation as Views
+from relief.models.segmenters.prediction.predictor import PanopticPredictor
+from relief.models.segmenters.prediction.test_time_augmentation import TestTimeAugmentation as Views
 from relief.schema.errors import ReadError, UsageError
 from relief.schema.training import Detections, DetectorClasses, SegmenterPrediction
 
