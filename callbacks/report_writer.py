@@ -117,6 +117,8 @@ class ReportWriter(pl.Callback):
                 splitter.sigma,
                 labeler.split_short_side_px,
                 splitter.sharpening,
+                splitter.min_area_px,
+                splitter.dilation_px,
             )
         sources, failures = Lookup(data, labeler, self._seen), list[Failure]()
         write_label_report(

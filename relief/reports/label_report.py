@@ -20,6 +20,7 @@ from relief.reports.figures.instance_histogram import instance_histogram
 from relief.reports.figures.overlay import palette_of, principal_axes
 from relief.reports.figures.pictures import data_address
 from relief.reports.health import LabelHealth, write_health
+from relief.reports.level_explorer import explorer_of
 from relief.reports.pages import page_templates
 from relief.reports.store_figures import StoreFigures
 from relief.reports.tables.quality import class_table, quality_table
@@ -118,8 +119,9 @@ def write_label_report(
         class_of_category=class_of_category,
         ids_name=run.ids_name,
     )
-    examples = _examples(evenly_spaced(labels.keys, extent.num_examples), labels, sources, painter)
-    for key in evenly_spaced(labels.keys, extent.num_examples):
+    shown = evenly_spaced(labels.keys, extent.num_examples)
+    examples = _examples(shown, labels, sources, painter)
+    for key in shown:
         health.add_depth(sources.depth(key) if sources.depth else None)
     table = quality_table(metrics)
     page = (
@@ -130,6 +132,7 @@ def write_label_report(
             health=write_health(out, health),
             cards=summary_cards(labels, figures, metrics),
             examples=examples,
+            explorer=explorer_of(shown, labels, sources, edges, groups),
             columns=_columns(max((len(one["panels"]) for one in examples), default=1)),
             num_images=len(labels.keys),
             num_looked_at=len(measured),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -21,6 +22,27 @@ from relief.schema.ranges import check_at_least
 from relief.splitters.thing_regions import instances_of, thing_regions
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Lifetimes:
+    """The branches of one image that became objects, and the levels that they live between.
+
+    Levels are logarithms of gradient + floor, as the splitter compares them.
+
+    Attributes:
+        top: (P,) node of each in the tree, rising.
+        area_px: (P,) pixels of each just before it joins another.
+        lowest: (P,) the level below which it is gone or falls apart.
+        end: (P,) the level at which its pixels end.
+        until: (P,) the level at which it joins another.
+    """
+
+    top: NDArray[np.int64]
+    area_px: NDArray[np.int64]
+    lowest: Floats
+    end: Floats
+    until: Floats
 
 
 class StabilitySplitter(Splitter):
@@ -97,45 +119,66 @@ class StabilitySplitter(Splitter):
         confidence = torch.from_numpy(sure.astype(np.float32)).to(split.instance.device)
         return Split(split.instance, confidence)
 
+    def lifetimes(self, region: NDArray[Any], depth: NDArray[Any]) -> Lifetimes:
+        """Tells which branches of one image become objects, and why: how long they live.
+
+        Args:
+            region: (h, w) unsigned integers, 0 = in no region.
+            depth: (h, w) float32 in [0, 1].
+        """
+        tree = gradient_tree(region, self._gradient(depth))
+        return self._lifetimes(tree, self._min_area_px(tree))
+
+    def _gradient(self, depth: NDArray[Any]) -> Floats:
+        sharp = depth if self.sharpening is None else self.sharpening.sharpened(depth)
+        return gradient_magnitude_cpu(sharp, self.sigma)
+
+    def _min_area_px(self, tree: SplitTree) -> int:
+        return max(1, int(self.area_share * len(tree.position)))
+
     def _of_image(
         self, region: NDArray[Any], depth: NDArray[Any]
     ) -> tuple[NDArray[np.int64], Floats]:
         """Instances (h, w) of one image, and how sure they are."""
-        sharp = depth if self.sharpening is None else self.sharpening.sharpened(depth)
-        gradient = gradient_magnitude_cpu(sharp, self.sigma)
+        gradient = self._gradient(depth)
         tree = gradient_tree(region, gradient)
-        min_area_px = max(1, int(self.area_share * len(tree.position)))
-        core, until = self._cores(tree, min_area_px, gradient)
+        min_area_px = self._min_area_px(tree)
+        core, until = self._cores(tree, self._lifetimes(tree, min_area_px), gradient)
         instance = partition(region, ~core, self.dilation_px).instances(min_area_px)
         ends = np.zeros(int(instance.max(initial=0)) + 1)
         np.maximum.at(ends, instance[core], until[core])
         sure = 1 - (gradient + self.floor) / (ends[instance] + self.floor)
         return instance, np.where(region == 0, 1.0, np.where(instance > 0, sure.clip(0, 1), 0.0))
 
-    def _cores(
-        self, tree: SplitTree, min_area_px: int, gradient: Floats
-    ) -> tuple[NDArray[np.bool_], Floats]:
-        """Pixels that surely are of objects, and the gradient at which each one's object ends."""
+    def _lifetimes(self, tree: SplitTree, min_area_px: int) -> Lifetimes:
         branches = Branches.of(tree, min_area_px, self.floor)
         chosen = branches.most_stable()
         low, high = branches.lowest[chosen], branches.until[chosen]
         lives = high - np.maximum(low, np.log(self.floor)) >= self.least_life
         chosen, low, high = chosen[lives], low[lives], high[lives]
-        core, until = np.zeros(tree.shape, np.bool_), np.zeros(tree.shape)
-        if not len(chosen):
-            return core, until
+        area_px = branches.area_px[chosen]
         end = high - self.height * (high - low)
-        usual = _weighted_median(end, np.sqrt(branches.area_px[chosen]))
-        end = np.minimum(end + self.likeness * (usual - end), high)
+        if len(chosen):
+            usual = _weighted_median(end, np.sqrt(area_px))
+            end = np.minimum(end + self.likeness * (usual - end), high)
+        return Lifetimes(branches.top[chosen], area_px, low, end, high)
+
+    def _cores(
+        self, tree: SplitTree, lives: Lifetimes, gradient: Floats
+    ) -> tuple[NDArray[np.bool_], Floats]:
+        """Pixels that surely are of objects, and the gradient at which each one's object ends."""
+        core, until = np.zeros(tree.shape, np.bool_), np.zeros(tree.shape)
+        if not len(lives.top):
+            return core, until
         marked = np.zeros(len(tree.parent), np.bool_)
-        marked[branches.top[chosen]] = True
+        marked[lives.top] = True
         node = tree.nearest(marked)
         inside = np.flatnonzero(node >= 0)
-        which = np.searchsorted(branches.top[chosen], node[inside])
+        which = np.searchsorted(lives.top, node[inside])
         position = tree.position[inside]
         level = np.log(gradient.reshape(-1)[position] + self.floor)
-        core.reshape(-1)[position] = level <= end[which]
-        until.reshape(-1)[position] = np.exp(high[which]) - self.floor
+        core.reshape(-1)[position] = level <= lives.end[which]
+        until.reshape(-1)[position] = np.exp(lives.until[which]) - self.floor
         return core, until
 
 

@@ -61,12 +61,17 @@ class DepthEdges:
         gradient_threshold: Edges are above it.
         sigma: Of the smoothing before.
         short_side_px: Of the map on which splitting runs.
+        sharpening: Of the depth before it is smoothed.
+        min_area_px: Parts below it are no objects.
+        dilation_px: How far parts take pixels back.
     """
 
     gradient_threshold: float
     sigma: float = 1.0
     short_side_px: int = 512
     sharpening: ToggleSharpening | None = None
+    min_area_px: int = 0
+    dilation_px: int = 0
 
 
 @dataclass(frozen=True)

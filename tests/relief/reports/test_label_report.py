@@ -51,7 +51,7 @@ def target(key: str) -> torch.Tensor:
 class Page(HTMLParser):
     """Checks that tags close in order, and collects what a reader and a browser get."""
 
-    EMPTY = ("meta", "img", "br")
+    EMPTY = ("meta", "img", "br", "input")
 
     def __init__(self, text: str) -> None:
         super().__init__()
