@@ -10,17 +10,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from relief.formats.files.atomic import write_text
+from relief.formats.files.atomic import write_bytes, write_text
 from relief.formats.label_instances import LabelInstances
 from relief.processes.progress import with_progress
 from relief.reports.figures.overlay import as_picture, paint_instances
-from relief.reports.figures.pictures import data_address, fit_within, resized
+from relief.reports.figures.pictures import fit_within, jpeg, resized
 from relief.reports.labelled_images import LabelledImages, PageRequest
 from relief.reports.pages import page_templates
 from relief.schema.instances import ImageInstances
 from relief.schema.label_spaces import VOID
 
 PAGE = "review.html"
+PICTURES = "pictures"  # beside the page: a browser reads those that it shows
 _LONGEST_PX = 960
 _SMALL_SHARE = 0.0005  # of the image
 _LARGE_SHARE = 0.4
@@ -33,7 +34,7 @@ class ReviewRequest(PageRequest):
     Args:
         labels: The label store.
         photographs: The folder that was labelled.
-        out: Where review.html goes.
+        out: Where review.html and its pictures go.
         images: How many images are shown, the least sure first.
     """
 
@@ -90,7 +91,10 @@ def write_review_page(request: ReviewRequest) -> Path:
     reader = LabelInstances(images.store, images.store.confidence)
     asked = with_progress(_sureness(reader), "review", len(reader.keys))
     shown = heapq.nsmallest(request.images, asked)
-    entries = [_entry(images, reader, one) for one in with_progress(shown, "page", len(shown))]
+    entries = [
+        {**_entry(images, reader, one), **_pictures(request.folder, number, images, one.key)}
+        for number, one in enumerate(with_progress(shown, "page", len(shown)), 1)
+    ]
     manifest = images.store.manifest
     page = page_templates().get_template("review_page.html")
     text = page.render(
@@ -116,15 +120,12 @@ def _sureness(reader: LabelInstances) -> Iterator[ReviewedImage]:
 
 
 def _entry(images: LabelledImages, reader: LabelInstances, of: ReviewedImage) -> dict[str, Any]:
-    panoptic = images.store.panoptic(of.key)
-    picture = as_picture(images.photograph(of.key))
-    is_thing = images.store.manifest.is_thing
-    size = fit_within((picture.shape[0], picture.shape[1]), _LONGEST_PX)
     instances = reader.instances(of.key)
-    pairs = panoptic.reshape(-1, 2)
+    is_thing = images.store.manifest.is_thing
+    pairs = images.store.panoptic(of.key).reshape(-1, 2)
     pairs = pairs[(pairs[:, 1] > 0) & (pairs[:, 0] != VOID)].unique(dim=0)
     pairs = pairs[is_thing[pairs[:, 0]]].tolist()  # in the order of the instances
-    scale = np.array((picture.shape[1], picture.shape[0]) * 2)
+    scale = np.array(instances.size[::-1] * 2)
     objects = [
         {
             "category": category,
@@ -136,10 +137,16 @@ def _entry(images: LabelledImages, reader: LabelInstances, of: ReviewedImage) ->
         for i, (category, instance) in enumerate(pairs)
     ]
     objects.sort(key=lambda one: one["score"] - 0.1 * len(one["doubts"]))
-    return {
-        "key": of.key,
-        "sureness": round(of.sureness, 3),
-        "photograph": data_address(resized(picture, size)),
-        "painted": data_address(resized(paint_instances(panoptic, is_thing, picture), size)),
-        "objects": objects,
-    }
+    return {"key": of.key, "sureness": round(of.sureness, 3), "objects": objects}
+
+
+def _pictures(folder: Path, number: int, images: LabelledImages, key: str) -> dict[str, str]:
+    """Writes the pictures of an image; returns where they lie, as seen from the page."""
+    picture = as_picture(images.photograph(key))
+    painted = paint_instances(images.store.panoptic(key), images.store.manifest.is_thing, picture)
+    size = fit_within((picture.shape[0], picture.shape[1]), _LONGEST_PX)
+    names = {}
+    for name, shown in (("photograph", picture), ("painted", painted)):
+        names[name] = f"{PICTURES}/{number:06d}_{name}.jpg"
+        write_bytes(folder / names[name], jpeg(resized(shown, size)))
+    return names

@@ -3,11 +3,13 @@ import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from relief.formats.decisions import Decisions
 from relief.formats.label_store import LabelStore
 from relief.reports.review_page import ReviewRequest, doubts
 from relief.schema.instances import ImageInstances
+from tests.browser import told_by_chromium
 from tests.relief.formats.exports.drawn import draw_with_photographs
 from tests.relief.reports.page_scripts import saved_by
 
@@ -68,3 +70,45 @@ def test_doubts_are_told_by_sizes_and_shapes():
         ["covers much of the image", "reaches from border to border"],
         ["fills little of its box"],
     ]
+
+
+def test_pictures_lie_beside_the_page(request_of):
+    page = request_of.write()
+    for image in images_of(page.read_text()):
+        for name in ("photograph", "painted"):
+            with Image.open(page.parent / image[name]) as picture:
+                assert picture.size == (30, 20)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width_px", [1400, 800])
+def test_ten_thousand_images_are_gone_through_in_a_browser(request_of, width_px):
+    path = request_of.write()
+    images = images_of(page := path.read_text())
+    many = [{**images[i % 2], "key": f"{i:05d}"} for i in range(10_000)]
+    path.write_text(page.replace(json.dumps(images), json.dumps(many)))
+    hands = """
+    const list = document.getElementById("frame");
+    press("j"); press(" ");
+    for (let i = 0; i < 300; i++) press("n");
+    press("x");
+    list.value = 9999; list.dispatchEvent(new Event("change"));
+    press(" ");
+    const picture = document.querySelector(".stage img");
+    await until(() => picture.complete);
+    return {
+      listed: list.options.length, title: document.querySelector("h3").textContent,
+      output: document.querySelector("output").textContent, width: picture.naturalWidth,
+      decided: JSON.parse(localStorage.getItem(place)),
+      wide: document.documentElement.scrollWidth > innerWidth,
+    };"""
+    told = json.loads(told_by_chromium(path, hands, width_px))
+    assert told["errors"] == []
+    seen = told["seen"]
+    assert seen["listed"] == 10_000
+    assert seen["title"] == "09999"
+    assert seen["output"] == "image 10000 of 10000, 3 decisions"
+    assert seen["width"] == 30
+    assert not seen["wide"]
+    actions = [(one["key"], one["action"]) for one in seen["decided"].values()]
+    assert actions == [("00000", "drop"), ("00300", "drop_image"), ("09999", "drop")]
