@@ -22,6 +22,7 @@ from relief.reports.figures.overlays import write_overlays
 from relief.reports.health import read_health, refuse_red
 from relief.reports.label_report import ReportExtent, RunDescription, write_label_report
 from relief.reports.run_facts import run_facts
+from relief.reports.thing_decisions import thing_decisions
 from relief.schema.batch import Failure, PanopticPrediction, first_reasons
 from relief.schema.categories import Category, categories_of
 from relief.schema.errors import ReadError, reason_of
@@ -139,6 +140,7 @@ class ReportWriter(pl.Callback):
                 facts=run_facts(manifest),
                 supervision=(*manifest.supervision, *([NAMES_BY_HAND] if self.names else [])),
                 notes=(*manifest.notes, *self._failed(manifest)),
+                decisions=thing_decisions(_thing_record(labeler), [c["name"] for c in categories]),
                 ids_name="Classes" if manifest.classes else "Clusters",
             ),
             groups=manifest.groups,
@@ -235,6 +237,12 @@ class Lookup:
                 return None
             self.seen[key] = _on_cpu(record.observation)
         return self.seen[key]
+
+
+def _thing_record(labeler: Any) -> dict[str, Any] | None:
+    """Looks up what the rule that told things from stuff recorded, where one did."""
+    codebook = getattr(labeler, "codebook", None)
+    return None if codebook is None else codebook.metadata.get("things")
 
 
 def _pairs(outputs: PanopticPrediction | None) -> tuple[list[str], list[LabelRecord]]:

@@ -251,3 +251,31 @@ def two_class_cut(values: NDArray[np.float64], weights: NDArray[np.float64] | No
         return float(ordered[-1])
     best = int(between.argmax())
     return float((ordered[best] + ordered[best + 1]) / 2)
+
+
+def share_above(
+    values: NDArray[np.float64], cut: float, weights: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """How likely each value is of the class above a cut: 0.5 at the cut itself.
+
+    Both classes are taken for normal distributions of one spread (Fisher, "The use of multiple
+    measurements in taxonomic problems", 1936), whose boundary is put to the cut.
+
+    Args:
+        values: (N,) float64.
+        cut: As `two_class_cut`.
+        weights: (N,) above 0; all alike by default.
+
+    Returns:
+        (N,) in [0, 1]; 0 or 1 where the classes have no spread, or one of them is empty.
+    """
+    weights = np.ones(len(values)) if weights is None else weights
+    above = values > cut
+    if not above.any() or above.all():
+        return above.astype(np.float64)
+    means = np.array([np.average(values[side], weights=weights[side]) for side in (~above, above)])
+    spread = np.average((values - means[above.astype(int)]) ** 2, weights=weights)
+    if spread <= 0:
+        return above.astype(np.float64)
+    odds = (means[1] - means[0]) / spread * (values - cut)
+    return np.asarray(1 / (1 + np.exp(-np.clip(odds, -50, 50))))

@@ -42,6 +42,7 @@ class RunDescription:
         facts: Pairs such as ("Clusters", "80"), in order.
         supervision: What the labels depended on; empty: no ground truth.
         notes: Warnings for the top of the page.
+        decisions: How sure it is which clusters are things, one sentence each.
         timings: Pairs of a step and its seconds.
         ids_name: What the ids are: `Clusters` or `Classes`.
     """
@@ -50,6 +51,7 @@ class RunDescription:
     facts: Sequence[tuple[str, str]] = ()
     supervision: Sequence[str] = ()
     notes: Sequence[str] = ()
+    decisions: Sequence[str] = ()
     timings: Sequence[tuple[str, float]] = ()
     ids_name: str = "Clusters"
 

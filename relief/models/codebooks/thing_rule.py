@@ -17,6 +17,7 @@ from relief.ops.thingness import (
     covers_ground,
     free_standing,
     front_share,
+    share_above,
     split_ratio,
     total,
     two_class_cut,
@@ -68,26 +69,47 @@ class ThingRule:
         """
         statistics = total(images, len(centroids))
         merged = group_centroids(centroids, self.merge_fraction)
-        if statistics.in_front.any():
-            name, value = self.statistic.__name__, self.statistic(statistics, merged.groups)
-        else:
-            name = "components_per_image"
-            value = _mean_of_members(components_per_image(statistics), statistics, merged.groups)
-        # Every cluster counts, not every group: a few small groups far out must not set the cut.
-        cut = two_class_cut(value, np.bincount(merged.groups).astype(np.float64))
+        value, cut = self._measured(statistics, merged.groups)
+        sizes = np.bincount(merged.groups).astype(np.float64)
         is_thing = (value > cut)[merged.groups]
+        has_depth = bool(statistics.in_front.any())
         record = {
             "rule": "front_groups",
             "merge_fraction": self.merge_fraction,
             "mean_distance": merged.mean_distance,
             "merge_cut": merged.cut,
-            "statistic": name,
+            "num_groups": len(value),
+            "statistic": self.statistic.__name__ if has_depth else "components_per_image",
             "cut": cut,
             "values": value[merged.groups].tolist(),
+            "thing_shares": share_above(value, cut, sizes)[merged.groups].round(4).tolist(),
+            "changed_by": self._changed_by(statistics, centroids, is_thing),
             "images": statistics.images,
             "notes": [self.note],
         }
         return _decision(is_thing, merged.groups, record, self.grouping)
+
+    def _measured(
+        self, statistics: ClusterStatistics, groups: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], float]:
+        """The statistic of each group, and the cut above which groups are things."""
+        if statistics.in_front.any():
+            value = self.statistic(statistics, groups)
+        else:
+            value = _mean_of_members(components_per_image(statistics), statistics, groups)
+        # Every cluster counts, not every group: a few small groups far out must not set the cut.
+        return value, two_class_cut(value, np.bincount(groups).astype(np.float64))
+
+    def _changed_by(
+        self, statistics: ClusterStatistics, centroids: Tensor, is_thing: NDArray[np.bool_]
+    ) -> dict[str, list[int]]:
+        """Clusters that change sides when `merge_fraction` is halved or doubled."""
+        changed = {}
+        for fraction in (self.merge_fraction / 2, self.merge_fraction * 2):
+            groups = group_centroids(centroids, fraction).groups
+            value, cut = self._measured(statistics, groups)
+            changed[f"{fraction:g}"] = np.flatnonzero((value > cut)[groups] != is_thing).tolist()
+        return changed
 
 
 class FreeStandingRule(ThingRule):

@@ -11,6 +11,7 @@ from relief.ops.thingness import (
     covers_ground,
     free_standing,
     front_share,
+    share_above,
     split_ratio,
     total,
     two_class_cut,
@@ -141,3 +142,21 @@ def test_the_cut_counts_weights():
     # many clusters at 0.1 and 0.2 against many at 0.3: one far out no longer sets the cut
     heavy = two_class_cut(values, np.array([50.0, 50.0, 100.0, 1.0]))
     assert heavy == pytest.approx(0.25)
+
+
+def test_share_above__half_at_the_cut_and_rising():
+    values = np.array([0.0, 0.1, 0.2, 0.8, 0.9, 1.0])
+    cut = two_class_cut(values)
+    shares = share_above(np.append(values, cut), cut)
+    assert shares[-1] == pytest.approx(0.5, abs=1e-9)
+    assert (np.diff(shares[:-1]) > 0).all()
+    # Means .1 and .9, spread of squares .02 / 3: the log odds at 0.2 are -.3 * .8 / spread.
+    spread = (4 * 0.01) / 6
+    assert share_above(values, cut)[2] == pytest.approx(1 / (1 + np.exp(0.3 * 0.8 / spread)))
+
+
+@pytest.mark.parametrize("values", [[0.2, 0.2], [0.0, 1.0], []])
+def test_share_above__certain_without_spread(values):
+    values = np.array(values)
+    cut = two_class_cut(values)
+    assert share_above(values, cut).tolist() == (values > cut).astype(float).tolist()

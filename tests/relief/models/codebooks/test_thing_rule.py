@@ -38,6 +38,9 @@ def test_decide__what_stands_in_front_in_groups():
     assert json.loads(json.dumps(record)) == record
     assert record["statistic"] == "front_share"
     assert record["values"][0] == record["values"][1] < record["cut"] < min(record["values"][2:])
+    assert max(record["thing_shares"][:2]) < 0.5 < min(record["thing_shares"][2:])
+    assert record["num_groups"] == 3
+    assert set(record["changed_by"]) == {"0.15", "0.6"}
 
 
 def test_free_standing__what_has_things_before_it_is_none():
