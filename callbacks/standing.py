@@ -14,7 +14,7 @@ from callbacks.label_writer import LabelWriter
 from callbacks.panoptic_evaluator import PanopticEvaluator
 from callbacks.pass_progress import PassProgress
 from callbacks.report_writer import ReportWriter
-from callbacks.run_estimate import RunEstimate
+from callbacks.run_estimate import RunEstimate, TrainingEstimate
 from callbacks.sample_logger import SampleLogger
 
 Standing = dict[str, type[pl.Callback]]
@@ -28,6 +28,7 @@ LABELLING: Standing = {
     "report": ReportWriter,
 }
 TRAINING: Standing = {
+    "estimate": TrainingEstimate,
     "interruption": Interruption,
     "last": LastCheckpoint,
     "best": BestCheckpoint,
