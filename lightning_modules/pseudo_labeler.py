@@ -8,8 +8,9 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from lightning_modules.labeler import Labeler, origin, refuse_missing, sources_of
+from lightning_modules.labeler import Labeler, Needing, origin, refuse_missing, sources_of
 from relief.models.codebooks.codebook import Codebook
+from relief.models.confidence.evidence import Confidence, Evidence
 from relief.models.labelling.leftovers import LeaveVoid, Leftovers
 from relief.models.labelling.observer import Observer
 from relief.models.labelling.panoptic_labels import label_record
@@ -19,7 +20,7 @@ from relief.schema.errors import UsageError
 from relief.schema.geometry import WindowGeometry
 from relief.schema.label_spaces import VOID
 from relief.schema.manifest import Manifest, ManifestInputs
-from relief.schema.observation import DEPTH, FEATURES, IMAGE, STUFF, LabelRecord
+from relief.schema.observation import DEPTH, FEATURES, IMAGE, STUFF, LabelRecord, Observation, Split
 from relief.schema.parts import Backbone, Splitter
 
 
@@ -35,6 +36,7 @@ class PseudoLabeler(Labeler):
         split_short_side_px: The size at which splitting runs; areas and tau mean pixels there.
         segmentation: In place of one plain look: several scales, a CRF.
         leftovers: What becomes of thing pixels that no object takes; void by default.
+        confidence: Says how sure the labels are; what the splitter says, if anything, unless given.
         precision: In which backbone and depth network compute; whatever follows is in float32.
     """
 
@@ -49,6 +51,7 @@ class PseudoLabeler(Labeler):
         segmentation: RefinedSegmentation | None = None,
         leftovers: Leftovers | None = None,
         precision: Precision = "float32",
+        confidence: Confidence | None = None,
     ) -> None:
         super().__init__()
         self.segmentation = segmentation
@@ -60,6 +63,7 @@ class PseudoLabeler(Labeler):
         self.geometry = geometry or WindowGeometry()
         self.split_short_side_px = split_short_side_px
         self.precision = precision
+        self.confidence = confidence
 
     def expect(self, *, has_depth: bool) -> None:
         """Refuses a run without an input that the splitter or the leftover rule needs.
@@ -68,7 +72,7 @@ class PseudoLabeler(Labeler):
             UsageError: They need depth, and neither files nor a network give any.
         """
         given = {FEATURES, IMAGE, STUFF, *([DEPTH] if has_depth or self.depth else [])}
-        refuse_missing((self.splitter, self.leftovers), given)
+        refuse_missing(self._looking, given)
 
     def load_weights(self) -> None:
         """Reads weights and a published codebook; a refiner finds its library.
@@ -84,6 +88,8 @@ class PseudoLabeler(Labeler):
         self.codebook.read_if_given(None, cast(Backbone, self.backbone).dim)
         if self.segmentation is not None:
             self.segmentation.setup()
+        if self.confidence is not None:
+            self.confidence.setup(cast(Backbone, self.backbone).dim)
 
     def _refuse_cut_patches(self) -> None:
         """Networks differ in what they do with a part of a patch, all too late and few in words."""
@@ -133,11 +139,11 @@ class PseudoLabeler(Labeler):
             label_space="oracle_classes" if classes else "clusters",
             classes=classes,
             parts=parts,
-            weights=source.weights,
+            weights={**source.weights, **self._read_by_confidence()},
             thing_ids=tuple(codebook.thing_categories.nonzero()[:, 0].tolist()) if known else None,
             groups=self._padded_groups() if known else None,
             codebook=codebook.sha256() if known else None,
-            confidence=self.splitter.confidence_name,
+            confidence=self.confidence.name if self.confidence else self.splitter.confidence_name,
             supervision=(*source.supervision, *codebook.metadata.get("supervision", ())),
             notes=(*source.notes, *codebook.metadata.get("notes", ())),
             images=dict.fromkeys(inputs.keys, "pending"),
@@ -154,12 +160,41 @@ class PseudoLabeler(Labeler):
         """The observer of images."""
         return Observer.of(self)
 
+    @property
+    def _looking(self) -> tuple[Needing, ...]:
+        """The parts that say what they look at."""
+        sure = () if self.confidence is None else (self.confidence,)
+        return self.splitter, self.leftovers, *sure
+
+    def _read_by_confidence(self) -> dict[str, str]:
+        sources = {} if self.confidence is None else self.confidence.sources
+        return {f"confidence/{name}": sha256 for name, sha256 in sources.items()}
+
     def label(
         self, image: Tensor, depth: Tensor | None, wanted: Collection[str] = ()
     ) -> LabelRecord:
         """Labels one image; see `Labeler.label`."""
-        needed = {*wanted, *self.splitter.needs, *self.leftovers.needs}
+        return self.label_by_key("", image, depth, wanted)
+
+    def label_by_key(
+        self, key: str, image: Tensor, depth: Tensor | None, wanted: Collection[str] = ()
+    ) -> LabelRecord:
+        """Labels one image; the key is for parts that read what lies beside it."""
+        needed = {*wanted, *(name for part in self._looking for name in part.needs)}
         semantic, observation = self.observer.observe(image, depth, needed)
-        return label_record(
-            semantic, observation, self.codebook.category_groups, self.splitter, self.leftovers
-        )
+        groups = self.codebook.category_groups
+
+        def cut(seen: Observation) -> Tensor:
+            return self.leftovers.fill(seen, self.splitter.split(seen.regions(groups)).instance)[1]
+
+        def mirrored() -> Observation:
+            mirror_depth = None if depth is None else depth.flip(-1)
+            return self.observer.observe(image.flip(-1), mirror_depth, needed)[1]
+
+        def sure(labelled: Observation, instance: Tensor, split: Split) -> Tensor:
+            part = cast(Confidence, self.confidence)
+            about = (labelled, instance, split, self.codebook, cut, mirrored, key)
+            return part.of(Evidence(*about))
+
+        told = None if self.confidence is None else sure
+        return label_record(semantic, observation, groups, self.splitter, self.leftovers, told)

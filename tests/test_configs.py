@@ -26,7 +26,7 @@ def configs(folder: str) -> list[str]:
     )
 
 
-PIECES = ("backbone", "depth", "fitter", "geometry", "splitter", "thingness")
+PIECES = ("backbone", "confidence", "depth", "fitter", "geometry", "splitter", "thingness")
 
 
 def parse_label(*arguments: str) -> label.LabelCLI:

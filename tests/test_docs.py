@@ -45,7 +45,7 @@ def parts(tmp_path_factory):
     """All examples of the page as a module that configurations can name."""
     folder = tmp_path_factory.mktemp("parts")
     blocks = re.findall(r"```python\n(.*?)```", PARTS, re.DOTALL)
-    assert len(blocks) == 14
+    assert len(blocks) == 15
     futures = "from __future__ import annotations\n"
     (folder / "my_parts.py").write_text(futures + "\n\n".join(blocks), encoding="utf-8")
     sys.path.insert(0, str(folder))
@@ -76,6 +76,7 @@ def test_every_part_of_a_labelling_run_can_be_one_of_ours(parts, tiny_cityscapes
         *("--data.init_args.depth.init_args.root", str(tiny_cityscapes / "depth")),
         *("--fitter.init_args.kmeans", "my_parts.DrawnCentroids"),
         *("--fitter.init_args.kmeans.init_args.k", "5"),
+        *("--model.init_args.confidence", "my_parts.LargeObjects"),
         *("--thingness.init_args.rule", "my_parts.RareClusters"),
         *("--thingness.init_args.rule.init_args.most", "0.3"),
         "--model.init_args.segmentation",

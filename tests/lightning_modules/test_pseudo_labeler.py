@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from PIL import Image
@@ -120,6 +122,48 @@ def test_a_splitter_without_the_depth_that_it_needs_stops_the_run_before_any_wor
         "error: DepthGradientSplitter needs depth: nothing gives it. Set --data.init_args.depth "
     )
     assert not (tmp_path / "out").exists()
+
+
+def test_confidence_comes_from_the_parts_of_a_recipe(tiny_cityscapes, tmp_path, capsys):
+    sure = ("--model.init_args.confidence", "configs/confidence/standing_things.yaml")
+    assert run_label(tiny_cityscapes, tmp_path / "out", *sure) == 0
+    store = LabelStore(tmp_path / "out")
+    told = str(store.manifest.confidence).split(" x ")
+    assert [name.rsplit(".", 1)[1] for name in told] == [
+        *("NearestCluster", "ThingEvidence", "UpperEdge")
+    ]
+    panoptic, confidence = store.panoptic(store.keys[0]), store.confidence(store.keys[0])
+    assert 0 < confidence[panoptic[..., 1] == 0].max() <= 1
+    described = json.loads((tmp_path / "out" / "panoptic.json").read_text())["annotations"]
+    assert all(0 <= one["score"] <= 1 for image in described for one in image["segments_info"])
+    connected = ("--model.init_args.splitter", "relief.splitters.connected.ConnectedSplitter")
+    assert run_label(tiny_cityscapes, tmp_path / "none", *sure, *NO_FILES, *connected) == 2
+    assert "Product needs depth: nothing gives it" in capsys.readouterr().err
+
+
+def test_other_seeds_and_the_mirror_image_are_asked(tiny_cityscapes, tmp_path):
+    out, seeds = tmp_path / "out", tmp_path / "other" / "codebook.safetensors"
+    assert run_label(tiny_cityscapes, tmp_path / "other") == 0
+    product = {
+        "class_path": "relief.models.confidence.product.Product",
+        "init_args": {
+            "parts": [
+                {"class_path": "relief.models.confidence.mirror_agreement.MirrorAgreement"},
+                {
+                    "class_path": "relief.models.confidence.seed_agreement.SeedAgreement",
+                    "init_args": {"codebooks": [str(seeds)]},
+                },
+            ]
+        },
+    }
+    option = ("--model.init_args.confidence", json.dumps(product))
+    assert run_label(tiny_cityscapes, out, *option) == 0
+    store = LabelStore(out)
+    assert "confidence/codebook_1" in store.manifest.weights
+    assert str(tmp_path) not in store.manifest.to_json()
+    assert (
+        store.confidence(store.keys[0]).max() == 1
+    )  # the same codebook, some of it mirrored alike
 
 
 @pytest.mark.parametrize(("window_px", "fitting_px"), [(31, 30), (17, 16)])

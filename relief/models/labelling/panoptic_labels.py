@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
+
 from torch import Tensor
 
 from relief.models.codebooks.codebook import Codebook
 from relief.models.labelling.leftovers import LeaveVoid, Leftovers
 from relief.ops.objects.panoptic_map import compose_panoptic
 from relief.ops.resize import resize_nearest
-from relief.schema.observation import LabelRecord, Observation
+from relief.schema.observation import LabelRecord, Observation, Split
 from relief.schema.parts import Splitter
+
+Sureness = Callable[[Observation, Tensor, Split], Tensor]
 
 
 def panoptic_labels(
@@ -46,6 +51,7 @@ def label_record(
     groups: Tensor,
     splitter: Splitter,
     leftovers: Leftovers,
+    sure: Sureness | None = None,
 ) -> LabelRecord:
     """Parts the things of one image; categories of one group are split as one region.
 
@@ -55,6 +61,7 @@ def label_record(
         groups: (K,) int64 what is split together, -1 for stuff.
         splitter: Knows nothing of groups: it sees regions.
         leftovers: What becomes of thing pixels that no object takes.
+        sure: Says how sure the labels are; the splitter, if it does, unless given.
 
     Returns:
         The maps at the size of `semantic`.
@@ -62,12 +69,14 @@ def label_record(
     split = splitter.split(observation.regions(groups))
     settled, instance = leftovers.fill(observation, split.instance)
     panoptic = compose_panoptic(settled[0], instance[0], len(groups))
+    confidence = split.confidence
+    if sure is not None:
+        labelled = dataclasses.replace(observation, semantic=settled)
+        confidence = sure(labelled, instance[0], split)[None]
     own_size = (semantic.shape[0], semantic.shape[1])
     return LabelRecord(
         semantic=semantic,
         panoptic=resize_nearest(panoptic.permute(2, 0, 1), own_size).permute(1, 2, 0),
-        confidence=None
-        if split.confidence is None
-        else resize_nearest(split.confidence, own_size)[0],
+        confidence=None if confidence is None else resize_nearest(confidence, own_size)[0],
         observation=observation,
     )

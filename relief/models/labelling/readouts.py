@@ -32,13 +32,10 @@ class CosineReadout:
 
     def maps(self, features: WindowFeatures, codebook: Codebook) -> Tensor:
         """(K, h, w) float32: K = classes where the codebook knows them, else clusters."""
-        centroids = codebook.unit_centroids.to(features.mosaic)
         parts = []
         columns = features.column_weights.to(features.mosaic)
         for rows in features.row_weights.to(features.mosaic).split(_ROWS_AT_ONCE):
-            dense = rows @ features.mosaic @ columns.T
-            cosines = torch.einsum("kc,chw->khw", centroids, F.normalize(dense, dim=0))
-            parts.append(_of_classes(cosines, codebook) if codebook.num_classes else cosines)
+            parts.append(of_categories(rows @ features.mosaic @ columns.T, codebook))
         return torch.cat(parts, dim=1)
 
     def probabilities(self, maps: Tensor) -> Tensor:
@@ -68,6 +65,22 @@ class ProbeReadout:
     def probabilities(self, maps: Tensor) -> Tensor:
         """(k, h, w) -> the same shape, sums over k are 1."""
         return (self.sharpness * maps).softmax(dim=0)
+
+
+def of_categories(features: Tensor, codebook: Codebook) -> Tensor:
+    """Computes cosines to categories: classes where the codebook knows them, else clusters.
+
+    Args:
+        features: (C, h, w), of any length.
+        codebook: Filled.
+
+    Returns:
+        (num_categories, h, w) float32; the highest cosine among a class's clusters, 0 for a class
+        without one.
+    """
+    centroids = codebook.unit_centroids.to(features)
+    cosines = torch.einsum("kc,chw->khw", centroids, F.normalize(features, dim=0))
+    return _of_classes(cosines, codebook) if codebook.num_classes else cosines
 
 
 def _of_classes(cosines: Tensor, codebook: Codebook) -> Tensor:

@@ -44,10 +44,7 @@ def object_agreement(first: Tensor, second: Tensor) -> ObjectAgreement:
     Raises:
         ValueError: They differ in size.
     """
-    if first.shape != second.shape:
-        msg = f"Expected maps of one size, got {tuple(first.shape)} and {tuple(second.shape)}"
-        raise ValueError(msg)
-    joint = joint_counts(first, second, int(first.max()) + 1, int(second.max()) + 1)
+    joint = _joint(first, second)
     areas = joint.sum(dim=1)[1:], joint.sum(dim=0)[1:]
     shared = joint[1:, 1:]
     union = areas[0][:, None] + areas[1][None] - shared
@@ -59,3 +56,32 @@ def object_agreement(first: Tensor, second: Tensor) -> ObjectAgreement:
         torch.stack((areas[0].sum(), areas[1].sum())),
         int(shared.sum()),
     )
+
+
+def best_overlaps(first: Tensor, second: Tensor) -> Tensor:
+    """Computes the IoU of each object of one labelling with the best one of another.
+
+    Args:
+        first: (H, W) int64, 0 = no object, 1..N.
+        second: (H, W) int64 of the same image, numbered in any other way.
+
+    Returns:
+        (N + 1,) float32 on the CPU; entry 0 is 1, numbers without a pixel have 0.
+
+    Raises:
+        ValueError: They differ in size.
+    """
+    joint = _joint(first, second)
+    shared = joint[1:, 1:]
+    union = joint.sum(dim=1)[1:, None] + joint.sum(dim=0)[None, 1:] - shared
+    best = torch.ones(len(shared) + 1)
+    overlap = shared / union.clamp(min=1)
+    best[1:] = overlap.amax(dim=1) if overlap.shape[1] else 0.0
+    return best
+
+
+def _joint(first: Tensor, second: Tensor) -> Tensor:
+    if first.shape != second.shape:
+        msg = f"Expected maps of one size, got {tuple(first.shape)} and {tuple(second.shape)}"
+        raise ValueError(msg)
+    return joint_counts(first, second, int(first.max()) + 1, int(second.max()) + 1)

@@ -81,3 +81,19 @@ def test_things_that_no_object_takes_become_the_stuff_that_they_are_like():
     record = label_record(semantic, observation, GROUPS, ConnectedSplitter(2), BestStuff())
     assert record.panoptic[..., 0].tolist() == [[0, 2, 2, 2, 0, -1]]
     assert torch.equal(record.semantic, semantic)
+
+
+def test_whoever_says_how_sure_labels_are_sees_what_they_say_and_is_heard():
+    semantic = torch.tensor([[0, 1, 1, 3]])
+    things, stuff = codebook().thing_ids, torch.zeros(1, 1, 4, dtype=torch.int64)
+    observation = Observation(semantic=semantic[None], things=things, stuff=stuff)
+
+    def sure(labelled, instance, split):
+        assert labelled.semantic.tolist() == [[[0, 1, 1, 0]]]  # the last became stuff
+        assert torch.equal(instance, split.instance[0])
+        return torch.where(instance > 0, 0.25, 0.75)
+
+    parts = (GROUPS, SureOfTheLeft(2), BestStuff())
+    record = label_record(semantic, observation, *parts, sure)
+    assert record.confidence.tolist() == [[0.75, 0.25, 0.25, 0.75]]
+    assert label_record(semantic, observation, *parts).confidence.tolist() == [[1, 0, 0, 0]]

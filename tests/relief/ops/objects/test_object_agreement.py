@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from relief.ops.objects.object_agreement import object_agreement
+from relief.ops.objects.object_agreement import best_overlaps, object_agreement
 
 FIRST = torch.tensor([[1, 1, 1, 0, 2, 2, 0, 3]])
 
@@ -26,3 +26,11 @@ def test_no_objects_at_all_is_agreement_too():
     assert object_agreement(FIRST, nothing).agreement == 0.0
     with pytest.raises(ValueError, match="of one size"):
         object_agreement(FIRST, nothing[:, 1:])
+
+
+def test_each_object_has_the_iou_of_its_best_match():
+    second = torch.tensor([[7, 7, 0, 0, 9, 9, 9, 9]])
+    assert best_overlaps(FIRST, second).tolist() == pytest.approx([1, 2 / 3, 2 / 4, 1 / 4])
+    assert best_overlaps(FIRST, torch.zeros_like(FIRST)).tolist() == [1, 0, 0, 0]
+    with pytest.raises(ValueError, match="Expected maps of one size"):
+        best_overlaps(FIRST, second[:, 1:])
