@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -46,7 +47,9 @@ def compose_segment_ids(panoptic: Tensor, is_thing: Tensor) -> Tensor:
     category, instance = panoptic.to(torch.int32).unbind(-1)
     is_thing = is_thing[:MAX_CATEGORIES].to(category.device)
     limit = len(is_thing)
-    thing = torch.cat((is_thing, is_thing.new_zeros(1)))[category.clamp(VOID, limit - 1)]
+    table = torch.cat((is_thing.new_zeros(1), is_thing))  # void first
+    row = (category.clamp(VOID, limit - 1) + 1).flatten()
+    thing = table.index_select(0, row).view_as(category)
     is_segment = (category != VOID) & (~thing | (instance > 0))
     ids = (category + 1 << INSTANCE_BITS) + instance.where(thing, 0)
     ids = ids.where(is_segment, 0)
@@ -93,7 +96,8 @@ def write_segment_ids(path: Path, ids: NDArray[np.uint32]) -> None:
 def ids_as_rgb(ids: NDArray[np.uint32]) -> NDArray[np.uint8]:
     """Returns (H, W) ids below 2^24 as (H, W, 3) RGB, id = R + 256 G + 256^2 B."""
     little_endian = np.ascontiguousarray(ids, dtype="<u4")
-    return little_endian.view(np.uint8).reshape(*ids.shape, 4)[..., :3]
+    wide = little_endian.view(np.uint8).reshape(*ids.shape, 4)
+    return np.asarray(cv2.cvtColor(wide, cv2.COLOR_RGBA2RGB), dtype=np.uint8)
 
 
 def read_segment_ids(path: ByteSource) -> NDArray[np.uint32]:

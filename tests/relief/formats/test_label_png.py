@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from relief.formats.label_png import (
+    png_bytes,
     read_ids,
     read_png,
     read_rgb,
@@ -36,6 +37,16 @@ def test_colours_are_rgb(tmp_path: Path) -> None:
     assert np.array_equal(np.array(Image.open(tmp_path / "a.png")), array)
     with pytest.raises(ReadError, match="has colours, expected ids"):
         read_ids(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("channels", [(), (3,)], ids=["ids", "colours"])
+def test_one_filter_for_all_rows_is_as_small_as_one_chosen_for_each(channels) -> None:
+    random = np.random.default_rng(0)
+    map_ = random.integers(0, 40, (8, 16, *channels)).astype(np.uint8)
+    map_ = map_.repeat(16, 0).repeat(16, 1)
+    searched = [cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_STRATEGY, 3]
+    best = cv2.imencode(".png", map_, searched)[1]
+    assert len(png_bytes(map_)) <= 1.02 * len(best)
 
 
 def test_a_palette_gives_its_indices(tmp_path: Path) -> None:
