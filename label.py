@@ -57,7 +57,7 @@ class LabelJob:
         self.data.prepare_data()
         items = self.data.items()[: self.option("limit")]
         self.keys += [item.key for item in items]
-        self.data.images_to_label = len(items)
+        self.data.expect_room(items, self.trainer.num_devices)
         refuse_disorder(self.data.predict_dataloader())
         self.labeler.expect(has_depth=self.data.depth is not None)
         self.labeler.load_weights()

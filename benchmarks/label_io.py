@@ -56,16 +56,23 @@ def write_searched(folder: Path, semantic: Tensor, segments: Tensor, categories:
         write_bytes(folder / name, bytes(cv2.imencode(".png", array, SEARCHED)[1]))
 
 
+def enlarged_labels(
+    store: LabelStore, size: tuple[int, int], number: int
+) -> list[tuple[str, Tensor, Tensor]]:
+    """The first labels of a store at another size: keys, semantic and panoptic maps in int32."""
+    maps = []
+    for key in store.keys[:number]:
+        panoptic = resize_nearest(store.panoptic(key).permute(2, 0, 1), size).permute(1, 2, 0)
+        semantic = resize_nearest(store.semantic(key)[None], size)[0]
+        maps.append((key, semantic.to(torch.int32), panoptic.to(torch.int32)))
+    return maps
+
+
 def measure(image: Path, labels: Path, out: Path, repeats: int) -> dict[str, float]:
     """Milliseconds per image of reading, writing and checking, on one thread."""
     store = LabelStore(labels)
     height, width = read_image(image).shape[-2:]
-    maps = []
-    for key in store.keys[:4]:
-        panoptic = store.panoptic(key).permute(2, 0, 1)
-        semantic = resize_nearest(store.semantic(key)[None], (height, width))[0]
-        panoptic = resize_nearest(panoptic, (height, width)).permute(1, 2, 0)
-        maps.append((key, semantic.to(torch.int32), panoptic.to(torch.int32)))
+    maps = enlarged_labels(store, (height, width), 4)
     write_manifest(out, store.manifest)
     run = LabelRun(out)
 

@@ -92,11 +92,13 @@ class DomainPair(pl.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Joins the sides of a training batch, in full words on the device."""
-        first, *others = (
-            self.unlabelled.on_after_batch_transfer(side, dataloader_idx)
-            for side in _sides_of(batch)
+        if "labelled" not in batch:
+            return self.unlabelled.on_after_batch_transfer(batch, dataloader_idx)
+        first, second = (
+            side.on_after_batch_transfer(batch[name], dataloader_idx)
+            for name, side in self._sides().items()
         )
-        return {**first, "unlabelled": others[0]} if others else first
+        return {**first, "unlabelled": second}
 
     def _sides(self) -> Mapping[str, TrainingDataModule]:
         sides: dict[str, TrainingDataModule] = {

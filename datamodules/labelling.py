@@ -19,6 +19,7 @@ from datamodules.items import (
     ShardSampler,
     collate,
 )
+from datamodules.shared_memory import refuse_small_shared_memory
 from datamodules.travel import on_device, pins_memory
 from relief.formats.files.digest import content_digests, file_mark
 from relief.formats.images import MAX_ASPECT, SUFFIXES
@@ -205,6 +206,22 @@ class LabellingDataModule(pl.LightningDataModule):
         if key not in self._by_key:
             self._by_key = {item.key: item for item in self.items()}
         return self._by_key[key]
+
+    def expect_room(self, items: Sequence[Item], processes: int) -> None:
+        """Notes how many images are labelled, and refuses reading processes without room.
+
+        Args:
+            items: What is labelled.
+            processes: How many processes of this machine label.
+
+        Raises:
+            UsageError: See `refuse_small_shared_memory`.
+        """
+        self.images_to_label = len(items)
+        loader = DataLoader(
+            ItemDataset(items, self.depth, with_targets=False), num_workers=self.num_workers
+        )
+        refuse_small_shared_memory(loader, self.batch_size, processes)
 
     def predict_dataloader(self) -> DataLoader[Sample]:
         """This rank's share of the items of the current pass."""

@@ -12,7 +12,12 @@ import torch
 
 from datamodules.label_classes import decide_classes
 from datamodules.training_data import LOOKED_AT, TrainingDataModule
-from datamodules.training_samples import LabelledImages, TrainingImage, collate_training
+from datamodules.training_samples import (
+    LabelledImages,
+    TrainingImage,
+    collate_training,
+    training_batch,
+)
 from relief.formats.reader import LabelReader
 from relief.ops.objects.pseudo_targets import InsideShare, ThingStuffRule
 from relief.schema.errors import UsageError
@@ -50,6 +55,7 @@ class PseudoLabels(TrainingDataModule):
         images: Name of the folder of images.
         source: Train on its images instead of those at `root`.
         validation: Measure on it instead of on the Cityscapes tree at `root`.
+        validation_share: See `TrainingDataModule`.
     """
 
     join_samples = staticmethod(collate_training)
@@ -74,10 +80,12 @@ class PseudoLabels(TrainingDataModule):
         images: str = "leftImg8bit",
         source: ImageSource | None = None,
         validation: ImageSource | None = None,
+        validation_share: float = 1.0,
     ) -> None:
         super().__init__(
             *(Path(root), val_split, label_space, batch_size, num_workers, seed, images),
             validation=validation,
+            validation_share=validation_share,
         )
         self.source = source or CityscapesSource(root, split, label_space, images)
         self.labels, self.size, self.split = labels, size, split
@@ -141,8 +149,15 @@ class PseudoLabels(TrainingDataModule):
         return LabelledImages(
             self._items,
             self.labels,
-            self.classes,
             self.size,
-            self.ignore_unknown_things,
             self.keep_in_memory,
+        )
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Makes targets of the labels of a training batch that has arrived on the device."""
+        arrived = super().on_after_batch_transfer(batch, dataloader_idx)
+        if "category" not in arrived:
+            return arrived
+        return training_batch(
+            arrived, self.classes, ignore_unknown_things=self.ignore_unknown_things
         )

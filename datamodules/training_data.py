@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from datamodules.items import Item, ItemDataset, Sample, ShardSampler, collate
+from datamodules.shared_memory import refuse_small_shared_memory
 from datamodules.step_batches import StepBatchSampler
 from datamodules.training_samples import TrainingImage
 from datamodules.travel import on_device, pins_memory
 from relief.formats.files.digest import file_mark
 from relief.processes.signals import leave_signals_to_the_run
-from relief.schema.errors import ReadError
+from relief.schema.errors import ReadError, UsageError
 from relief.schema.label_spaces import label_space as find_label_space
 from relief.schema.ranges import check_at_least
 from relief.schema.selection import evenly_spaced
@@ -43,11 +46,19 @@ class TrainingDataModule(pl.LightningDataModule):
         seed: Of the order of the images.
         images: Name of the folder of the validation images.
         validation: What is measured on instead of the Cityscapes tree at `root`.
+        validation_share: Share in (0, 1] of these images that is measured while a training runs,
+            evenly spaced over the keys; `validate` and `test` measure all.
+
+    Raises:
+        UsageError: A number is out of range.
     """
 
     join_samples: Callable[[Sequence[Any]], Any]  # static: reading processes get it alone
     free_arguments = frozenset(
-        {"root", "num_workers", "keep_in_memory", "val_split", "label_space", "validation"}
+        {
+            *("root", "num_workers", "keep_in_memory"),
+            *("val_split", "label_space", "validation", "validation_share"),
+        }
     )
 
     def __init__(
@@ -60,8 +71,12 @@ class TrainingDataModule(pl.LightningDataModule):
         seed: int,
         images: str = "leftImg8bit",
         validation: ImageSource | None = None,
+        validation_share: float = 1.0,
     ) -> None:
         super().__init__()
+        if not 0 < validation_share <= 1:
+            msg = f"validation_share={validation_share}: expected a number in (0, 1]. Give another."
+            raise UsageError(msg)
         check_at_least(1, batch_size=batch_size)
         check_at_least(0, num_workers=num_workers)
         self.root = root
@@ -70,6 +85,7 @@ class TrainingDataModule(pl.LightningDataModule):
         self.validation = validation
         self.label_space = validation.label_space if validation else find_label_space(label_space)
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
+        self.validation_share = validation_share
 
     def training_set(self) -> Dataset[Any]:
         """Makes the data set that is trained on, by index; it has a length."""
@@ -106,7 +122,7 @@ class TrainingDataModule(pl.LightningDataModule):
             first_batch=trainer.global_step * trainer.accumulate_grad_batches,
             probabilities=self.sampling(),
         )
-        return DataLoader(
+        loader: DataLoader[Any] = DataLoader(
             dataset,
             batch_sampler=sampler,
             num_workers=self.num_workers,
@@ -115,12 +131,17 @@ class TrainingDataModule(pl.LightningDataModule):
             persistent_workers=self.num_workers > 0,
             pin_memory=pins_memory(trainer),
         )
+        refuse_small_shared_memory(loader, self.batch_size, trainer.num_devices)
+        return loader
 
     def val_dataloader(self) -> Any:
         """This rank's share of the validation images, each on one rank, with ground truth."""
         source = self.validation
         if source is None:
             return []
+        keys = keys_with_target(source)
+        if self.trainer is not None and self.trainer.state.fn == TrainerFn.FITTING:
+            keys = evenly_spaced(keys, math.ceil(self.validation_share * len(keys)))
         items = [
             Item(
                 key=key,
@@ -128,11 +149,12 @@ class TrainingDataModule(pl.LightningDataModule):
                 file_name=source.image_path(key).name,
                 target=partial(source.target, key),
             )
-            for key in keys_with_target(source)
+            for key in keys
         ]
-        rank, world_size = 0, 1
+        rank, world_size, processes = 0, 1, 1
         if self.trainer is not None:
             rank, world_size = self.trainer.global_rank, self.trainer.world_size
+            processes = self.trainer.num_devices
         loader: DataLoader[Sample] = DataLoader(
             ItemDataset(items, None, with_targets=True),
             batch_size=1,
@@ -141,6 +163,7 @@ class TrainingDataModule(pl.LightningDataModule):
             collate_fn=collate,
             worker_init_fn=leave_signals_to_the_run,
         )
+        refuse_small_shared_memory(loader, 1, processes)
         return loader
 
     def test_dataloader(self) -> Any:

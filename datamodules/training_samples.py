@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict, TypeVar
+from typing import NotRequired, TypedDict, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,10 +15,10 @@ from torch.utils.data import Dataset
 from datamodules.items import Sample
 from datamodules.travel import small_ids
 from relief.formats.images import read_image
-from relief.formats.reader import LabelReader, refuse_other_shape
+from relief.formats.reader import LabelReader, panoptic_at, refuse_other_shape
 from relief.models.augmentations.geometric import resized
-from relief.ops.objects.pseudo_targets import DetectorTargets, detector_targets
-from relief.ops.resize import resize_image, resize_nearest
+from relief.ops.objects.pseudo_targets import detector_targets
+from relief.ops.resize import resize_image
 from relief.schema.batch import Failure
 from relief.schema.errors import reason_of
 from relief.schema.training import DetectorClasses, TrainingBatch
@@ -27,13 +27,25 @@ _Sample = TypeVar("_Sample")
 
 
 class TrainingSample(TypedDict, total=False):
-    """One image with its targets, or why it could not be read."""
+    """One image with its labels, or why it could not be read."""
 
     key: str
     image: Tensor  # (3, H, W) uint8
-    targets: DetectorTargets  # maps as small integers, see `small_ids`
+    category: Tensor  # (H, W) as small integers, see `small_ids`
+    instance: Tensor  # (H, W) as small integers
     confidence: Tensor  # (H, W) uint8 of 255; absent where the labels say none
     failure: Failure
+
+
+class LabelledBatch(TypedDict):
+    """Labelled images on their way; `training_batch` makes targets of the labels on the device."""
+
+    image: Tensor  # (B, 3, H, W) uint8; float32 in [0, 1] on the device
+    category: Tensor  # (B, H, W) small integers; int64 on the device
+    instance: Tensor  # (B, H, W) small integers; int64 on the device
+    key: list[str]
+    confidence: NotRequired[Tensor]  # (B, H, W) uint8 of 255; float32 in [0, 1] on the device
+    failures: NotRequired[list[Failure]]
 
 
 @dataclass(frozen=True)
@@ -82,9 +94,7 @@ class LabelledImages(TrainingImages[TrainingSample]):
     Args:
         items: What there is.
         labels: Labels by key, of any resolution.
-        classes: The detector's classes.
-        size: (height, width) of image and targets.
-        ignore_unknown_things: See `detector_targets`.
+        size: (height, width) of image and labels.
         keep_in_memory: See `TrainingImages`.
     """
 
@@ -92,34 +102,26 @@ class LabelledImages(TrainingImages[TrainingSample]):
         self,
         items: Sequence[TrainingImage],
         labels: LabelReader,
-        classes: DetectorClasses,
         size: tuple[int, int],
-        ignore_unknown_things: bool,
         keep_in_memory: bool = False,
     ) -> None:
         super().__init__(items, size, keep_in_memory)
         self.labels = labels
-        self.classes = classes
-        self.ignore_unknown_things = ignore_unknown_things
 
     def read(self, item: TrainingImage) -> TrainingSample:
-        """Image and targets at `size`, or a failure."""
+        """Image and labels at `size`, or a failure."""
         try:
-            image, panoptic = read_image(item.image_path), self.labels.panoptic(item.key)
-            refuse_other_shape(item.key, image.shape[-2:], panoptic.shape[:2])
+            image = read_image(item.image_path)
+            panoptic, own_size = panoptic_at(self.labels, item.key, self.size)
+            refuse_other_shape(item.key, image.shape[-2:], own_size)
             confidence = self._confidence(item.key, image.shape[-2:])
         except Exception as error:
             return {"failure": {"key": item.key, "reason": reason_of(error, item.key)}}
-        small = resize_nearest(panoptic.permute(2, 0, 1), self.size).permute(1, 2, 0)
-        targets = detector_targets(
-            small, self.classes, ignore_unknown_things=self.ignore_unknown_things
-        )
         sample = TrainingSample(
             key=item.key,
             image=resize_image(image[None], self.size)[0],
-            targets=targets._replace(
-                semantic=small_ids(targets.semantic), instance=small_ids(targets.instance)
-            ),
+            category=small_ids(panoptic[..., 0]),
+            instance=small_ids(panoptic[..., 1]),
         )
         if confidence is not None:
             sample["confidence"] = confidence
@@ -158,7 +160,7 @@ def middle(image: Tensor, size: tuple[int, int]) -> Tensor:
     return image[:, top : top + part_height, left : left + part_width]
 
 
-def collate_training(samples: Sequence[TrainingSample]) -> TrainingBatch:
+def collate_training(samples: Sequence[TrainingSample]) -> LabelledBatch:
     """Stacks what could be read; the others are named in `failures`."""
     readable = [sample for sample in samples if "image" in sample]
     failures = [sample["failure"] for sample in samples if "failure" in sample]
@@ -166,19 +168,44 @@ def collate_training(samples: Sequence[TrainingSample]) -> TrainingBatch:
         empty = torch.zeros((0, 1, 1), dtype=torch.int64)
         return {
             "image": torch.zeros((0, 3, 1, 1), dtype=torch.uint8),
-            "semantic": empty,
+            "category": empty,
             "instance": empty,
-            "classes": [],
             "key": [],
             "failures": failures,
         }
-    batch = TrainingBatch(
+    batch = LabelledBatch(
         image=torch.stack([sample["image"] for sample in readable]),
-        semantic=torch.stack([sample["targets"].semantic for sample in readable]),
-        instance=torch.stack([sample["targets"].instance for sample in readable]),
-        classes=[sample["targets"].classes for sample in readable],
+        category=torch.stack([sample["category"] for sample in readable]),
+        instance=torch.stack([sample["instance"] for sample in readable]),
         key=[sample["key"] for sample in readable],
     )
     if "confidence" in readable[0]:
         batch["confidence"] = torch.stack([sample["confidence"] for sample in readable])
     return batch
+
+
+def training_batch(
+    batch: LabelledBatch, classes: DetectorClasses, *, ignore_unknown_things: bool
+) -> TrainingBatch:
+    """Makes the detector's targets of the labels of a batch, where the batch is.
+
+    Args:
+        batch: On its device, ids as int64.
+        classes: The detector's classes.
+        ignore_unknown_things: See `detector_targets`.
+    """
+    maps = torch.stack((batch["category"], batch["instance"]), dim=-1)
+    targets = [
+        detector_targets(panoptic, classes, ignore_unknown_things=ignore_unknown_things)
+        for panoptic in maps
+    ]
+    made = TrainingBatch(
+        image=batch["image"],
+        semantic=torch.stack([target.semantic for target in targets]),
+        instance=torch.stack([target.instance for target in targets]),
+        classes=[target.classes for target in targets],
+        key=batch["key"],
+    )
+    if "confidence" in batch:
+        made["confidence"] = batch["confidence"]
+    return made

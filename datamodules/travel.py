@@ -8,16 +8,18 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-ID_MAPS = ("semantic", "instance", "target")
+ID_MAPS = ("category", "instance", "target")
 SHARES = ("confidence",)  # in [0, 1], as 8 bits on the way
 
 
 def small_ids(ids: Tensor) -> Tensor:
-    """Returns a map of ids as int16, or as int32 where one is too large for that."""
+    """Returns a map of ids as the smallest of int8, int16 and int32 that holds all of them."""
     least, largest = torch.aminmax(ids) if ids.numel() else (ids.new_zeros(()),) * 2
-    bounds = torch.iinfo(torch.int16)
-    fits = bounds.min <= int(least) and int(largest) <= bounds.max
-    return ids.to(torch.int16 if fits else torch.int32)
+    for dtype in (torch.int8, torch.int16):
+        bounds = torch.iinfo(dtype)
+        if bounds.min <= int(least) and int(largest) <= bounds.max:
+            return ids.to(dtype)
+    return ids.to(torch.int32)
 
 
 def on_device(batch: dict[str, Any]) -> dict[str, Any]:

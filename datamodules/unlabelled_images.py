@@ -45,6 +45,7 @@ class UnlabelledImages(TrainingDataModule):
         balanced_by: Labels of these images as a network predicts them, such as the store that
             label.py writes: images are drawn for one category after the other, by how much of it
             they hold.
+        validation_share: See `TrainingDataModule`.
     """
 
     free_arguments = TrainingDataModule.free_arguments | {"folder"}
@@ -67,11 +68,13 @@ class UnlabelledImages(TrainingDataModule):
         source: ImageSource | None = None,
         validation: ImageSource | None = None,
         balanced_by: LabelReader | None = None,
+        validation_share: float = 1.0,
     ) -> None:
         measured = Path(root) if root else None
         super().__init__(
             *(measured, val_split, label_space, batch_size, num_workers, seed),
             validation=validation,
+            validation_share=validation_share,
         )
         self.source, self.balanced_by = source, balanced_by
         self.folder = Path(folder) if folder else None

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from datamodules import training_samples
 from lightning_modules.codebook_fitter import CodebookFitter
 from lightning_modules.panoptic_segmenter import PanopticSegmenter
 from lightning_modules.pseudo_labeler import PseudoLabeler
@@ -174,6 +175,27 @@ def train_on_device(model):
         counted("validation", lambda: model.eval().validation_step(batch, 0))
         model.on_validation_epoch_end()
     return waits
+
+
+def test_targets_are_made_of_labels_where_the_batch_is():
+    generator = torch.Generator().manual_seed(0)
+    category = torch.randint(-1, CLASSES.num_categories, (2, 8, 16), generator=generator)
+    instance = torch.randint(0, 5, (2, 8, 16), generator=generator)
+    labelled = {
+        "image": torch.zeros(2, 3, 8, 16), "category": category, "instance": instance, "key": ["a"],
+    }  # fmt: skip
+    expected = training_samples.training_batch(labelled, CLASSES, ignore_unknown_things=True)
+    with FakeCuda() as device:
+        labelled = on("cuda", labelled)
+        device.waits.clear()
+        made = training_samples.training_batch(labelled, CLASSES, ignore_unknown_things=True)
+        assert device.waits.total() <= 2 * 2, device.waits
+        for name in ("semantic", "instance"):
+            assert made[name].is_cuda
+            assert torch.equal(made[name].cpu(), expected[name])
+        assert [classes.tolist() for classes in made["classes"]] == [
+            classes.tolist() for classes in expected["classes"]
+        ]
 
 
 AUGMENTATIONS = (CopyPaste(min_side_px=4, start_up_steps=None), Photometric())

@@ -25,11 +25,11 @@ _BIT_DEPTH, _COLOR_TYPE = 24, 25  # offsets in every PNG file
 _RGB, _PALETTE, _RGBA = 2, 3, 6
 PngImagePlugin.MAX_TEXT_CHUNK = 2**26  # long texts beside the pixels harm nobody
 PngImagePlugin.MAX_TEXT_MEMORY = 2**28
-# Run lengths suit label maps: as small as level 6 of the default strategy, and faster. One filter
-# for all rows is as small as the best of five for each, which OpenCV would search for.
-_RUNS = [cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
-_IDS = [*_RUNS, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
-_COLOURS = [*_RUNS, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_PAETH]
+# Most rows of a label map are the row above. One filter for all of them is as small as the best of
+# five for each, which OpenCV would search for. Run lengths suit ids, the default strategy colours.
+_UP = [cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
+_COLOURS = [*_UP, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT]
+_IDS = [*_UP, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 
 
 class ByteSource(Protocol):
@@ -130,13 +130,22 @@ def read_semantic(path: ByteSource) -> Tensor:
     Raises:
         ReadError: As `read_ids`.
     """
+    compact = read_compact(path)
+    ids = compact.to(torch.int64)
+    ignore = IGNORE_8_BIT if compact.dtype == torch.uint8 else IGNORE_16_BIT
+    return ids.masked_fill_(ids == ignore, VOID)
+
+
+def read_compact(path: ByteSource) -> Tensor:
+    """Reads ids as they are stored: (H, W) uint8, or int32 of a 16-bit file; see `read_semantic`.
+
+    Raises:
+        ReadError: As `read_ids`.
+    """
     array = read_png(path)
     if array.ndim != 2:
         raise _unreadable(path, "has colours, expected ids")
-    ignore = IGNORE_8_BIT if array.dtype == np.uint8 else IGNORE_16_BIT
-    ids = array.astype(np.int64)
-    ids[array == ignore] = VOID
-    return torch.from_numpy(ids)
+    return torch.from_numpy(array if array.dtype == np.uint8 else array.astype(np.int32))
 
 
 def write_semantic_png(path: Path, semantic: Tensor, num_categories: int) -> None:
@@ -196,7 +205,7 @@ def _decoded(path: ByteSource, data: bytes) -> NDArray[Any]:
         return array
     if array.shape[2] != 3 or array.dtype != np.uint8:
         raise _unreadable(path, "has colours, expected ids")
-    return np.ascontiguousarray(array[..., ::-1])
+    return np.asarray(cv2.cvtColor(array, cv2.COLOR_BGR2RGB))
 
 
 def _pixels(path: ByteSource, data: bytes) -> NDArray[Any]:

@@ -5,26 +5,32 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from relief.formats.files.atomic import write_text
 from relief.formats.label_png import (
+    IGNORE_8_BIT,
+    IGNORE_16_BIT,
     ByteSource,
+    read_compact,
     read_ids,
     read_png,
     read_semantic,
     write_png,
     write_semantic_png,
 )
-from relief.formats.reader import join_panoptic, path_of_key
+from relief.formats.reader import path_of_key, refuse_other_size
 from relief.formats.segment_ids import (
+    INSTANCE_BITS,
+    MAX_INSTANCES,
     read_segment_ids,
     segment_ids,
-    split_segment_ids,
     write_segment_ids,
 )
 from relief.formats.shards.store import ShardFiles, plan_shards
+from relief.ops.resize import resize_nearest
 from relief.schema.errors import ReadError, UsageError
 from relief.schema.label_spaces import VOID
 from relief.schema.manifest import Manifest
@@ -79,17 +85,31 @@ class LabelStore:
         Raises:
             ReadError: A file of this image cannot be read, or the two differ in size.
         """
+        return self.panoptic_at(key, None)[0]
+
+    def panoptic_at(self, key: str, size: tuple[int, int] | None) -> tuple[Tensor, tuple[int, int]]:
+        """As `reader.panoptic_at`; ids are resized as they lie in the files, then unpacked."""
         path = self.file(PANOPTIC, key)
-        category, instance = split_segment_ids(read_segment_ids(path))
-        semantic = self.semantic(key)
-        panoptic = join_panoptic(category, instance, path)
-        if semantic.shape != category.shape:
-            join_panoptic(category, semantic, path)  # raises with both sizes
+        ids = torch.from_numpy(read_segment_ids(path).view(np.int32))
+        compact = read_compact(self.file(SEMANTIC, key))
+        refuse_other_size(ids.shape, compact.shape, path)
+        own_size = (ids.shape[0], ids.shape[1])
+        size = size or own_size
+        ids, compact = resize_nearest(ids, size), resize_nearest(compact, size)
+        category, instance = (ids >> INSTANCE_BITS) - 1, ids & MAX_INSTANCES
+        instance = instance.where(category >= 0, 0)
+        loose = self._loose_things(IGNORE_8_BIT if compact.dtype == torch.uint8 else IGNORE_16_BIT)
+        loose = loose.index_select(0, compact.flatten().to(torch.int32))
+        category = torch.where(category < 0, loose.view_as(category), category)
+        return torch.stack((category, instance), dim=-1).to(torch.int64), own_size
+
+    def _loose_things(self, ignore: int) -> Tensor:
+        """(ignore + 1,) int32: an id of `semantic/` where it is a thing, else -1."""
         is_thing = self.manifest.is_thing
-        without_instance = (category == VOID) & (semantic != VOID)
-        without_instance &= is_thing[semantic.clamp(0, len(is_thing) - 1)]
-        panoptic[..., 0] = torch.where(without_instance, semantic, category)
-        return panoptic
+        known = torch.arange(ignore + 1, dtype=torch.int32)
+        loose = known.where(is_thing[known.clamp(max=len(is_thing) - 1)], VOID)
+        loose[ignore] = VOID
+        return loose
 
     def confidence(self, key: str) -> Tensor | None:
         """(H, W) float32 in [0, 1] in steps of 1/255; `None` where no labeller said how sure it is.

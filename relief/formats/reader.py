@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
+from relief.ops.resize import resize_nearest
 from relief.schema.errors import ReadError
 from relief.schema.geometry import same_aspect
 from relief.schema.label_spaces import LabelSpace
@@ -128,11 +129,41 @@ def join_panoptic(semantic: Tensor, instance: Tensor, where: object) -> Tensor:
     Raises:
         ReadError: The maps have different sizes.
     """
-    if semantic.shape != instance.shape:
-        sizes = " and ".join("x".join(map(str, map_.shape)) for map_ in (semantic, instance))
+    refuse_other_size(semantic.shape, instance.shape, where)
+    return torch.stack((semantic, instance.where(semantic >= 0, 0)), dim=-1)
+
+
+def refuse_other_size(semantic: Sequence[int], instance: Sequence[int], where: object) -> None:
+    """Refuses two maps of one image that differ in size; raises `ReadError` with both sizes."""
+    if tuple(semantic) != tuple(instance):
+        sizes = " and ".join("x".join(map(str, size)) for size in (semantic, instance))
         msg = f"semantic and instance maps differ in size: {where} ({sizes}). Make them again."
         raise ReadError(msg)
-    return torch.stack((semantic, instance.where(semantic >= 0, 0)), dim=-1)
+
+
+def panoptic_at(
+    labels: LabelReader, key: str, size: tuple[int, int]
+) -> tuple[Tensor, tuple[int, int]]:
+    """Reads a panoptic map at another size; a reader may have a faster `panoptic_at` of its own.
+
+    Args:
+        labels: Any labels.
+        key: The image.
+        size: (height, width) wanted; each pixel takes the label under its centre.
+
+    Returns:
+        (*size, 2) int64 as of `LabelReader.panoptic`, and the size at which it is stored.
+
+    Raises:
+        ReadError: As `LabelReader.panoptic`.
+    """
+    faster = getattr(labels, "panoptic_at", None)
+    if faster is not None:
+        read: tuple[Tensor, tuple[int, int]] = faster(key, size)
+        return read
+    panoptic = labels.panoptic(key)
+    at_size = resize_nearest(panoptic.permute(2, 0, 1), size).permute(1, 2, 0)
+    return at_size, (panoptic.shape[0], panoptic.shape[1])
 
 
 def entry_of(entries: Mapping[str, _T], key: str, where: Path) -> _T:

@@ -106,5 +106,6 @@ def read_segment_ids(path: ByteSource) -> NDArray[np.uint32]:
     Raises:
         ReadError: As `read_rgb`.
     """
-    wide = read_rgb(path).astype(np.uint32)
-    return np.asarray(wide[..., 0] | wide[..., 1] << 8 | wide[..., 2] << 16, dtype=np.uint32)
+    colours = read_rgb(path)
+    wide = np.ascontiguousarray(cv2.cvtColor(colours, cv2.COLOR_RGB2RGBA))
+    return np.asarray(wide.view("<u4")[..., 0] & 0xFFFFFF, dtype=np.uint32)

@@ -5,7 +5,8 @@ import inspect
 import pytest
 import torch
 
-from relief.formats.reader import LabelReader
+from relief.formats.reader import LabelReader, panoptic_at
+from relief.ops.resize import resize_nearest
 from relief.schema.errors import ReadError
 
 
@@ -27,6 +28,16 @@ class ReaderContract:
             assert panoptic.shape == (*semantic.shape, 2)
             assert torch.equal(labels.panoptic(key), panoptic)
             assert torch.equal(labels.semantic(key), semantic)
+
+    def test_a_map_at_another_size_is_the_map_resized(self, labels):
+        for key in labels.keys:
+            panoptic = labels.panoptic(key)
+            own_size = tuple(panoptic.shape[:2])
+            for size in ((max(1, own_size[0] // 3), own_size[1] + 5), own_size):
+                expected = resize_nearest(panoptic.permute(2, 0, 1), size).permute(1, 2, 0)
+                found, told_size = panoptic_at(labels, key, size)
+                assert told_size == own_size
+                assert torch.equal(found, expected)
 
     def test_ids_keep_to_what_is_promised(self, labels):
         seen = set()

@@ -20,6 +20,7 @@ def pair(tiny_cityscapes):
     data.trainer = SimpleNamespace(
         max_steps=4, accumulate_grad_batches=1, global_rank=0, world_size=1, global_step=1,
         strategy=SimpleNamespace(root_device=torch.device("cpu")),
+        num_devices=1, state=SimpleNamespace(fn="fit"),
     )  # fmt: skip
     return data
 
@@ -59,6 +60,7 @@ def test_images_that_are_measured_are_not_learned_unless_their_split_is_named(ti
     data.trainer = SimpleNamespace(
         max_steps=8, accumulate_grad_batches=1, global_rank=0, world_size=1, global_step=0,
         strategy=SimpleNamespace(root_device=torch.device("cpu")),
+        num_devices=1, state=SimpleNamespace(fn="fit"),
     )  # fmt: skip
     learned = {key for batch in data.train_dataloader() for key in batch["key"]}
     measured = {key for batch in data.val_dataloader() for key in batch["key"]}

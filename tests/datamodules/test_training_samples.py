@@ -8,7 +8,6 @@ import torch
 from datamodules.training_samples import BareImages, LabelledImages, TrainingImage, middle
 from relief.formats.reader import refuse_other_shape
 from relief.schema.errors import ReadError
-from relief.schema.training import DetectorClasses
 
 
 def test_labels_of_another_resolution_are_fine_of_another_shape_not():
@@ -55,9 +54,7 @@ def test_confidence_of_another_shape_is_not_stretched_over_its_image(tmp_path):
         images = LabelledImages(
             [TrainingImage("a", tmp_path / "a.png")],
             labels,
-            DetectorClasses((), (0,)),
             (20, 40),
-            ignore_unknown_things=False,
         )
         assert ("confidence" in images[0]) == fits
         assert ("failure" in images[0]) != fits

@@ -10,7 +10,8 @@ from datamodules.travel import on_device, pins_memory, small_ids
 @pytest.mark.parametrize(
     ("least", "largest", "dtype"),
     [
-        (-1, 300, torch.int16),
+        (-1, 127, torch.int8),
+        (-1, 128, torch.int16),
         (-32768, 32767, torch.int16),
         (-1, 32768, torch.int32),
         (-32769, 0, torch.int32),
@@ -25,7 +26,7 @@ def test_ids_travel_as_the_smallest_integers_that_hold_them(least, largest, dtyp
 
 
 def test_an_empty_map_is_small_too():
-    assert small_ids(torch.zeros(0, 1, 1, dtype=torch.int64)).dtype == torch.int16
+    assert small_ids(torch.zeros(0, 1, 1, dtype=torch.int64)).dtype == torch.int8
 
 
 def test_images_and_ids_arrive_in_full_words():

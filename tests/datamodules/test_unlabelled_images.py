@@ -37,6 +37,8 @@ def ready(root, steps=4, first=0, **options):
         global_rank=0,
         world_size=1,
         global_step=first,
+        num_devices=1,
+        state=SimpleNamespace(fn="fit"),
         strategy=SimpleNamespace(root_device=torch.device("cpu")),
     )
     return data
@@ -77,7 +79,7 @@ def test_validation_has_what_there_is_of_ground_truth(root):
     assert batch["key"] == ["a/a_000001_000019"]
     assert batch["image"].shape == (1, 3, 32, 64)
     assert (batch["target"][..., 0] == 0).all()  # road
-    assert batch["target"].dtype == torch.int16
+    assert batch["target"].dtype == torch.int8
 
 
 def test_any_folder_measures_nothing(tmp_path):
@@ -133,3 +135,16 @@ def test_images_are_drawn_by_what_a_network_sees_in_them(root):
     assert len(list(batches(data))) == 4
     with pytest.raises(UsageError, match=r"^1 of 3 images have no predictions in balanced_by"):
         ready(root, balanced_by=Predicted(keys[:2])).sampling()
+
+
+def test_a_share_of_the_validation_is_measured_while_a_training_runs(root):
+    data = ready(root, validation_share=0.5)
+    data.validation = SimpleNamespace(
+        keys=list("abcde"), target_path=lambda key: root, image_path=lambda key: root / key,
+        target=lambda key: None,
+    )  # fmt: skip
+    assert [item.key for item in data.val_dataloader().dataset.items] == ["a", "b", "d"]
+    data.trainer.state.fn = "validate"
+    assert len(data.val_dataloader()) == 5
+    with pytest.raises(UsageError, match=r"validation_share=0: expected a number in \(0, 1\]"):
+        ready(root, validation_share=0)

@@ -9,18 +9,23 @@ from torch import Tensor
 from relief.schema.label_spaces import VOID
 
 
-def majority_category(semantic: Tensor, instance: Tensor, num_categories: int) -> Tensor:
+def majority_category(
+    semantic: Tensor, instance: Tensor, num_categories: int, largest: int | None = None
+) -> Tensor:
     """The most frequent category of every instance; ties go to the lower id.
 
     Args:
         semantic: (H, W) int64, -1 = ignore.
         instance: (H, W) int64, 0 = none, 1..N.
         num_categories: Ids in `semantic` are below this.
+        largest: N; a device is not waited for where it is known.
 
     Returns:
         (N + 1,) int64; entry 0, and instances without any category, are -1.
     """
-    size = int(instance.max()) + 1 if instance.numel() else 1
+    if largest is None:
+        largest = int(instance.max()) if instance.numel() else 0
+    size = largest + 1
     counted = (instance > 0) & (semantic >= 0)
     pairs = torch.where(counted, instance * num_categories + semantic, 0)  # 0: looked at by nobody
     votes = torch.zeros(size * num_categories, dtype=torch.int64, device=instance.device)

@@ -14,6 +14,7 @@ from relief.schema.label_spaces import VOID
 from relief.schema.training import THING_REGION, DetectorClasses
 
 _SMALLEST_SHARE = 1e-6
+_MOST_VOTES = 2**22  # of instances for categories, counted at once
 
 
 class InsideCounts(NamedTuple):
@@ -122,7 +123,7 @@ def detector_targets(
     """Maps the ids of labels to those of the detector.
 
     An instance has the category of most of its pixels, void ones not counted. One of a stuff
-    category, or of none, is no object, and its pixels are ignored.
+    category, or of none, is no object, and its pixels are ignored. A device is waited for twice.
 
     Args:
         panoptic: (H, W, 2) int64 (category, instance), instances numbered within the image.
@@ -135,17 +136,21 @@ def detector_targets(
     semantic_of = torch.cat((classes.semantic_of_category(), torch.tensor([VOID]))).to(device)
     thing_of = torch.cat((classes.thing_of_category(), torch.tensor([VOID]))).to(device)
     category = torch.where(category < classes.num_categories, category, VOID)
-    ids, position = instance.unique(return_inverse=True)  # 0 comes first where it occurs
-    numbered = position + (1 if len(ids) and int(ids[0]) > 0 else 0)
-    majority = majority_category(category, numbered, classes.num_categories)
+    largest = int(instance.max()) if instance.numel() else 0
+    if largest * classes.num_categories > _MOST_VOTES:
+        ids, position = instance.unique(return_inverse=True)  # 0 comes first where it occurs
+        instance = position + (1 if int(ids[0]) > 0 else 0)
+        largest = len(ids)
+    majority = majority_category(category, instance, classes.num_categories, largest)
     thing = thing_of[majority]  # entry 0 is no instance; -1 reads the last: void
     is_object = thing >= 0
-    number = torch.where(is_object, is_object.cumsum(0), 0)[numbered]
+    number = torch.where(is_object, is_object.cumsum(0), 0)[instance]
     semantic = semantic_of[category]
-    semantic = torch.where((numbered > 0) & (number == 0), VOID, semantic)
-    region_of_object = classes.region_of_thing().to(device)[thing[is_object]]
+    semantic = torch.where((instance > 0) & (number == 0), VOID, semantic)
+    of_objects = thing[is_object]
+    region_of_object = classes.region_of_thing().to(device)[of_objects]
     region = torch.cat((region_of_object.new_tensor([THING_REGION]), region_of_object))[number]
     semantic = torch.where(number > 0, region, semantic)
     if ignore_unknown_things:
         semantic = torch.where((thing_of[category] >= 0) & (number == 0), VOID, semantic)
-    return DetectorTargets(semantic, number, thing[is_object])
+    return DetectorTargets(semantic, number, of_objects)

@@ -44,7 +44,7 @@ def test_one_filter_for_all_rows_is_as_small_as_one_chosen_for_each(channels) ->
     random = np.random.default_rng(0)
     map_ = random.integers(0, 40, (8, 16, *channels)).astype(np.uint8)
     map_ = map_.repeat(16, 0).repeat(16, 1)
-    searched = [cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_STRATEGY, 3]
+    searched = [cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_STRATEGY, 3]  # run lengths
     best = cv2.imencode(".png", map_, searched)[1]
     assert len(png_bytes(map_)) <= 1.02 * len(best)
 
