@@ -12,7 +12,7 @@ from relief.schema.errors import UsageError
 
 
 class Product(Confidence):
-    """The geometric mean of several parts: it orders as their product does, and is of their size.
+    """The product of several parts: sure where all of them are.
 
     Args:
         parts: Whose numbers are multiplied.
@@ -48,6 +48,5 @@ class Product(Confidence):
         return found
 
     def of(self, evidence: Evidence) -> Tensor:
-        """Multiplies and takes the root."""
-        maps = torch.stack([part.of(evidence) for part in self.parts])
-        return maps.prod(dim=0).pow(1 / len(maps))
+        """Multiplies."""
+        return torch.stack([part.of(evidence) for part in self.parts]).prod(dim=0)

@@ -9,7 +9,7 @@ from relief.schema.errors import UsageError
 
 
 class SplitterSays(Confidence):
-    """Hands on what the splitter says of itself, such as the lifetime in the tree of all thresholds.
+    """Hands on what the splitter says of itself, such as lifetimes in the tree of all thresholds.
 
     `relief.splitters.stability.StabilitySplitter` and `KnnLinkageSplitter` with `confidence_cuts`
     say something.

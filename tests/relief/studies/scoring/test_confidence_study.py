@@ -1,6 +1,5 @@
 import dataclasses
 
-import numpy as np
 import pytest
 import torch
 
@@ -9,16 +8,13 @@ from relief.formats.label_store import (
     read_manifest,
     write_confidence,
     write_manifest,
+    write_panoptic,
 )
 from relief.schema.errors import UsageError
-from relief.studies.scoring.confidence_study import (
-    ConfidenceStudy,
-    SureObjects,
-    right_objects,
-    without_objects,
-)
-from relief.studies.study import StoreRow, StudyData
-from tests.relief.studies.tiny import KEYS, draw_store, draw_tree
+from relief.schema.label_spaces import thing_mask
+from relief.studies.scoring.confidence_study import ConfidenceStudy, SureRow
+from relief.studies.study import Spread, StudyData
+from tests.relief.studies.tiny import KEYS, THING_CLUSTERS, draw_store, draw_tree
 
 
 def sure_store(out, confidence_of_instance):
@@ -37,11 +33,11 @@ def sure_store(out, confidence_of_instance):
 
 def test_objects_that_are_wrong_and_unsure_are_dropped_first(tmp_path):
     root = draw_tree(tmp_path)
-    study = ConfidenceStudy([StoreRow(str(sure_store(tmp_path / "sure", {4: 0.2})))], str(root))
+    study = ConfidenceStudy([SureRow(str(sure_store(tmp_path / "sure", {4: 0.2})))], str(root))
     (run,) = study.run().runs
     assert run["objects"] == 15
-    assert run["object_precision/1.0"] == pytest.approx(100 * (1 - run["objects/random"]))
-    alike = [StoreRow(str(sure_store(tmp_path / "all", {})))]
+    assert run["object_precision/1.0"] == pytest.approx(100 - run["objects/random"])
+    alike = [SureRow(str(sure_store(tmp_path / "all", {})))]
     unsure = ConfidenceStudy(alike, str(root)).run().runs[0]
     assert unsure["objects/area"] == pytest.approx(unsure["objects/random"])
     assert unsure["image_pq/1.0"] == run["image_pq/1.0"]
@@ -53,53 +49,46 @@ def test_least_sure_images_go_first(tmp_path):
     root = draw_tree(tmp_path)
     out = sure_store(tmp_path / "sure", {})
     write_confidence(out, KEYS[0], torch.full((48, 96), 0.1))
-    result = ConfidenceStudy([StoreRow(str(out))], str(root)).run()
+    result = ConfidenceStudy([SureRow(str(out))], str(root)).run()
     two = sure_store(tmp_path / "rest", {})
     manifest = read_manifest(two)
     write_manifest(two, dataclasses.replace(manifest, images=dict.fromkeys(KEYS[1:], "labelled")))
-    rest = ConfidenceStudy([StoreRow(str(two))], str(root)).run().runs[0]
+    rest = ConfidenceStudy([SureRow(str(two))], str(root)).run().runs[0]
     assert result.runs[0]["image_miou/0.7"] == pytest.approx(rest["image_miou/1.0"], abs=3)
     assert all(len(row) == len(table.columns) for table in result.tables for row in table.rows)
 
 
-def test_confidence_of_an_object_is_the_mean_over_its_pixels():
-    panoptic = torch.tensor([[[3, 1], [3, 1], [3, 2], [0, 0]]])
-    sure = SureObjects.of(panoptic, torch.tensor([[1.0, 0.2, 0.6, 0.0]]))
-    assert sure.ids.tolist() == [[3, 1], [3, 2]]
-    assert sure.confidence.tolist() == pytest.approx([0.6, 0.6])
-    assert sure.image_confidence == pytest.approx(0.45)
+def test_rows_of_one_name_are_averaged_and_ranks_of_several_stores_order_objects(tmp_path):
+    root = draw_tree(tmp_path)
+    first = str(sure_store(tmp_path / "first", {4: 0.2}))
+    second = str(sure_store(tmp_path / "second", {5: 0.4}))
+    rows = [SureRow(first, name="one"), SureRow(second, name="one")]
+    rows.append(SureRow(first, name="ranks", ranked_with=[second]))
+    result = ConfidenceStudy(rows, str(root)).run()
+    precision = result.tables[0].rows
+    assert [row[0] for row in precision] == ["one", "ranks"]
+    values = [run["object_precision/0.7"] for run in result.runs[:2]]
+    assert precision[0][3] == Spread.of(values)
+    assert "pixel_miou/1.0" not in result.runs[2]  # ranks are of objects
+    assert set(result.curves) == {"one", "ranks"}
+    assert all(len(row) == len(table.columns) for table in result.tables for row in table.rows)
 
 
-TABLE = np.array(
-    [
-        # category, instance, true class, true instance, pixels
-        [4, 1, 13, 1, 60],
-        [4, 1, -1, 0, 100],  # true void is left out
-        [4, 2, 13, 1, 40],
-        [4, 2, 13, 2, 10],
-        [0, 0, 13, 2, 30],
-        [5, 3, 11, 4, 50],
-    ]
-)
-CLASSES = np.array([0, 0, 0, 0, 13, 13])
-
-
-def test_a_match_is_of_the_same_class_and_more_than_half():
-    ids = np.array([[4, 1], [4, 2], [5, 3]])
-    assert right_objects(TABLE, ids, CLASSES).tolist() == [1, 0, 0]
-    of_person = np.where(np.arange(6) == 5, 11, CLASSES)
-    assert right_objects(TABLE, ids, of_person).tolist() == [1, 0, 1]
-
-
-def test_dropped_objects_are_things_without_an_instance():
-    dropped = without_objects(TABLE, np.array([[4, 2]]))
-    assert dropped[:, 1].tolist() == [1, 1, 0, 0, 0, 3]
-    assert TABLE[2, 1] == 2
+def test_images_with_more_wrong_objects_are_found_by_the_sum_of_doubts(tmp_path):
+    root = draw_tree(tmp_path)
+    out = sure_store(tmp_path / "sure", {})
+    worst = LabelStore(out).panoptic(KEYS[1])
+    cars = (worst[..., 1] > 0) & (worst[..., 1] < 5)
+    worst[cars] = torch.tensor([4, 1])  # all cars are one
+    write_panoptic(out, KEYS[1], worst, thing_mask(THING_CLUSTERS, 7))
+    write_confidence(out, KEYS[1], torch.where(cars, 0.1, 1.0))
+    run = ConfidenceStudy([SureRow(str(out))], str(root)).run().runs[0]
+    assert run["tenth/objects"] == run["tenth/objects/oracle"] > 1
 
 
 def test_labels_that_say_nothing_are_refused_in_a_line(tmp_path):
     root = draw_tree(tmp_path)
-    study = ConfidenceStudy([StoreRow("nowhere", ["--out", "nowhere"])], str(root))
+    study = ConfidenceStudy([SureRow("nowhere", ["--out", "nowhere"])], str(root))
     assert study.label_commands() == [["--out", "nowhere"]]
     given = study.on(StudyData(labels=[str(draw_store(tmp_path / "plain"))], root=str(root)))
     assert given.label_commands() == []
