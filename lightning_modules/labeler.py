@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -19,7 +19,7 @@ from relief.schema.parts import Backbone
 
 
 class Labeler(pl.LightningModule):
-    """Images to panoptic labels, one by one, whatever the batch, so that its size changes no byte.
+    """Images to panoptic labels, one by one; the size of a batch changes no byte by itself.
 
     Subclasses implement `label`, `networks` and `manifest`.
 
@@ -43,6 +43,9 @@ class Labeler(pl.LightningModule):
             ReadError: A network cannot take this image; the others can be labelled.
         """
         raise NotImplementedError
+
+    def begin_batch(self, keys: Sequence[str], images: Tensor) -> None:
+        """Takes note of the images (B, 3, H, W) of a batch before each is labelled by its key."""
 
     def label_by_key(
         self, key: str, image: Tensor, depth: Tensor | None, wanted: Collection[str] = ()
@@ -110,6 +113,7 @@ class Labeler(pl.LightningModule):
             "records": [],
             "failures": list(batch.get("failures", [])),
         }
+        self.begin_batch(batch["key"], batch["image"])
         for i, key in enumerate(batch["key"]):
             depth = batch["depth"][i : i + 1] if "depth" in batch else None
             wanted = PICTURED if key in self.pictured else ()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 from torch import Tensor, nn
 
+from lightning_modules.batched_looks import BatchedLooks
 from lightning_modules.labeler import Labeler, Needing, origin, refuse_missing, sources_of
 from relief.models.codebooks.codebook import Codebook
 from relief.models.confidence.evidence import Confidence, Evidence
@@ -38,6 +39,8 @@ class PseudoLabeler(Labeler):
         leftovers: What becomes of thing pixels that no object takes; void by default.
         confidence: Says how sure the labels are; what the splitter says, if anything, unless given.
         precision: In which backbone and depth network compute; whatever follows is in float32.
+        images_per_call: Networks look at so many images of a batch in one call; one by one unless
+            given. Other sizes may round otherwise, so that it is a setting of the labels.
     """
 
     def __init__(
@@ -52,8 +55,10 @@ class PseudoLabeler(Labeler):
         leftovers: Leftovers | None = None,
         precision: Precision = "float32",
         confidence: Confidence | None = None,
+        images_per_call: int | None = None,
     ) -> None:
         super().__init__()
+        self.looks = BatchedLooks(images_per_call)
         self.segmentation = segmentation
         self.leftovers = leftovers or LeaveVoid()
         self.backbone = backbone
@@ -176,12 +181,17 @@ class PseudoLabeler(Labeler):
         """Labels one image; see `Labeler.label`."""
         return self.label_by_key("", image, depth, wanted)
 
+    def begin_batch(self, keys: Sequence[str], images: Tensor) -> None:
+        """Notes which images may be looked at in one call."""
+        self.looks.begin(keys, images)
+
     def label_by_key(
         self, key: str, image: Tensor, depth: Tensor | None, wanted: Collection[str] = ()
     ) -> LabelRecord:
         """Labels one image; the key is for parts that read what lies beside it."""
         needed = {*wanted, *(name for part in self._looking for name in part.needs)}
-        semantic, observation = self.observer.observe(image, depth, needed)
+        seen = self.looks.take(key, self.observer)
+        semantic, observation = self.observer.observe(image, depth, needed, seen)
         groups = self.codebook.category_groups
 
         def cut(seen: Observation) -> Tensor:

@@ -56,6 +56,13 @@ def codebook_of(backbone, k=6) -> Codebook:
     return codebook
 
 
+class Brightness(torch.nn.Module):
+    """Depth of a network without weights."""
+
+    def relative_depth(self, image, size):
+        return torch.nn.functional.adaptive_avg_pool2d(image.mean(1, keepdim=True), size)
+
+
 @pytest.mark.parametrize(
     ("splitter", "waits", "short_side_px"),
     [
@@ -86,6 +93,24 @@ def test_labels_wait_a_few_times_an_image_whatever_the_number_of_windows(
             assert record.panoptic.is_cuda
             assert torch.equal(record.panoptic.cpu(), other.panoptic)
             assert other.panoptic[..., 1].max() > 1
+
+
+def test_networks_that_look_at_several_images_at_once_are_waited_for_less():
+    backbone, number = RGBStatistics(14), 4
+    batch, waits = drawn_images(number), {}
+    for images_per_call in (1, number):
+        labeler = PseudoLabeler(
+            backbone, codebook_of(backbone), DepthGradientSplitter(0.2, 20), Brightness(),
+            geometry=GEOMETRIES[322], split_short_side_px=64, images_per_call=images_per_call,
+        ).eval()  # fmt: skip
+        with FakeCuda() as device:
+            labeler, on_device = labeler.to("cuda"), on("cuda", batch)
+            device.waits.clear()
+            assert not labeler.predict_step(on_device, 0)["failures"]
+            waits[images_per_call] = device.waits.total()
+        labeler.to("cpu")
+    assert waits[1] <= 6 * number, waits
+    assert waits[number] <= 4 * number + 2, waits
 
 
 def test_the_passes_of_a_codebook_wait_for_each_image_and_each_iteration():

@@ -105,29 +105,55 @@ def extract_windows(
     if image.ndim != 4 or image.shape[0] != 1:
         msg = f"Expected `image` to be (1, 3, H, W), got {tuple(image.shape)}."
         raise ValueError(msg)
-    height, width = image.shape[-2:]
-    tops = window_starts(height, window_px, stride_px)
-    lefts = window_starts(width, window_px, stride_px)
-    windows = [
-        image[0, :, top : top + window_px, left : left + window_px]
-        for top in tops
-        for left in lefts
-    ]
-    features = torch.cat(
-        [
-            backbone(torch.stack(windows[i : i + WINDOWS_AT_ONCE]))
-            for i in range(0, len(windows), WINDOWS_AT_ONCE)
-        ]
-    ).float()
-    if not torch.isfinite(features).all():  # the few tokens, once per image
+    (features,) = extract_windows_of_all(backbone, image, window_px, stride_px)
+    if features is None:
         msg = (
             f"features are not finite: {type(backbone).__name__} gives NaN or infinite values for "
             "this image. Leave it out, or use precision float32."
         )
         raise ReadError(msg)
+    return features
+
+
+def extract_windows_of_all(
+    backbone: Backbone,
+    images: Tensor,
+    window_px: int = DEFAULT_WINDOW_PX,
+    stride_px: int = DEFAULT_STRIDE_PX,
+) -> list[WindowFeatures | None]:
+    """Runs the backbone on the windows of several images together; a device is waited for once.
+
+    Args:
+        backbone: See `sliding_window_features`; sees at most eight windows per image at once.
+        images: (B, 3, H, W) float32 in [0, 1], H and W multiples of the backbone's patch.
+        window_px: As `extract_windows`.
+        stride_px: As `extract_windows`.
+
+    Returns:
+        What `extract_windows` gives of each image; `None` where features are not finite.
+    """
+    height, width = images.shape[-2:]
+    tops = window_starts(height, window_px, stride_px)
+    lefts = window_starts(width, window_px, stride_px)
+    windows = [
+        image[:, top : top + window_px, left : left + window_px]
+        for image in images
+        for top in tops
+        for left in lefts
+    ]
+    at_once = WINDOWS_AT_ONCE * len(images)
+    features = torch.cat(
+        [backbone(torch.stack(windows[i : i + at_once])) for i in range(0, len(windows), at_once)]
+    ).float()
     channels, rows, columns = features.shape[1:]
-    mosaic = features.view(len(tops), len(lefts), channels, rows, columns)
-    mosaic = mosaic.permute(2, 0, 3, 1, 4).reshape(channels, len(tops) * rows, len(lefts) * columns)
+    features = features.view(len(images), len(tops), len(lefts), channels, rows, columns)
+    is_finite = torch.isfinite(features).flatten(1).all(dim=1).tolist()  # the few tokens
+    mosaics = features.permute(0, 3, 1, 4, 2, 5).reshape(
+        len(images), channels, len(tops) * rows, len(lefts) * columns
+    )
     row_weights = enlargement_weights(tops, rows, min(window_px, height), height)
     column_weights = enlargement_weights(lefts, columns, min(window_px, width), width)
-    return WindowFeatures(mosaic, row_weights, column_weights)
+    return [
+        WindowFeatures(mosaic, row_weights, column_weights) if finite else None
+        for mosaic, finite in zip(mosaics, is_finite, strict=True)
+    ]

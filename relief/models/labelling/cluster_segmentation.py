@@ -7,7 +7,12 @@ from torch import Tensor
 
 from relief.models.codebooks.codebook import Codebook
 from relief.ops.resize import resize_image, resize_nearest
-from relief.ops.sliding_window import WindowFeatures, extract_windows, network_size
+from relief.ops.sliding_window import (
+    WindowFeatures,
+    extract_windows,
+    extract_windows_of_all,
+    network_size,
+)
 from relief.schema.geometry import WindowGeometry
 from relief.schema.label_spaces import VOID
 from relief.schema.parts import Backbone
@@ -21,11 +26,30 @@ def window_features(backbone: Backbone, image: Tensor, geometry: WindowGeometry)
         image: (3, H, W) float32 in [0, 1], any size.
         geometry: The size the network sees, and its windows.
     """
-    size = (image.shape[-2], image.shape[-1])
-    resized = resize_image(
-        image[None], network_size(size, geometry.short_side_px, backbone.patch_px)
-    )
+    resized = _at_network_size(backbone, image[None], geometry)
     return extract_windows(backbone, resized, geometry.window_px, geometry.stride_px)
+
+
+def window_features_of_all(
+    backbone: Backbone, images: Tensor, geometry: WindowGeometry
+) -> list[WindowFeatures | None]:
+    """The features of the windows of several images, seen together.
+
+    Args:
+        backbone: Already set up.
+        images: (B, 3, H, W) float32 in [0, 1], any size.
+        geometry: As `window_features`.
+
+    Returns:
+        What `window_features` gives of each; `None` where features are not finite.
+    """
+    resized = _at_network_size(backbone, images, geometry)
+    return extract_windows_of_all(backbone, resized, geometry.window_px, geometry.stride_px)
+
+
+def _at_network_size(backbone: Backbone, images: Tensor, geometry: WindowGeometry) -> Tensor:
+    size = (images.shape[-2], images.shape[-1])
+    return resize_image(images, network_size(size, geometry.short_side_px, backbone.patch_px))
 
 
 def segment(

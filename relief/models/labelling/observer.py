@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
+import torch
 from torch import Tensor, nn
 
 from relief.models.codebooks.codebook import Codebook
 from relief.models.codebooks.feature_samples import patch_grid
 from relief.models.depth.sources import depth_at
-from relief.models.labelling.cluster_segmentation import best_stuff, label_pixels, window_features
+from relief.models.labelling.cluster_segmentation import (
+    best_stuff,
+    label_pixels,
+    window_features,
+    window_features_of_all,
+)
 from relief.models.labelling.refined_segmentation import RefinedSegmentation
 from relief.ops.resize import resize_nearest
+from relief.ops.sliding_window import WindowFeatures
 from relief.schema.geometry import WindowGeometry, scaled_size
 from relief.schema.observation import FEATURES, IMAGE, STUFF, Observation
-from relief.schema.parts import Backbone
+from relief.schema.parts import Backbone, DepthModel
+
+
+class Seen(NamedTuple):
+    """Holds all that networks see of one image, whichever were looked at with it.
+
+    Attributes:
+        windows: Features of its windows; `None` where other scales are looked at.
+        depth: (1, 1, h, w) float32 in [0, 1] where splitting runs; `None` without a network.
+    """
+
+    windows: WindowFeatures | None
+    depth: Tensor | None
 
 
 class Observer:
@@ -55,8 +74,38 @@ class Observer:
             parts.segmentation,
         )
 
+    def look(self, images: Tensor) -> list[Seen | None]:
+        """Looks at several images at once: each network is called, and waited for, once.
+
+        Args:
+            images: (B, 3, H, W) float32 in [0, 1].
+
+        Returns:
+            What `observe` takes of each image; `None` of one that is to be looked at alone, which
+            tells what is wrong with it.
+        """
+        windows: list[WindowFeatures | None] = [None] * len(images)
+        depths: list[Tensor | None] = [None] * len(images)
+        is_sound = [True] * len(images)
+        if self.segmentation is None:
+            backbone = cast(Backbone, self.backbone)
+            windows = window_features_of_all(backbone, images, self.geometry)
+            is_sound = [one is not None for one in windows]
+        if self.depth is not None:
+            size = scaled_size((images.shape[-2], images.shape[-1]), self.split_short_side_px)
+            depth = cast(DepthModel, self.depth).relative_depth(images, size)
+            depths = list(depth[:, None])
+            finite = torch.isfinite(depth).flatten(1).all(dim=1).tolist()
+            is_sound = [one and other for one, other in zip(is_sound, finite, strict=True)]
+        seen = zip(windows, depths, is_sound, strict=True)
+        return [Seen(one, depth) if sound else None for one, depth, sound in seen]
+
     def observe(
-        self, image: Tensor, depth: Tensor | None, wanted: Collection[str] = ()
+        self,
+        image: Tensor,
+        depth: Tensor | None,
+        wanted: Collection[str] = (),
+        seen: Seen | None = None,
     ) -> tuple[Tensor, Observation]:
         """Observes one image.
 
@@ -65,6 +114,7 @@ class Observer:
             depth: (1, 1, h, w) float32 in [0, 1] as it was read, or `None`.
             wanted: Fields that are only made when they are asked for: `features`, `image`,
                 `stuff`.
+            seen: What `look` gave of this image; otherwise networks look at it now.
 
         Returns:
             The semantic map (H, W) int64 at the image's own size, and the observation of a batch
@@ -76,10 +126,13 @@ class Observer:
         """
         own_size = (image.shape[-2], image.shape[-1])
         size = scaled_size(own_size, self.split_short_side_px)
-        at_size = depth_at(self.depth, image, depth, size)
+        at_size = None if seen is None else seen.depth
+        if at_size is None:
+            at_size = depth_at(self.depth, image, depth, size)
         backbone, features, stuff = cast(Backbone, self.backbone), None, None
         if self.segmentation is None or FEATURES in wanted or STUFF in wanted:
-            windows = window_features(backbone, image, self.geometry)
+            known = None if seen is None else seen.windows
+            windows = known or window_features(backbone, image, self.geometry)
         if FEATURES in wanted:
             features = windows.grid(patch_grid(windows, backbone.patch_px))[None]
         if STUFF in wanted:
