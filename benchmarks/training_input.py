@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from benchmarks.label_io import enlarged_labels, milliseconds
@@ -78,9 +79,15 @@ def measure(
     for ours, plain in zip(detector_targets(maps, classes), targets, strict=True):
         assert torch.equal(ours, plain)
     assert torch.equal(sample["image"], pixels)
+    as_jpeg, half = out / "photograph.jpg", (own_size[0] // 2, own_size[1] // 2)
+    Image.fromarray(read_image(image).permute(1, 2, 0).numpy()).save(as_jpeg, quality=90)
     plain_bytes = pixels.nbytes + targets.semantic.nbytes + targets.instance.nbytes
     return {
         "reading the photograph, ms": milliseconds(lambda: read_image(image), repeats),
+        "... as JPEG, ms": milliseconds(lambda: read_image(as_jpeg), repeats),
+        "... decoded at half its sides, ms": milliseconds(
+            lambda: read_image(as_jpeg, half), repeats
+        ),
         "sample, plain, ms": milliseconds(
             lambda: plain_sample(image, large, key, size, classes), repeats
         ),

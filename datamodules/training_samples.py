@@ -63,14 +63,20 @@ class TrainingImages(Dataset[_Sample], ABC):
         items: What there is.
         size: (height, width) to which all are brought.
         keep_in_memory: Keep what was read, for sets that are small enough.
+        decode_at_size: Decode a JPEG at the fraction that is enough for `size`; see `read_image`.
     """
 
     def __init__(
-        self, items: Sequence[TrainingImage], size: tuple[int, int], keep_in_memory: bool = False
+        self,
+        items: Sequence[TrainingImage],
+        size: tuple[int, int],
+        keep_in_memory: bool = False,
+        decode_at_size: bool = False,
     ) -> None:
         self.items = items
         self.size = size
         self.keep_in_memory = keep_in_memory
+        self.enough = size if decode_at_size else None
         self._kept: dict[int, _Sample] = {}
 
     @abstractmethod
@@ -96,6 +102,7 @@ class LabelledImages(TrainingImages[TrainingSample]):
         labels: Labels by key, of any resolution.
         size: (height, width) of image and labels.
         keep_in_memory: See `TrainingImages`.
+        decode_at_size: See `TrainingImages`.
     """
 
     def __init__(
@@ -104,14 +111,15 @@ class LabelledImages(TrainingImages[TrainingSample]):
         labels: LabelReader,
         size: tuple[int, int],
         keep_in_memory: bool = False,
+        decode_at_size: bool = False,
     ) -> None:
-        super().__init__(items, size, keep_in_memory)
+        super().__init__(items, size, keep_in_memory, decode_at_size)
         self.labels = labels
 
     def read(self, item: TrainingImage) -> TrainingSample:
         """Image and labels at `size`, or a failure."""
         try:
-            image = read_image(item.image_path)
+            image = read_image(item.image_path, self.enough)
             panoptic, own_size = panoptic_at(self.labels, item.key, self.size)
             refuse_other_shape(item.key, image.shape[-2:], own_size)
             confidence = self._confidence(item.key, image.shape[-2:])
@@ -144,7 +152,7 @@ class BareImages(TrainingImages[Sample]):
     def read(self, item: TrainingImage) -> Sample:
         """The image at `size`, or a failure."""
         try:
-            image = read_image(item.image_path)
+            image = read_image(item.image_path, self.enough)
         except Exception as error:
             return {"failure": {"key": item.key, "reason": reason_of(error, item.key)}}
         part = middle(image, self.size)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
 from relief.formats.files.folders import walk_files
@@ -23,6 +23,7 @@ log = logging.getLogger("relief")
 SUFFIXES = (".png", ".jpg", ".jpeg")
 MAX_ASPECT = 10.0  # the longer side of an image by its shorter one
 _OF_A_RUN = (SEMANTIC, PANOPTIC, CONFIDENCE, SHARDS, "overlays")
+_TURNED = (5, 6, 7, 8)  # EXIF orientations whose rows are columns
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
 
@@ -41,12 +42,18 @@ class ImageReadError(ReadError):
         self.reason = reason
 
 
-def read_image(path: Path) -> Tensor:
+def read_image(path: Path, least_size: tuple[int, int] | None = None) -> Tensor:
     """Decodes a whole image file as a person would see it.
 
     The EXIF orientation is applied. Gray is repeated, palettes are looked up, 16-bit values keep
     their high byte (65535 becomes 255), CMYK is converted, and what is transparent is laid on
     black, so that colours hidden under alpha 0 are not seen.
+
+    Args:
+        path: The file.
+        least_size: (height, width) that is enough: a JPEG at least 2, 4 or 8 times as large in both
+            directions is decoded at that fraction, in less time, to pixels that differ slightly
+            from those of the whole resized. All other files are decoded as they are.
 
     Returns:
         (3, H, W) uint8 RGB.
@@ -60,10 +67,22 @@ def read_image(path: Path) -> Tensor:
         raise ImageReadError(path, "its name is not UTF-8")
     try:
         with Image.open(path) as image:
+            if least_size is not None:
+                _choose_fraction(image, least_size)
             image.load()  # the whole file: `verify` accepts half a JPEG
             return as_tensor(image)
     except Exception as error:
         raise ImageReadError(path, _reason(error)) from error
+
+
+def _choose_fraction(image: Image.Image, least_size: tuple[int, int]) -> None:
+    """Lets a JPEG that is not loaded yet be decoded at the least fraction not below a size."""
+    height, width = least_size
+    try:
+        is_turned = image.getexif().get(ExifTags.Base.Orientation, 1) in _TURNED
+    except Exception:  # as `_upright`
+        is_turned = False
+    image.draft(None, (height, width) if is_turned else (width, height))
 
 
 def as_tensor(image: Image.Image) -> Tensor:

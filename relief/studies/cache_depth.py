@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: Any) -> dict[str, str]:
     check_weights(options.depth.as_dict(), [options.depth.get("__path__")])
-    images = _images(options.root, options.folder, options.split)
+    images = images_given(options.root, options.folder, options.split)
     images = dict(list(images.items())[: options.limit])
     out = Path(options.out) / (options.split if options.root else "")
     check_writable(out)
@@ -120,7 +120,12 @@ def _parser() -> ArgumentParser:
     return parser
 
 
-def _images(root: str | None, folder: str | None, split: str) -> dict[str, Path]:
+def images_given(root: str | None, folder: str | None, split: str) -> dict[str, Path]:
+    """Finds the images of a split of a Cityscapes tree, or of any folder, by key.
+
+    Raises:
+        UsageError: Not one of both is given, or there are no images.
+    """
     if bool(root) == bool(folder):
         raise UsageError("one folder of images is needed: --root or --folder. Give one of them.")
     if folder:

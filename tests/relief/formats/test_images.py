@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 from relief.formats.images import ImageReadError, find_images, read_image, refuse_line
+from relief.ops.resize import resize_image
 from relief.schema.errors import ReadError, UsageError
 
 RED = (200, 10, 20)
@@ -287,3 +288,29 @@ def test_folders_that_cannot_be_listed_are_told(tmp_path, monkeypatch, caplog):
     with caplog.at_level("WARNING", logger="relief"):
         assert list(find_images(tmp_path)) == ["a"]
     assert f"1 folders could not be listed and are left out: {tmp_path}/secret" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("least_size", "orientation", "decoded"),
+    [
+        ((40, 60), 1, (40, 60)),  # a quarter
+        ((41, 60), 1, (80, 120)),  # half: a quarter would be too small
+        ((81, 60), 1, (160, 240)),
+        ((500, 500), 1, (160, 240)),
+        ((60, 40), 6, (60, 40)),  # turned: rows of the file are columns
+        ((1, 1), 1, (20, 30)),  # an eighth at most
+    ],
+)
+def test_a_jpeg_is_decoded_at_the_fraction_that_is_enough(
+    tmp_path, least_size, orientation, decoded
+):
+    shades = np.linspace(0, 255, 240).astype(np.uint8)[None, :, None].repeat(160, 0).repeat(3, 2)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    Image.fromarray(shades).save(tmp_path / "a.jpg", quality=95, exif=exif)
+    whole, small = read_image(tmp_path / "a.jpg"), read_image(tmp_path / "a.jpg", least_size)
+    assert tuple(small.shape[1:]) == decoded
+    resized = resize_image(whole[None], decoded)[0]
+    assert (resized.int() - small.int()).abs().max() <= 4
+    Image.fromarray(shades).save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png", least_size).shape == (3, 160, 240)
