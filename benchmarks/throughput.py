@@ -1,17 +1,21 @@
 """What labelling costs a device and its cores, and what that means for very many frames.
 
-    python -m benchmarks.throughput --device cpu|cuda [--images N] [--cores 16]
+    python -m benchmarks.throughput --device cpu|cuda [--images N] [--cores 16] [--image FILE]
+        [--sustained_tflops N]
 
 The recipe as shipped (`configs/label/cityscapes_k80.yaml`): CAUSE-TR on ViT-B/14, SPIdepth with
 its mirror image, windows of 322 px, splitting at 512 px, on drawn frames of 1024x2048; weights are
 random values of the published shapes. Reading, splitting and writing are processor time of one
 thread. The table is arithmetic from what was measured: a device with so many cores beside it is as
-fast as the slower of the two.
+fast as the slower of the two, and reads so much from the file system that all devices share. With
+`--sustained_tflops` the device is an assumed one that does so many of the counted operations in a
+second. `--image` takes a photograph instead of drawn frames, which pack worse.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import statistics
 import tempfile
 import time
@@ -162,18 +166,31 @@ def label(
 
 
 @torch.no_grad()
-def measure(device: torch.device, precision: Precision, images: int, folder: Path) -> Costs:
+def measure(
+    device: torch.device, precision: Precision, images: int, folder: Path, photograph: Path | None
+) -> Costs:
     """The cost of each step; on CUDA after one image that warms up."""
     labelling = Labelling(device, precision, folder / "out")
     measured, warm = [], int(device.type == "cuda")
     for index in range(images + warm):
-        path = folder / f"{index}.png"
-        write_png(path, drawn_frame(index))
+        path = photograph or folder / f"{index}.png"
+        if photograph is None:
+            write_png(path, drawn_frame(index))
         measured.append(label(labelling, device, path))
     flops = measured[-1][1]
     return {
         step: Cost(statistics.median(one[step] for one, _ in measured[warm:]), flops.get(step, 0))
         for step in measured[0][0]
+    }
+
+
+def assumed(costs: Costs, sustained_tflops: float) -> Costs:
+    """The same with a device that does so many of the counted operations in a second."""
+    return {
+        step: dataclasses.replace(cost, seconds=cost.flops / 1e12 / sustained_tflops)
+        if step in NETWORKS
+        else cost
+        for step, cost in costs.items()
     }
 
 
@@ -192,21 +209,32 @@ def main() -> None:
     parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--images", type=int, default=1)
     parser.add_argument("--cores", type=int, default=16, help="beside each device")
+    parser.add_argument("--image", type=Path, help="a photograph of 1024x2048 px")
+    parser.add_argument("--sustained_tflops", type=float, help="of an assumed device")
     options = parser.parse_args()
     torch.set_num_threads(1)
     device = torch.device(options.device)
     with tempfile.TemporaryDirectory() as folder:
-        costs = measure(device, options.precision, options.images, Path(folder))
+        out = Path(folder)
+        costs = measure(device, options.precision, options.images, out, options.image)
+        file_bytes = (options.image or out / "0.png").stat().st_size
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "one CPU thread"
     print(f"{name}, {options.precision}, {options.images} images")
     for step, cost in costs.items():
         flops = f"{cost.flops / 1e12:8.2f} TFLOP" if cost.flops else ""
         where = "device" if step in NETWORKS else "one core"
         print(f"{step:10s}{1000 * cost.seconds:10.0f} ms of {where:9s}{flops}")
+    if options.sustained_tflops:
+        costs = assumed(costs, options.sustained_tflops)
+        print(f"assumed: a device of {options.sustained_tflops:g} TFLOP/s")
     print(f"frames      {''.join(f'{count:>10d} devices' for count in DEVICES)}")
     for frames in FRAMES:
         told = [hours(costs, frames, count, options.cores) for count in DEVICES]
-        print(f"{frames:<12d}{''.join(f'{time:>10.1f} h {limit:6s}' for time, limit in told)}")
+        print(f"{frames:<12d}{''.join(f'{time:>10.2f} h {limit:6s}' for time, limit in told)}")
+    rates = [count / 3600 / hours(costs, 1, 1, options.cores)[0] for count in DEVICES]
+    print(f"images/s    {''.join(f'{rate:>10.1f}         ' for rate in rates)}")
+    read = [rate * file_bytes / 1e6 for rate in rates]
+    print(f"MB/s read   {''.join(f'{megabytes:>10.0f}         ' for megabytes in read)}")
 
 
 if __name__ == "__main__":
