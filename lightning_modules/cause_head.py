@@ -16,6 +16,7 @@ from lightning_modules.repeatable_steps import RepeatableSteps
 from relief.formats.files.atomic import write_text
 from relief.models.backbones.headed import HeadedBackbone, save_head, tokens_of
 from relief.models.backbones.provenance import Provenance, no_weights
+from relief.models.codebook_fitters.published import PublishedProbe
 from relief.models.heads.head_learner import HeadLearner, HeadSettings, MakeHead
 from relief.ops.cause_training import pair_shares
 from relief.ops.token_sampling import draw_half_of_each_code, tile_tokens, tokens_per_image
@@ -25,15 +26,18 @@ from relief.schema.parts import Backbone
 
 HEAD_FILE = "cause_head.safetensors"
 PART = f"{HeadedBackbone.__module__}.{HeadedBackbone.__qualname__}"
+PROBE_PART = f"{PublishedProbe.__module__}.{PublishedProbe.__qualname__}"
 
 
 class CauseHeadTrainer(RepeatableSteps):
     """First a codebook by modularity, then a head by contrast and its moving average.
 
     Written at the end: `OUT/cause_head.safetensors`, and `OUT/backbone.yaml`, which joins it with
-    the body: `label.py --model.init_args.backbone OUT/backbone.yaml`. On several processes
-    gradients are averaged, and all of them share one bank; give `--trainer.strategy
-    ddp_find_unused_parameters_true`, for the two parts never learn at once.
+    the body: `label.py --model.init_args.backbone OUT/backbone.yaml`. Where a probe learned beside
+    the head, `--fitter.init_args.kmeans OUT/probe.yaml` takes it in place of k-means.
+
+    On several processes gradients are averaged, and all of them share one bank; give
+    `--trainer.strategy ddp_find_unused_parameters_true`, for the parts never all learn at once.
 
     Args:
         backbone: The frozen body; any that fits `Backbone`.
@@ -41,8 +45,8 @@ class CauseHeadTrainer(RepeatableSteps):
         settings: The numbers of both parts; `HeadSettings()`, as published, unless given.
         codebook_steps: Steps of the codebook; the rest of `trainer.max_steps` is the head's.
         keep_tokens: Compute the tokens of every view once and keep them in memory; for small sets.
-        codebook_lr: Learning rate of the codebook; that of the optimizer unless given.
-        optimizer: Takes two groups of parameters; Adam as published unless given.
+        codebook_lr: Learning rate of codebook and probe; that of the optimizer unless given.
+        optimizer: Takes groups of parameters; Adam as published unless given.
         seed: Of initial weights, sampling and dropout.
     """
 
@@ -146,7 +150,7 @@ class CauseHeadTrainer(RepeatableSteps):
         learner = self.learner
         if self.global_step == self.codebook_steps:
             learner.freeze_codebook()
-        loss, codes, taught = learner.contrast_loss(tokens, size, picked)
+        loss, codes, taught, probe_loss = learner.contrast_loss(tokens, size, picked)
         alike, unlike = pair_shares(
             codes, learner.codebook, self.settings.positive, self.settings.negative
         )
@@ -157,6 +161,9 @@ class CauseHeadTrainer(RepeatableSteps):
             "pairs_unlike": unlike,
             "bank": float(len(learner.bank.codes)),
         }
+        if probe_loss is not None:
+            logged["probe_modularity"] = -probe_loss.detach()
+            loss = loss + probe_loss
         if self.trainer.world_size > 1:
             codes, taught = (
                 cast(Tensor, self.all_gather(part)).flatten(0, 1) for part in (codes, taught)
@@ -166,11 +173,12 @@ class CauseHeadTrainer(RepeatableSteps):
         return loss, logged
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """One optimizer of two groups; the mean head follows every step of the second one."""
-        trained = self.learner.trained()
-        groups: list[dict[str, Any]] = [{"params": trained[name]} for name in ("codebook", "heads")]
-        if self.codebook_lr is not None:
-            groups[0]["lr"] = self.codebook_lr
+        """One optimizer, a group for each part; the mean head follows every step of the head."""
+        groups: list[dict[str, Any]] = []
+        for name, parameters in self.learner.trained().items():
+            groups.append({"params": parameters})
+            if self.codebook_lr is not None and name != "heads":
+                groups[-1]["lr"] = self.codebook_lr
         optimizer = self.make_optimizer(groups)
         optimizer.register_step_post_hook(self._follow)
         return optimizer
@@ -186,9 +194,16 @@ class CauseHeadTrainer(RepeatableSteps):
         gradient_clip_val: int | float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clips the gradients of the head; the codebook's are left as they are, as published."""
-        if self.global_step >= self.codebook_steps:
-            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        """Clips the gradients of the head alone; nothing else counts in its norm, as published."""
+        if self.global_step < self.codebook_steps:
+            return
+        probe = self.learner.probe
+        apart = None if probe is None else probe.grad
+        if probe is not None:
+            probe.grad = None
+        self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        if probe is not None:
+            probe.grad = apart
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Leaves out the body, which is on the disk already."""
@@ -216,3 +231,7 @@ class CauseHeadTrainer(RepeatableSteps):
         arguments = {"body": self._recipe.get("backbone"), "head": str(out / HEAD_FILE)}
         part = {"class_path": PART, "init_args": arguments}
         write_text(out / "backbone.yaml", yaml.safe_dump(part, sort_keys=False))
+        if self.settings.probe is not None:
+            arguments = {"path": str(out / HEAD_FILE), "k": self.settings.probe, "supervision": ""}
+            probe = {"class_path": PROBE_PART, "init_args": arguments}
+            write_text(out / "probe.yaml", yaml.safe_dump(probe, sort_keys=False))

@@ -7,6 +7,7 @@ import shutil
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
 
 import cli
 import label
@@ -143,6 +144,26 @@ def test_the_file_is_labelled_with_by_either_head(trained, root, tmp_path):
     assert len(LabelStore(out).keys) == 3
     manifest = json.loads((out / "manifest.json").read_text())
     assert "head" in json.dumps(manifest["weights"])
+
+
+def test_a_probe_is_labelled_with_and_leaves_the_head_as_it_is(trained, root, tmp_path):
+    recipe, whole = trained
+    arguments = ["fit", "--config", str(recipe), "--out", str(tmp_path)]
+    assert cli.exit_code(train.main, [*arguments, "--model.init_args.settings.probe", "3"]) == 0
+    tensors, head = (load_file(folder / HEAD_FILE) for folder in (tmp_path, whole))
+    probe = tensors.pop("cluster_probe")
+    assert all(torch.equal(tensor, head[name]) for name, tensor in tensors.items())
+    assert [bool(row["train/probe_modularity"]) for row in rows(tmp_path)] == [False] * 2 + [
+        True
+    ] * 3
+    out = tmp_path / "out"
+    arguments = ["--config", "tests/configs/label/tiny.yaml", "--out", str(out)]
+    arguments += ["--model.init_args.backbone", str(tmp_path / "backbone.yaml")]
+    arguments += ["--fitter.init_args.kmeans", str(tmp_path / "probe.yaml")]
+    arguments += ["--data.init_args.root", str(root)]
+    arguments += ["--data.init_args.depth.init_args.root", str(root / "depth")]
+    assert cli.exit_code(label.main, arguments) == 0
+    assert torch.equal(load_file(out / "codebook.safetensors")["centroids"], probe)
 
 
 def test_tokens_that_are_kept_are_the_same(trained, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,8 @@ from relief.ops.cause_training import (
 MakeHead = Callable[[int, int], nn.Module]
 """(Channels of the tokens, entries of the codebook) -> a head."""
 
+PROBE = "cluster_probe"
+
 
 @dataclass(frozen=True)
 class HeadSettings:
@@ -34,6 +36,8 @@ class HeadSettings:
         negative: Codes whose cosine is below it are unlike.
         momentum: Share of the mean head that stays at a step.
         bank_capacity: Projections of each code that are kept as further keys.
+        probe: Clusters of a probe that learns beside the head, on features that are handed to it
+            without a gradient, so that the head comes out the same; `None`: none.
     """
 
     codes: int = 2048
@@ -44,6 +48,7 @@ class HeadSettings:
     negative: float = 0.1
     momentum: float = 0.99
     bank_capacity: int = 100
+    probe: int | None = None
 
 
 class ProjectedHead(nn.Module):
@@ -61,12 +66,40 @@ class ProjectedHead(nn.Module):
         self.head = head
         self.projection_head = nn.ModuleDict({"f": nn.Conv2d(head.dim, projection_dim, 1)})
 
-    def forward(self, tokens: Tensor, size: tuple[int, int], picked: Tensor) -> Tensor:
-        """Patch tokens (B, h w, width) -> (B, n, projection_dim) at the positions (B, n)."""
+    def forward(
+        self, tokens: Tensor, size: tuple[int, int], picked: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Computes features at some positions, and their projections.
+
+        Args:
+            tokens: (B, h w, width).
+            size: (h, w).
+            picked: (B, n) int64 positions.
+
+        Returns:
+            Projections (B, n, projection_dim) and features (B, n, dim).
+        """
         features = self.head(tokens, size).flatten(2)
         at = features.gather(2, picked[:, None].expand(-1, features.shape[1], -1))
         projected: Tensor = self.projection_head["f"](at.unsqueeze(-1)).squeeze(-1)
-        return projected.transpose(1, 2)
+        return projected.transpose(1, 2), at.transpose(1, 2)
+
+
+class Contrast(NamedTuple):
+    """One step of the contrast.
+
+    Attributes:
+        loss: Scalar; its gradient reaches the student only.
+        codes: (B, n) of the picked tokens.
+        taught: (B, n, projection_dim) by the mean head, for the bank.
+        probe_loss: Scalar, negated modularity of the mean head's features under the probe; its
+            gradient reaches the probe only. `None` without one.
+    """
+
+    loss: Tensor
+    codes: Tensor
+    taught: Tensor
+    probe_loss: Tensor | None
 
 
 class HeadLearner(nn.Module):
@@ -82,6 +115,7 @@ class HeadLearner(nn.Module):
         student: What the contrast teaches.
         teacher: Its moving average; equal to the student after the first step, as published.
         bank: The newest projections of the teacher.
+        probe: (clusters, features), or `None`.
     """
 
     student: ProjectedHead
@@ -96,6 +130,11 @@ class HeadLearner(nn.Module):
         self.following = MeanTeacher(settings.momentum)
         self.teacher = self.following.begin(self.student).train()  # dropout acts in it too
         self.bank = CodeBank(settings.bank_capacity)
+        self.probe: nn.Parameter | None = None
+        if settings.probe is not None:  # last: the head starts as it would without
+            ids = settings.probe
+            start = torch.empty(ids, self.student.head.dim).uniform_(-1 / ids, 1 / ids)
+            self.probe = nn.Parameter(start)
 
     def get_extra_state(self) -> dict[str, Tensor]:
         """Returns the bank, which travels with checkpoints."""
@@ -121,24 +160,21 @@ class HeadLearner(nn.Module):
         for projected in (self.student, self.teacher):
             projected.head.use_codebook(self.codebook)
 
-    def contrast_loss(
-        self, tokens: Tensor, size: tuple[int, int], picked: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def contrast_loss(self, tokens: Tensor, size: tuple[int, int], picked: Tensor) -> Contrast:
         """Compares projections of the student with those of the mean head and of the bank.
 
         Args:
             tokens: (B, h w, width).
             size: (h, w).
             picked: (B, n) int64 positions.
-
-        Returns:
-            The loss; the codes (B, n) of the picked tokens and their projections (B, n, P) by the
-            mean head, for the bank.
         """
         with torch.no_grad():
-            taught = self.teacher(tokens, size, picked).to(tokens.dtype)
-        learned = self.student(tokens, size, picked).to(tokens.dtype)
+            taught, features = (
+                part.to(tokens.dtype) for part in self.teacher(tokens, size, picked)
+            )
+        learned = self.student(tokens, size, picked)[0].to(tokens.dtype)
         drawn, settings = take(tokens, picked), self.settings
+        probe_loss = None
         with torch.autocast(tokens.device.type, enabled=False):
             loss = code_contrast_loss(
                 *(learned, taught, drawn, self.codebook, self.bank),
@@ -147,7 +183,9 @@ class HeadLearner(nn.Module):
                 settings.negative,
             )
             codes = nearest_codes(drawn, self.codebook.detach())
-        return loss, codes, taught
+            if self.probe is not None:
+                probe_loss = modularity_loss(features, self.probe, settings.modularity_temperature)
+        return Contrast(loss, codes, taught, probe_loss)
 
     def follow(self, step: int) -> None:
         """Moves the mean head after step `step` of the contrast, counted from 1."""
@@ -157,12 +195,18 @@ class HeadLearner(nn.Module):
             self.following.follow(self.teacher, self.student, step)
 
     def trained(self) -> Mapping[str, list[nn.Parameter]]:
-        """Returns the parameters that learn, of the codebook and of the heads."""
-        return {"codebook": [self.codebook], "heads": list(self.student.parameters())}
+        """Returns the parameters that learn, of the codebook, of the head and of the probe."""
+        return {
+            "codebook": [self.codebook],
+            "heads": list(self.student.parameters()),
+            **({} if self.probe is None else {"probe": [self.probe]}),
+        }
 
     def tensors(self) -> dict[str, Tensor]:
-        """Returns student, mean head and codebook by the published names."""
+        """Returns student, mean head, codebook and probe by the published names."""
         tensors = {"codebook": self.codebook.detach()}
+        if self.probe is not None:
+            tensors[PROBE] = self.probe.detach()
         for suffix, projected in (("", self.student), ("_ema", self.teacher)):
             for name, tensor in projected.state_dict().items():
                 part, _, rest = name.partition(".")

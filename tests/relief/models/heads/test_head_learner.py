@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -68,7 +70,7 @@ def test_the_head_learns_as_published(published):
         tokens = golden("head_steps/tokens")[step].double()
         picked = golden("head_steps/token_indices")[step]
         sizes.append(len(published.bank.codes))
-        loss, codes, taught = published.contrast_loss(tokens, GRID, picked)
+        loss, codes, taught, _ = published.contrast_loss(tokens, GRID, picked)
         published.bank.add(codes, taught, golden(f"head_steps/kept_{step}"))
         optimizer.zero_grad()
         loss.backward()
@@ -98,6 +100,30 @@ def test_only_what_learns_gets_a_gradient():
     assert learner.codebook.grad is None
     assert all(p.grad is None for p in learner.teacher.parameters())
     assert all(p.grad is not None for p in learner.student.parameters())
+
+
+def test_a_probe_learns_beside_the_head_and_changes_nothing_of_it():
+    tokens, picked = torch.randn(2, 64, 6), torch.tensor([[1, 9, 30], [7, 12, 50]])
+    learners = {}
+    for clusters in (None, 3):
+        torch.manual_seed(0)
+        settings = dataclasses.replace(SETTINGS, probe=clusters)
+        learners[clusters] = HeadLearner(6, mlp_head, settings)
+        learners[clusters].freeze_codebook()
+    without, learner = learners.values()
+    found = []
+    for one in (without, learner):
+        torch.manual_seed(1)
+        found.append(one.contrast_loss(tokens, (8, 8), picked))
+    assert torch.equal(found[0].loss, found[1].loss)
+    assert found[0].probe_loss is None
+    found[1].probe_loss.backward()
+    assert learner.probe.grad.abs().sum() > 0
+    assert all(p.grad is None for p in [learner.codebook, *learner.student.parameters()])
+    head, with_probe = without.tensors(), learner.tensors()
+    assert with_probe.pop("cluster_probe").shape == (3, 8)
+    assert all(torch.equal(head[name], tensor) for name, tensor in with_probe.items())
+    assert list(learner.trained()) == ["codebook", "heads", "probe"]
 
 
 def test_the_bank_travels_with_the_weights():
