@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -46,6 +46,7 @@ class CauseHeadTrainer(RepeatableSteps):
         codebook_steps: Steps of the codebook; the rest of `trainer.max_steps` is the head's.
         keep_tokens: Compute the tokens of every view once and keep them in memory; for small sets.
         codebook_lr: Learning rate of codebook and probe; that of the optimizer unless given.
+        keep_at: Steps after which the head is kept too, in `cause_head_STEP.safetensors`.
         optimizer: Takes groups of parameters; Adam as published unless given.
         seed: Of initial weights, sampling and dropout.
     """
@@ -58,12 +59,14 @@ class CauseHeadTrainer(RepeatableSteps):
         codebook_steps: int = 233,
         keep_tokens: bool = False,
         codebook_lr: float | None = None,
+        keep_at: Sequence[int] = (),
         optimizer: OptimizerCallable = lambda groups: torch.optim.Adam(groups, lr=4e-3),
         seed: int = 0,
     ) -> None:
         super().__init__()
         self.backbone, self.make_head, self.settings = backbone, head, settings
         self.codebook_steps, self.codebook_lr = codebook_steps, codebook_lr
+        self.keep_at = tuple(keep_at)
         self._kept: dict[str, Tensor] | None = {} if keep_tokens else None
         self.make_optimizer, self.seed = optimizer, seed
         self._recipe: Mapping[str, Any] = {}
@@ -215,10 +218,26 @@ class CauseHeadTrainer(RepeatableSteps):
         body = {f"backbone.{name}": t for name, t in self.backbone.state_dict().items()}
         checkpoint["state_dict"] |= body
 
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Keeps the head at the steps asked for."""
+        if self.global_step in self.keep_at and self.trainer.is_global_zero:
+            self._write(f"{Path(HEAD_FILE).stem}_{self.global_step}.safetensors")
+
     def on_train_end(self) -> None:
-        """Writes the head, and beside it the part that `label.py` takes."""
+        """Writes the head, and beside it the parts that `label.py` takes."""
         if not self.trainer.is_global_zero:
             return
+        out = self._write(HEAD_FILE)
+        arguments = {"body": self._recipe.get("backbone"), "head": str(out / HEAD_FILE)}
+        part = {"class_path": PART, "init_args": arguments}
+        write_text(out / "backbone.yaml", yaml.safe_dump(part, sort_keys=False))
+        if self.settings.probe is not None:
+            arguments = {"path": str(out / HEAD_FILE), "k": self.settings.probe, "supervision": ""}
+            probe = {"class_path": PROBE_PART, "init_args": arguments}
+            write_text(out / "probe.yaml", yaml.safe_dump(probe, sort_keys=False))
+
+    def _write(self, name: str) -> Path:
+        """Writes the head as it is now; returns the folder."""
         provenance, out = self.body_provenance, Path(self.trainer.default_root_dir)
         about = {
             "head": self._recipe.get("head"),
@@ -227,11 +246,5 @@ class CauseHeadTrainer(RepeatableSteps):
             "steps": {"codebook": self.codebook_steps, "all": self.global_step},
             "seed": self.seed,
         }
-        save_head(out / HEAD_FILE, self.learner.tensors(), about)
-        arguments = {"body": self._recipe.get("backbone"), "head": str(out / HEAD_FILE)}
-        part = {"class_path": PART, "init_args": arguments}
-        write_text(out / "backbone.yaml", yaml.safe_dump(part, sort_keys=False))
-        if self.settings.probe is not None:
-            arguments = {"path": str(out / HEAD_FILE), "k": self.settings.probe, "supervision": ""}
-            probe = {"class_path": PROBE_PART, "init_args": arguments}
-            write_text(out / "probe.yaml", yaml.safe_dump(probe, sort_keys=False))
+        save_head(out / name, self.learner.tensors(), about)
+        return out

@@ -146,6 +146,16 @@ def test_the_file_is_labelled_with_by_either_head(trained, root, tmp_path):
     assert "head" in json.dumps(manifest["weights"])
 
 
+def test_heads_are_kept_on_the_way(trained, tmp_path):
+    arguments = ["fit", "--config", str(trained[0]), "--out", str(tmp_path)]
+    assert cli.exit_code(train.main, [*arguments, "--model.init_args.keep_at", "[3]"]) == 0
+    early, last = (load_file(tmp_path / f"cause_head{name}.safetensors") for name in ("_3", ""))
+    assert early.keys() == last.keys()
+    assert torch.equal(early["codebook"], last["codebook"])
+    assert any(not torch.equal(early[name], last[name]) for name in last)
+    assert (tmp_path / HEAD_FILE).read_bytes() == (trained[1] / HEAD_FILE).read_bytes()
+
+
 def test_a_probe_is_labelled_with_and_leaves_the_head_as_it_is(trained, root, tmp_path):
     recipe, whole = trained
     arguments = ["fit", "--config", str(recipe), "--out", str(tmp_path)]

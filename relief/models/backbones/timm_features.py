@@ -85,7 +85,8 @@ class TimmFeatures(nn.Module):
         if self.supervision:
             self._provenance["supervision"] = (self.supervision,)
         self.dim = sum(channels for _, channels in levels)
-        self.network = network.requires_grad_(False).eval()
+        # benchmarks.photographs: such convolutions take a fifth less time with channels last
+        self.network = network.requires_grad_(False).eval().to(memory_format=torch.channels_last)
 
     def _built(self) -> tuple[Mapping[str, Tensor], Any, list[tuple[int, int]]]:
         """Tensors of the whole network, one that gives features, and (stride, channels) used."""
@@ -123,9 +124,10 @@ class TimmFeatures(nn.Module):
 
     def _seen(self, image: Tensor) -> Tensor:
         size = (image.shape[-2] // self.patch_px, image.shape[-1] // self.patch_px)
+        scaled = ((image - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
         levels = [
             F.interpolate(F.normalize(level, dim=1), size, mode="bilinear", align_corners=False)
-            for level in self.network((image - self.mean) / self.std)
+            for level in self.network(scaled)
         ]
         return torch.cat(levels, dim=1)
 

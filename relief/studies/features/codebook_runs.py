@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from relief.metrics.panoptic_statistics import Ids
+from relief.metrics.panoptic_statistics import Ids, Reals
 from relief.metrics.protocols import PanopticProtocol
-from relief.metrics.scoring import JointRows, Scorer
+from relief.metrics.scoring import PERCENT, JointRows, Scorer
 from relief.metrics.semantic_iou import CategoryCounts
 from relief.models.codebooks.codebook import Codebook
 from relief.models.codebooks.thing_rule import ThingRule
@@ -44,7 +45,7 @@ def fit_codebook(
     kmeans: KMeansFitter,
     samples: Tensor,
     observed: Sequence[SeenImage],
-    depth: DepthReader,
+    depth: DepthReader | None,
     rule: ThingRule,
 ) -> Codebook:
     """Centroids from samples; things and groups from images, without ground truth.
@@ -53,7 +54,7 @@ def fit_codebook(
         kmeans: The clustering.
         samples: (N, C) L2-normalised features, by key.
         observed: Images in which the regions of clusters are counted, by key.
-        depth: Reads their depth.
+        depth: Reads their depth; `None` without.
         rule: Decides.
     """
     codebook = Codebook(kmeans.k)
@@ -63,7 +64,8 @@ def fit_codebook(
     for image in observed:
         semantic = label_pixels(image.windows, codebook, image.size)
         small = resize_nearest(semantic[None], image.split_size)[0]
-        counts.append(cluster_statistics(small, image.depth(depth)[0], k))
+        at_size = image.depth(depth)
+        counts.append(cluster_statistics(small, None if at_size is None else at_size[0], k))
     things, groups, record = rule.decide(counts, codebook.centroids)
     codebook.fill(codebook.centroids, things, groups, metadata={"things": record})
     return codebook
@@ -73,22 +75,24 @@ def measure_labels(
     codebook: Codebook,
     images: Sequence[SeenImage],
     truth: Sequence[TrueImage],
-    depth: DepthReader,
+    depth: DepthReader | None,
     splitters: Mapping[str, Splitter],
     measure: Measure,
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, Any]]:
     """Labels images under every splitter and scores the labels.
 
     Args:
         codebook: Filled.
         images: What is labelled.
         truth: Ground truth of each.
-        depth: Reads their depth.
+        depth: Reads their depth; `None` without.
         splitters: By name.
         measure: How to compare.
 
     Returns:
-        Figures by name of the splitter, in percent, named as in `metrics.json`.
+        Figures by name of the splitter, in percent, named as in `metrics.json`; how many `classes`
+        have an IoU above 0; for each class that occurs its IoU, and the class `has NAME` that most
+        of its pixels are labelled as.
 
     Raises:
         ReadError: An image and its ground truth differ in size, or its depth cannot be read.
@@ -120,11 +124,22 @@ def measure_labels(
 
 def _figures(
     rows: JointRows, before: CategoryCounts, scorer: Scorer, measure: Measure
-) -> dict[str, float]:
+) -> dict[str, Any]:
     assignment = scorer.fit(measure.rule, scorer.counts(rows.table))
     confusion = scorer.confusion(before, assignment)
-    row = scorer.figures(rows, confusion, assignment, measure.protocol).row
-    return {**row.percent(), "thing_clusters": len(scorer.things)}
+    figures = scorer.figures(rows, confusion, assignment, measure.protocol)
+    found = {"thing_clusters": len(scorer.things), "classes": int((figures.iou > 0).sum())}
+    return {**figures.row.percent(), **found, **_by_class(figures.iou, confusion, measure.space)}
+
+
+def _by_class(iou: Reals, confusion: Ids, space: LabelSpace) -> dict[str, Any]:
+    """IoU in percent of each class that occurs, and which class has most of its pixels."""
+    occurs = confusion.sum(axis=1) > 0
+    names = (*space.names, "void")
+    return {
+        **{f"iou {n}": PERCENT * iou[i] for i, n in enumerate(space.names) if occurs[i]},
+        **{f"has {n}": names[confusion[i].argmax()] for i, n in enumerate(names[:-1]) if occurs[i]},
+    }
 
 
 def _semantic_rows(semantic: Tensor, true: TrueImage, k: int) -> Ids:

@@ -29,27 +29,27 @@ class SeenImage:
         windows: Features of its windows.
         size: Its own (height, width).
         split_size: The (height, width) at which it is split.
-        depth_path: Its depth file.
+        depth_path: Its depth file; `None` without depth.
     """
 
     key: str
     windows: WindowFeatures
     size: tuple[int, int]
     split_size: tuple[int, int]
-    depth_path: str
+    depth_path: str | None
 
-    def depth(self, reader: DepthReader) -> Tensor:
-        """(1, 1, *split_size) float32 in [0, 1].
+    def depth(self, reader: DepthReader | None) -> Tensor | None:
+        """(1, 1, *split_size) float32 in [0, 1]; `None` without a reader.
 
         Raises:
             ReadError: The file cannot be used.
         """
+        if reader is None or self.depth_path is None:
+            return None
         depth = reader.read(self.depth_path)
         check_aspect(depth, self.size, self.depth_path)
         image = torch.empty(3, 0, 0)  # only a depth network would look at it
-        at_size = depth_at(None, image, depth[None], self.split_size)
-        assert at_size is not None
-        return at_size
+        return depth_at(None, image, depth[None], self.split_size)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def see_images(
     source: ImageSource,
     keys: Sequence[str],
     backbone: Backbone,
-    depth: DepthReader,
+    depth: DepthReader | None,
     geometry: WindowGeometry,
     split_short_side_px: int,
     advance: Callable[[], None],
@@ -77,7 +77,7 @@ def see_images(
         source: Where they are.
         keys: Which.
         backbone: Already set up, on the device.
-        depth: Finds their depth.
+        depth: Finds their depth; `None`: they are labelled without.
         geometry: The size the backbone sees, and its windows.
         split_short_side_px: Short side where splitting runs.
         advance: Called after each image.
@@ -89,8 +89,8 @@ def see_images(
     seen = []
     for key in keys:
         image = read_image(source.image_path(key)).to(device).to(torch.float32) / 255
-        depth_path = depth.find(source.split, key)
-        if depth_path is None:
+        depth_path = None if depth is None else depth.find(source.split, key)
+        if depth is not None and depth_path is None:
             msg = f"depth is missing: {key}. Add its file."
             raise ReadError(msg)
         size = (image.shape[-2], image.shape[-1])

@@ -28,7 +28,6 @@ from relief.models.codebooks.feature_samples import (
 from relief.processes.pools import process_pool
 from relief.schema.parts import Backbone, Splitter
 from relief.schema.selection import OBSERVED_IMAGES, evenly_spaced
-from relief.sources.cityscapes import CityscapesSource
 from relief.studies.devices import chosen_device
 from relief.studies.features.codebook_runs import fit_codebook, measure_labels
 from relief.studies.features.feature_windows import read_truth, see_images
@@ -51,7 +50,7 @@ def run_sample_features(study: SampleFeatures) -> tuple[list[dict[str, Any]], fl
     chosen_device(study.device)
     for source in study.features:  # what is wrong with the use is told before any work
         cast(Backbone, source.backbone).setup()
-    images = sum(len(CityscapesSource(study.root, s).keys) for s in study.splits)
+    images = sum(len(study.source(split).keys) for split in study.splits)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bars = {
             source.name: progress.add_task(
@@ -106,8 +105,7 @@ def measure_source(
     backbone.setup()
     device = chosen_device(study.device)
     source.backbone.to(device)
-    space = study.measure.space.name
-    sources = {split: CityscapesSource(study.root, split, space) for split in study.splits}
+    sources = {split: study.source(split) for split in study.splits}
     seen = {
         split: see_images(
             *(images, images.keys, backbone, study.depth, study.geometry),

@@ -12,6 +12,8 @@ from relief.ops.matching import assignment_rule
 from relief.schema.geometry import WindowGeometry
 from relief.schema.label_spaces import label_space
 from relief.schema.parts import DepthReader, Splitter
+from relief.schema.selection import evenly_spaced
+from relief.sources.cityscapes import CityscapesSource
 from relief.studies.features.codebook_runs import Measure
 
 
@@ -39,7 +41,7 @@ class SampleFeatures:
     Args:
         features: The features; each is measured over its own ks and splittings.
         splittings: Splitters by name.
-        depth: Reads depth files.
+        depth: Reads depth files; `None`: labels are made without depth.
         rule: Decides things and groups.
         geometry: The size backbones see, and its windows.
         seeds: Of k-means.
@@ -52,13 +54,14 @@ class SampleFeatures:
         assignment: How clusters meet classes.
         max_samples: Features a codebook is fitted on, at most.
         sampling_seed: Of drawing them.
+        limit: Images of each split, evenly spaced by key; `None`: all.
         processes: Each takes one kind of features at a time.
         device: Where backbones run; a GPU where there is one.
     """
 
     features: list[FeatureSource]
     splittings: dict[str, Splitter]
-    depth: DepthReader
+    depth: DepthReader | None
     rule: ThingRule
     geometry: WindowGeometry
     seeds: list[int]
@@ -71,6 +74,7 @@ class SampleFeatures:
     assignment: str = "majority"
     max_samples: int = 2_000_000
     sampling_seed: int = 0
+    limit: int | None = None
     processes: int = 2
     device: str | None = None
 
@@ -82,6 +86,13 @@ class SampleFeatures:
             panoptic_protocol(self.protocol),
             assignment_rule(self.assignment),
         )
+
+    def source(self, split: str) -> CityscapesSource:
+        """The images of a split that are looked at; raises `UsageError` where there are none."""
+        source = CityscapesSource(self.root, split, label_space(self.label_space).name)
+        if self.limit is not None:
+            source.keys = evenly_spaced(source.keys, self.limit)
+        return source
 
     @property
     def splits(self) -> tuple[str, ...]:
