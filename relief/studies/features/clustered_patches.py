@@ -6,6 +6,7 @@ labelling run shows in an hour.
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ from relief.studies.devices import chosen_device
 from relief.studies.features.sample_features_summary import summarise
 from relief.studies.published.patch_level import patch_iou
 from relief.studies.published.seen_patches import see_patches
-from relief.studies.study import Study, StudyResult, StudyTable
+from relief.studies.study import Study, StudyData, StudyResult, StudyTable
 
 log = logging.getLogger("relief")
 
@@ -45,7 +46,7 @@ class ClusteredPatches(Study):
             ground truth.
         geometry: The size backbones see, and its windows.
         trainings: Files of weights that are trained first where they are not there: arguments of
-            `train.py` by file.
+            `train.py` by file; `{root}` in them is `root`.
         device: Where backbones run; a GPU where there is one.
         limit: Images of each split, evenly spaced by key; all unless given.
         max_iterations: Of k-means.
@@ -71,6 +72,13 @@ class ClusteredPatches(Study):
         self.trainings, self.device = trainings or {}, device
         self.limit, self.max_iterations = limit, max_iterations
 
+    def on(self, data: StudyData) -> Study:
+        """The same features on another folder."""
+        data.refuse("labels", "depth_root", "split", why="this study reads a folder of its splits")
+        moved = copy.copy(self)
+        moved.root = data.root or self.root
+        return moved
+
     def run(self) -> StudyResult:
         """Trains what is missing, then sees every image once for each kind of features.
 
@@ -80,7 +88,11 @@ class ClusteredPatches(Study):
             WeightsError: A backbone cannot be read.
         """
         start = time.perf_counter()
-        missing = [run for file, run in self.trainings.items() if not Path(file).is_file()]
+        missing = [
+            [one.replace("{root}", self.root) for one in arguments]
+            for file, arguments in self.trainings.items()
+            if not Path(file).is_file()
+        ]
         run_scripts(TRAIN, missing, log.info, "weights")
         for backbone in self.features.values():  # what cannot be loaded is told before any work
             cast(Backbone, backbone).setup()

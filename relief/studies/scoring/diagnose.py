@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from relief.formats.files.atomic import write_text
+from relief.metrics.panoptic_statistics import Ids, Mask
 from relief.metrics.scoring import PERCENT, Scorer
 from relief.metrics.semantic_iou import iou_per_class
 from relief.ops.matching import assignment_rule
@@ -69,6 +71,51 @@ class MissedClass:
 
 
 @dataclass(frozen=True)
+class ThingCalls:
+    """How well a rule that saw no labels told things from stuff; pixels of void left out.
+
+    Attributes:
+        called: Living clusters that are called things.
+        rightly: How many of them have most of their pixels on thing classes.
+        living: Clusters that some pixel has.
+        precision: Percent of the pixels of clusters called things that are on thing classes.
+        recall: Percent of the pixels of thing classes that lie in clusters called things.
+        base: Percent of all pixels that are on thing classes: the precision of calling all.
+    """
+
+    called: int
+    rightly: int
+    living: int
+    precision: float
+    recall: float
+    base: float
+
+    @classmethod
+    def of(cls, pixels: Ids, is_thing: Mask, called: Sequence[int]) -> ThingCalls:
+        """Counts pixels (k, C) by cluster and class; `is_thing` is (C,) of the classes."""
+        of_things, whole = pixels[:, is_thing].sum(axis=1), pixels.sum(axis=1)
+        chosen = np.isin(np.arange(len(pixels)), called) & (whole > 0)
+        right = of_things[chosen].sum()
+        return cls(
+            called=int(chosen.sum()),
+            rightly=int((2 * of_things > whole)[chosen].sum()),
+            living=int((whole > 0).sum()),
+            precision=_percent(right, whole[chosen].sum()),
+            recall=_percent(right, of_things.sum()),
+            base=_percent(of_things.sum(), whole.sum()),
+        )
+
+    @property
+    def sentence(self) -> str:
+        """Says it in a line."""
+        return (
+            f"clusters called things: {self.called} of {self.living}, {self.rightly} of them "
+            f"rightly; by pixels precision {self.precision:.1f} %, recall {self.recall:.1f} % "
+            f"({self.base:.1f} % of the pixels are on things)"
+        )
+
+
+@dataclass(frozen=True)
 class Diagnosis:
     """The diagnosis of labels.
 
@@ -84,6 +131,7 @@ class Diagnosis:
         absorption: For each class, where its pixels went: percent by class name, largest first,
             those under 1 % left out.
         failures: Images that could not be read.
+        things: What clusters were called; `None` where ids are classes.
     """
 
     missed: list[MissedClass]
@@ -96,6 +144,7 @@ class Diagnosis:
     ground_truth_px: dict[str, int]
     absorption: dict[str, dict[str, float]]
     failures: list[Failure]
+    things: ThingCalls | None = None
 
     @property
     def sentences(self) -> list[str]:
@@ -110,6 +159,7 @@ class Diagnosis:
             *missed,
             f"{dead} ({named})" if named else dead,
             f"classes without a living cluster under {self.assignment}: {without}",
+            *([self.things.sentence] if self.things else []),
         ]
 
 
@@ -127,6 +177,10 @@ def diagnose_labels(request: DiagnoseRequest) -> Diagnosis:
     images = read_scored_images(labels, truth)
     scorer = Scorer.of(space, labels.num_categories, thing_categories(labels, images))
     fitted = scorer.fit(assignment_rule(assignment), images.counts)
+    called = None
+    if not are_classes:
+        is_thing = scorer.classes.is_thing
+        called = ThingCalls.of(images.semantic.pixels, is_thing, list(scorer.things))
     confusion = scorer.confusion(images.semantic, fitted)
     living = set(fitted.semantic[images.category_px > 0].tolist())
     iou = dict(zip(space.names, (PERCENT * iou_per_class(confusion)).tolist(), strict=True))
@@ -148,6 +202,7 @@ def diagnose_labels(request: DiagnoseRequest) -> Diagnosis:
         ground_truth_px=ground_truth_px,
         absorption=absorption,
         failures=images.failures,
+        things=called,
     )
 
 
@@ -167,6 +222,10 @@ def _missed(
             others = [(other, share) for other, share in shares.items() if other != name]
             found.append(MissedClass(name, others[:_ABSORBERS], ground_truth_px[name]))
     return found
+
+
+def _percent(part: float, whole: float) -> float:
+    return PERCENT * float(part) / float(whole) if whole else math.nan
 
 
 def _shares(pixels: np.ndarray, names: Sequence[str]) -> dict[str, float]:

@@ -9,6 +9,7 @@ from relief.reports.study_report import write_study
 from relief.schema.errors import UsageError
 from relief.schema.geometry import WindowGeometry
 from relief.studies.features.clustered_patches import ClusteredPatches
+from relief.studies.study import StudyData
 
 
 class MeanColour(nn.Module):
@@ -56,10 +57,15 @@ def test_weights_that_are_missing_are_trained_first(tiny_cityscapes, tmp_path, m
         "import pathlib, sys\npathlib.Path(sys.argv[1]).touch()\nsys.exit(int(sys.argv[2]))"
     )
     monkeypatch.setattr(scripts, "FOLDER", tmp_path)
-    there, missing = tmp_path / "there", tmp_path / "missing"
+    there = tmp_path / "there"
     there.touch()
-    trainings = {str(there): [str(tmp_path / "again"), "0"], str(missing): [str(missing), "0"]}
-    study(tiny_cityscapes, trainings=trainings).run()
+    (tiny_cityscapes / "made").mkdir()
+    missing = tiny_cityscapes / "made" / "missing"
+    trainings = {
+        str(there): [str(tmp_path / "again"), "0"],
+        str(missing): ["{root}/made/missing", "0"],
+    }
+    study("elsewhere", trainings=trainings).on(StudyData(root=str(tiny_cityscapes))).run()
     assert missing.is_file()
     assert not (tmp_path / "again").exists()
     with pytest.raises(UsageError, match=r"weights could not be made: python train\.py"):

@@ -9,7 +9,12 @@ from relief.formats.label_store import write_manifest, write_panoptic, write_sem
 from relief.schema.label_spaces import CITYSCAPES_19
 from relief.schema.manifest import Manifest
 from relief.sources.cityscapes import CityscapesSource
-from relief.studies.scoring.diagnose import DiagnoseRequest, MissedClass, diagnose_labels
+from relief.studies.scoring.diagnose import (
+    DiagnoseRequest,
+    MissedClass,
+    ThingCalls,
+    diagnose_labels,
+)
 from tests.relief.studies.tiny import KEYS, draw_store, draw_tree
 
 
@@ -110,3 +115,21 @@ def test_ids_that_are_classes_stay_what_they_are(tmp_path):
 def test_the_result_has_a_folder():
     assert str(DiagnoseRequest("outputs/label/k80").folder) == "outputs/diagnose/k80"
     assert str(DiagnoseRequest("outputs/label/k80", out="there").folder) == "there"
+
+
+def test_what_is_called_a_thing_is_held_against_the_classes():
+    pixels = np.array([[90, 10], [20, 60], [15, 5], [0, 0]])  # stuff, thing
+    calls = ThingCalls.of(pixels, np.array([False, True]), [1, 2, 3])
+    assert (calls.called, calls.rightly, calls.living) == (2, 1, 3)
+    assert calls.precision == pytest.approx(65)
+    assert calls.recall == pytest.approx(100 * 65 / 75)
+    assert calls.base == pytest.approx(37.5)
+    assert "2 of 3, 1 of them rightly" in calls.sentence
+    assert np.isnan(ThingCalls.of(pixels, np.array([False, True]), []).precision)
+
+
+def test_labels_of_clusters_say_how_their_things_were_called(tmp_path):
+    labels = str(draw_store(tmp_path / "labels", k=9))
+    found = diagnose_labels(DiagnoseRequest(labels, root=str(draw_tree(tmp_path))))
+    assert (found.things.called, found.things.rightly, found.things.living) == (3, 3, 7)
+    assert found.things.sentence == found.sentences[-1]
