@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from relief.models.codebooks.class_votes import nearest_centroid
 from relief.ops.kmeans import fit_kmeans
@@ -112,6 +113,7 @@ class ClusteredPatches(Study):
             for split in (self.fit_split, self.split)
         )
         samples, features = fit.features.float(), measured.features.float()
+        rank = effective_rank(features)
         for k in self.ks:
             for seed in self.seeds:
                 means = fit_kmeans(samples, k, seed=seed, max_iterations=self.max_iterations)
@@ -122,7 +124,7 @@ class ClusteredPatches(Study):
                 yield {
                     **{"features": name, "k": k, "splitting": "", "seed": seed},
                     **{"miou": float(known.mean()), "classes": float((known > 0).sum())},
-                    **{"images": measured.images, "patches": len(features)},
+                    **{"images": measured.images, "patches": len(features), "rank": rank},
                 }
 
     def _source(self, split: str) -> CityscapesSource:
@@ -132,12 +134,27 @@ class ClusteredPatches(Study):
         return source
 
 
+def effective_rank(features: Tensor) -> float:
+    """How many directions features spread over: the exponential of the entropy of their variances.
+
+    Roy and Vetterli, "The effective rank", EUSIPCO 2007, of the eigenvalues of the covariance.
+
+    Args:
+        features: (N, C) of floating point, N > 1.
+    """
+    variances = torch.linalg.eigvalsh(features.double().T.cov()).clamp(min=0)
+    shares = variances / variances.sum().clamp(min=torch.finfo(torch.float64).tiny)
+    return float(torch.special.entr(shares).sum().exp())
+
+
 def _table(runs: Sequence[Mapping[str, Any]], ks: Sequence[int]) -> StudyTable:
     found = {(row["features"], row["k"]): row for row in summarise(runs, ["miou", "classes"])}
     names = dict.fromkeys(row["features"] for row in runs)
     columns = [heading for k in ks for heading in (f"k = {k}: mIoU", "classes found")]
+    ranks = {row["features"]: row["rank"] for row in runs}
     cells = [
-        [name, *(found[name, k][figure] for k in ks for figure in ("miou", "classes"))]
+        [name, *(found[name, k][figure] for k in ks for figure in ("miou", "classes")), ranks[name]]
         for name in names
     ]
+    columns.append("effective rank")
     return StudyTable("Features by clusters of their patches", ("features", *columns), cells)

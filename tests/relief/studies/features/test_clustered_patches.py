@@ -8,7 +8,7 @@ from relief.processes import scripts
 from relief.reports.study_report import write_study
 from relief.schema.errors import UsageError
 from relief.schema.geometry import WindowGeometry
-from relief.studies.features.clustered_patches import ClusteredPatches
+from relief.studies.features.clustered_patches import ClusteredPatches, effective_rank
 from relief.studies.study import StudyData
 
 
@@ -70,3 +70,10 @@ def test_weights_that_are_missing_are_trained_first(tiny_cityscapes, tmp_path, m
     assert not (tmp_path / "again").exists()
     with pytest.raises(UsageError, match=r"weights could not be made: python train\.py"):
         study(tiny_cityscapes, trainings={"nowhere": [str(tmp_path / "x"), "2"]}).run()
+
+
+def test_the_effective_rank_counts_directions_that_vary_alike():
+    corners = torch.cat((torch.eye(4), -torch.eye(4)))
+    assert effective_rank(corners) == pytest.approx(4)
+    assert effective_rank(corners * torch.tensor([1.0, 1, 0, 0])) == pytest.approx(2)
+    assert 1 < effective_rank(corners * torch.tensor([3.0, 1, 0, 0])) < 2
