@@ -6,20 +6,18 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from relief.models.criteria.pixel_embeddings import PixelEmbeddings
 from relief.models.segmenters.encoders import SmallEncoder
+from relief.models.segmenters.joining_decoder import joined, joints
 from relief.models.segmenters.prediction.size import not_finite
 from relief.ops.embeddings.clusters import mean_shift, merge_close_clusters
 from relief.ops.embeddings.losses import kernel_width, object_means, soft_mask
 from relief.ops.objects.instance_targets import instance_boxes
 from relief.ops.resize import resize_nearest
-from relief.schema.errors import UsageError
 from relief.schema.training import Detections, SegmenterPrediction, TrainingBatch, TrainingMoment
 
-_GROUPS = 8  # of group norm
 _SMOOTH = 1e-3
 
 
@@ -71,18 +69,8 @@ class EmbeddingNetwork(nn.Module):
         del num_things, num_regions
         self.encoder = encoder if encoder is not None else SmallEncoder()
         self.delta_v, self.delta_d = delta_v, delta_d
-        below, *skipped = reversed(cast(Encoder, self.encoder).channels)
-        if len(skipped) != len(widths) or any(width % _GROUPS for width in widths):
-            msg = (
-                f"widths={list(widths)}: the encoder has {len(skipped)} maps to join, and widths "
-                f"are multiples of {_GROUPS}. Give other widths."
-            )
-            raise UsageError(msg)
-        self.joints = nn.ModuleList()
-        for beside, width in zip(skipped, widths, strict=True):
-            self.joints.append(_convolutions(below + beside, width))
-            below = width
-        self.head = nn.Conv2d(below, dim, 1)
+        self.joints = joints(cast(Encoder, self.encoder).channels, widths)
+        self.head = nn.Conv2d(widths[-1], dim, 1)
 
     def setup(self) -> None:
         """Loads the weights of the encoder, if it has any; raises `WeightsError`."""
@@ -96,10 +84,7 @@ class EmbeddingNetwork(nn.Module):
         Images are normalised each by its own mean and deviation.
         """
         deviation, mean = torch.std_mean(image, dim=(1, 2, 3), keepdim=True)
-        values, *skipped = reversed(self.encoder((image - mean) / (deviation + _SMOOTH)))
-        for joint, beside in zip(self.joints, skipped, strict=True):
-            larger = F.interpolate(values, size=beside.shape[-2:], mode="nearest")
-            values = joint(torch.cat((larger, beside), dim=1))
+        *_, values = joined(self.joints, self.encoder((image - mean) / (deviation + _SMOOTH)))
         return self.head(values).float()
 
     def forward(self, batch: TrainingBatch, moment: TrainingMoment) -> dict[str, Tensor]:
@@ -150,14 +135,3 @@ class EmbeddingNetwork(nn.Module):
             classes=torch.zeros_like(order),
             scores=scores[order],
         )
-
-
-def _convolutions(channels: int, width: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels, width, 3, padding=1, bias=False),
-        nn.GroupNorm(_GROUPS, width),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(width, width, 3, padding=1, bias=False),
-        nn.GroupNorm(_GROUPS, width),
-        nn.ReLU(inplace=True),
-    )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from relief.models.backbones.cause_tr import IMAGE_MEAN, IMAGE_STD
 from relief.models.segmenters.cascade.detectron2_parts import Backbone, Conv2d, ShapeSpec, get_norm
+from relief.models.segmenters.frozen_features import FrozenFeatures
 from relief.schema.parts import Backbone as FeatureSource
 
 
@@ -31,12 +31,10 @@ class GuidedPyramid(Backbone):
     def __init__(self, pyramid: nn.Module, features: nn.Module, magnification: float = 1.0) -> None:
         super().__init__()
         self.pyramid = cast(Backbone, pyramid)
-        self.magnification = magnification
-        self._features = (features.eval(),)  # in a tuple: neither saved, averaged nor trained
+        self.frozen = FrozenFeatures(features, magnification).held_by(self)
         shapes = self.pyramid.output_shape()
         self._out_features = list(shapes)
-        self.register_load_state_dict_post_hook(_read_features)
-        dim = cast(FeatureSource, features).dim
+        dim = self.features.dim
         self.guides = nn.ModuleDict(
             {
                 name: Conv2d(
@@ -49,7 +47,7 @@ class GuidedPyramid(Backbone):
     @property
     def features(self) -> FeatureSource:
         """The frozen network."""
-        return cast(FeatureSource, self._features[0])
+        return self.frozen.backbone
 
     @property
     def size_divisibility(self) -> int:
@@ -86,25 +84,7 @@ class GuidedPyramid(Backbone):
             for name, value in maps.items()
         }
 
-    @torch.no_grad()
     def _seen(self, image: Tensor) -> Tensor:
         """(B, dim, h, w) features of normalised images."""
-        self._features[0].to(image.device)
-        patch_px = self.features.patch_px
-        rows, columns = (
-            max(1, round(side * self.magnification / patch_px)) for side in image.shape[-2:]
-        )
         mean, std = (image.new_tensor(v).view(1, 3, 1, 1) for v in (IMAGE_MEAN, IMAGE_STD))
-        resized = F.interpolate(
-            image * std + mean,
-            size=(rows * patch_px, columns * patch_px),
-            mode="bilinear",
-            align_corners=False,
-            antialias=True,
-        )
-        return self.features(resized.clamp(0.0, 1.0))
-
-
-def _read_features(pyramid: nn.Module, _: object) -> None:
-    """Trained weights do not hold the features, so theirs are read beside them."""
-    cast(GuidedPyramid, pyramid).features.setup()
+        return self.frozen(image * std + mean)

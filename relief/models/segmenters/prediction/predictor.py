@@ -34,21 +34,24 @@ class PanopticPredictor(MergeLimits):
         things_from_regions: Objects are the thing regions of the semantic head, which detections
             only part (`relief.ops.objects.region_merge`); asks for classes with things apart.
             `False`: objects are the detections, as published.
+        unfound_as_stuff: Pixels of things that no object takes are the likeliest stuff; asks for
+            classes with things apart. `False`: they have no object, as published.
         views: What the network sees of an image instead of the image alone; `short_side_px` is
             that of their scale 1 unless they say their own.
     """
 
     short_side_px: int | None = None
     things_from_regions: bool = False
+    unfound_as_stuff: bool = False
     views: TestTimeAugmentation | None = None
 
     def check(self, classes: DetectorClasses) -> None:
         """Refuses classes that a map cannot be made of, before any work.
 
         Raises:
-            UsageError: Objects are to come from regions and things are not told apart.
+            UsageError: Regions of things are asked for, and things are not told apart.
         """
-        if self.things_from_regions:
+        if self.things_from_regions or self.unfound_as_stuff:
             require_things_apart(classes)
 
     def __call__(
@@ -69,8 +72,8 @@ class PanopticPredictor(MergeLimits):
             ReadError: What the network says of an image is not finite.
         """
         found = self.see(network, image, size)
-        pairs = zip(found["semantic_logits"].argmax(dim=1), found["detections"], strict=True)
-        return torch.stack([self.merge(*pair, classes) for pair in pairs])
+        pairs = zip(found["semantic_logits"], found["detections"], strict=True)
+        return torch.stack([self._panoptic(*pair, classes) for pair in pairs])
 
     def record(self, network: Segmenter, classes: DetectorClasses, image: Tensor) -> LabelRecord:
         """Labels one image and says how sure the network is.
@@ -88,7 +91,7 @@ class PanopticPredictor(MergeLimits):
         """
         found = self.see(network, image[None], (image.shape[-2], image.shape[-1]))
         logits, detections = found["semantic_logits"][0], found["detections"][0]
-        panoptic = self.merge(logits.argmax(dim=0), detections, classes)
+        panoptic = self._panoptic(logits, detections, classes)
         scores = instance_scores(panoptic[..., 1], detections)
         sure = torch.cat((scores.new_zeros(1), scores))[panoptic[..., 1]]
         elsewhere = logits.softmax(dim=0).amax(dim=0).where(panoptic[..., 0] >= 0, 0)
@@ -98,6 +101,17 @@ class PanopticPredictor(MergeLimits):
             confidence=torch.where(panoptic[..., 1] > 0, sure, elsewhere),
             scores=dict(enumerate(scores.tolist(), start=1)),
         )
+
+    def _panoptic(self, logits: Tensor, detections: Detections, classes: DetectorClasses) -> Tensor:
+        """`merge` from logits (1 + regions, H, W), and stuff where no object was found."""
+        semantic = logits.argmax(dim=0)
+        panoptic = self.merge(semantic, detections, classes)
+        if self.unfound_as_stuff and classes.num_stuff:
+            unfound = (semantic > classes.num_stuff) & (panoptic[..., 1] == 0)
+            stuff = logits[1 : 1 + classes.num_stuff].argmax(dim=0) + 1
+            category = classes.category_of_region().to(stuff.device)[stuff]
+            panoptic[..., 0] = torch.where(unfound, category, panoptic[..., 0])
+        return panoptic
 
     def merge(self, semantic: Tensor, detections: Detections, classes: DetectorClasses) -> Tensor:
         """One map of what was seen of one image.

@@ -76,7 +76,7 @@ def test_guides_are_added_to_every_level(guided):
 def test_setup_reads_both(guided):
     guided.setup()
     assert guided.features.setups == 1
-    assert not guided._features[0].training
+    assert not guided.features.training
 
 
 def test_trained_weights_bring_the_features(guided):

@@ -58,6 +58,22 @@ def test_objects_come_from_regions_where_asked_for():
     PanopticPredictor().check(CLASSES)
 
 
+def test_things_that_nobody_found_are_the_likeliest_stuff_where_asked_for():
+    image = torch.rand(1, 3, 64, 128)
+    apart = DetectorClasses(things=(7,), stuff=(3,), apart=True)
+    (plain,) = PanopticPredictor()(Seen(), apart, image, (64, 128))
+    assert plain[60:, 120:, 0].unique().tolist() in ([7], [-1])
+    predictor = PanopticPredictor(unfound_as_stuff=True)
+    (seen,) = predictor(Seen(), apart, image, (64, 128))
+    assert seen[60:, 120:].flatten(0, 1).unique(dim=0).tolist() == [[3, 0]]
+    assert torch.equal(seen[:60], plain[:60])
+    record = predictor.record(Seen(), apart, image[0])
+    assert torch.equal(record.panoptic, seen)
+    predictor.check(apart)
+    with pytest.raises(UsageError, match="things_apart"):
+        predictor.check(CLASSES)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("where", ["semantic_logits", "scores", "boxes"])
 def test_outputs_that_are_not_finite_make_no_map(value, where):
