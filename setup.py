@@ -24,5 +24,10 @@ setup(
     },
     include_package_data=False,
     install_requires=[line for line in NEEDED if line not in DEPTH],
-    extras_require={"depth": DEPTH, "crf": ["pydensecrf2==1.1"], "export": ["pyarrow>=20"]},
+    extras_require={
+        "depth": DEPTH,
+        "crf": ["pydensecrf2==1.1"],
+        "export": ["pyarrow>=20"],
+        "onnx": ["onnx>=1.20", "onnxruntime>=1.24", "onnxscript>=0.6"],
+    },
 )

@@ -3,6 +3,8 @@
 relief label|train|evaluate ...     what label.py, train.py and evaluate.py do; `--help` after it
 relief predict --checkpoint CKPT IMAGES|VIDEO|PATTERN ... --out DIR
                                     a trained detector on images and videos
+relief export-model --checkpoint CKPT --out DIR
+                                    a trained network as ONNX and as a PyTorch program
 relief recipes                      the recipes that `--config NAME` means, a line each
 relief doctor                       versions, devices, memory, weights that recipes miss
 """
@@ -22,6 +24,7 @@ SCRIPTS = {
     "train": "train",
     "evaluate": "evaluate",
     "predict": "relief.predictions.command",
+    "export-model": "relief.predictions.export_model",
 }
 
 

@@ -35,6 +35,8 @@ class PredictRequest:
         stuff_area_px: Stuff with fewer pixels is left void; meant at 1024x2048, scaled to the map.
         things_from_regions: Objects are the thing regions of the semantic head, which detections
             part, for networks trained with things apart.
+        unfound_as_stuff: Pixels of things that no object takes are the likeliest stuff, for
+            networks trained with things apart.
         device: cpu or cuda; a GPU where there is one unless given.
         overwrite: Predict anew into a folder that is in use.
     """
@@ -49,6 +51,7 @@ class PredictRequest:
     score_threshold: float = 0.5
     stuff_area_px: float = 4096
     things_from_regions: bool = False
+    unfound_as_stuff: bool = False
     device: str | None = None
     overwrite: bool = False
 
@@ -59,6 +62,7 @@ class PredictRequest:
             score_threshold=self.score_threshold,
             stuff_area_px=self.stuff_area_px,
             things_from_regions=self.things_from_regions,
+            unfound_as_stuff=self.unfound_as_stuff,
         )
 
 

@@ -203,6 +203,21 @@ class Segmenter(Protocol):
         ...
 
 
+@runtime_checkable
+class Exportable(Protocol):
+    """An optional part of a segmenter: what other programs can compute without this one."""
+
+    def traced(self) -> tuple[nn.Module, dict[str, Any]]:
+        """Gives what is to be exported, and the numbers that maps are made with.
+
+        Returns:
+            A module in evaluation mode from (B, 3, H, W) float32 in [0, 1] to the probabilities of
+            classes (B, 1 + regions, h, w) and of boundaries (B, h, w); and what
+            `relief/predictions/panoptic_numpy.py` takes by these names.
+        """
+        ...
+
+
 class SemanticLogits(Protocol):
     """The part of a network that tells classes pixel by pixel, with gradients."""
 

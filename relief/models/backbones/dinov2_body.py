@@ -96,7 +96,7 @@ class DINOv2Body(nn.Module):
         """(B, 3, H, W) normalised -> (B, 1 + H W / patch^2, width), the class token first."""
         patches = self.vit.patch_embed(image)
         size = (patches.shape[1], patches.shape[2])
-        class_token = self.vit.cls_token.expand(len(image), -1, -1)
+        class_token = self.vit.cls_token.expand(image.shape[0], -1, -1)
         tokens = torch.cat([class_token, patches.flatten(1, 2)], dim=1) + self.positions(size)
         return cast(Tensor, self.vit.norm(self.vit.blocks(tokens)))
 

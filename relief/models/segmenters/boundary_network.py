@@ -7,7 +7,7 @@ pixels, and every object of the labels has many of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -111,6 +111,26 @@ class BoundaryNetwork(nn.Module):
         parting = _BOUNDARY_WEIGHT * (each * inside).sum() / inside.sum().clamp(min=1)
         return {"loss_semantic": loss, "loss_boundary": parting}
 
+    def shares(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Probabilities of classes and of boundaries, the mean of the image and its mirror image.
+
+        Args:
+            image: (B, 3, H, W) float32 in [0, 1].
+
+        Returns:
+            (B, 1 + regions, h, w), class 0 always 0, as things are apart; and (B, h, w).
+        """
+        names, edges = self.see(image)
+        mirrored, mirrored_edges = self.see(image.flip(-1))
+        both = (names.softmax(dim=1) + mirrored.softmax(dim=1).flip(-1)) / 2
+        known = torch.cat((torch.zeros_like(both[:, :1]), both[:, 1:]), dim=1)
+        return known, ((edges.sigmoid() + mirrored_edges.sigmoid().flip(-1)) / 2)[:, 0]
+
+    def traced(self) -> tuple[nn.Module, dict[str, Any]]:
+        """Gives `shares` as a module to export, and the numbers that objects are made with."""
+        rule = {"boundary": self.boundary, "min_area_px": self.min_area_px}
+        return _Traced(self), {**rule, "reach_px": self.reach_px}
+
     @torch.no_grad()
     def predict(self, image: Tensor, size: tuple[int, int] | None = None) -> SegmenterPrediction:
         """Classes and objects, the mean of the image and its mirror image.
@@ -128,17 +148,13 @@ class BoundaryNetwork(nn.Module):
         size = size or (image.shape[-2], image.shape[-1])
         modes = {module: module.training for module in self.modules()}
         try:
-            views = [self.eval().see(image), self.see(image.flip(-1))]
+            shares, edges = self.eval().shares(image)
         finally:
             for module, mode in modes.items():
                 module.training = mode
-        (names, edges), (mirrored, mirrored_edges) = views
-        shares = (names.softmax(dim=1) + mirrored.softmax(dim=1).flip(-1)) / 2
-        edges = (edges.sigmoid() + mirrored_edges.sigmoid().flip(-1)) / 2
         if not (torch.isfinite(shares).all() and torch.isfinite(edges).all()):
             raise not_finite()
-        shares[:, 0] = 0  # unused, as things are apart
-        objects = [self._objects(*pair, size) for pair in zip(shares, edges[:, 0], strict=True)]
+        objects = [self._objects(*pair, size) for pair in zip(shares, edges, strict=True)]
         return SegmenterPrediction(
             semantic_logits=self._decided(resize_logits(shares, size)), detections=objects
         )
@@ -172,6 +188,17 @@ class BoundaryNetwork(nn.Module):
             classes=votes[1:].argmax(dim=1)[order],
             scores=scores[order],
         )
+
+
+class _Traced(nn.Module):
+    """Only what computes; the frozen network is a part here, so that its weights are exported."""
+
+    def __init__(self, network: BoundaryNetwork) -> None:
+        super().__init__()
+        self.network, self.features = network.eval(), network.frozen.network
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        return self.network.shares(image)
 
 
 def _enlarged(values: Tensor, like: Tensor) -> Tensor:

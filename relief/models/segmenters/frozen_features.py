@@ -39,7 +39,9 @@ class FrozenFeatures:
     @torch.no_grad()
     def __call__(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) float32 in [0, 1], or slightly outside -> (B, dim, h, w)."""
-        self.network.to(image.device)
+        tensors = (*self.network.parameters(), *self.network.buffers())
+        if any(tensor.device != image.device for tensor in tensors):
+            self.network.to(image.device)
         patch_px = self.backbone.patch_px
         rows, columns = (
             max(1, round(side * self.magnification / patch_px)) for side in image.shape[-2:]
@@ -49,7 +51,7 @@ class FrozenFeatures:
             size=(rows * patch_px, columns * patch_px),
             mode="bilinear",
             align_corners=False,
-            antialias=True,
+            antialias=rows * patch_px < image.shape[-2],  # enlarged, it changes nothing
         )
         return self.backbone(resized.clamp(0.0, 1.0))
 
