@@ -71,8 +71,20 @@ images, or a pattern such as 'drive/*.jpg'.
   --score_threshold S         detections with a lower score are left out; 0.5
   --stuff_area_px N           stuff with fewer pixels at 1024x2048 is left void; 4096
   --things_from_regions true  for networks trained with things apart, as the sample's
+  --unfound_as_stuff true     things without an object are stuff, as sample_boundaries wants it
   --device cpu|cuda           a GPU where there is one unless given
   --overwrite true            predict anew into a folder that is in use
+""",
+    "export-model": """\
+usage: relief export-model --checkpoint CKPT --out DIR [option ...]
+
+Exports a trained network, for programs without Relief: ONNX and a PyTorch program.
+
+  --checkpoint CKPT  what training wrote, or plain weights
+  --out DIR          gets model.onnx, model_float16.onnx, model.pt2, model.json
+  --height_px N      of the images that it is going to see; 256
+  --width_px N       of these; 512
+  --half false       no model_float16.onnx
 """,
     "evaluate": """\
 usage: evaluate.py COMMAND [--config RECIPE] [option ...]

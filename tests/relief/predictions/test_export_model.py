@@ -1,4 +1,6 @@
 import json
+import re
+from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,12 +14,18 @@ from relief.models.segmenters.checkpoint import SegmenterCheckpoint
 from relief.models.segmenters.encoders import SmallEncoder
 from relief.predictions import export_model
 from relief.predictions.export_model import ExportModelRequest, main
+from relief.processes.short_help import PAGES
 from relief.schema.errors import UsageError
 from relief.schema.training import DetectorClasses, LabelOrigin
 from tests.relief.models.segmenters.test_guided_pyramid import Patches
 
 CLASSES = DetectorClasses(things=(4, 2), stuff=(7,), apart=True)
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
+
+
+def test_the_page_of_help_names_every_option():
+    named = set(re.findall(r"(?m)^  --(\w+)", PAGES["export-model"]))
+    assert named == {field.name for field in fields(ExportModelRequest)}
 
 
 def network():
