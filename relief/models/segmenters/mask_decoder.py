@@ -154,9 +154,7 @@ class MaskDecoder(nn.Module):
         targets = resize_nearest(batch["semantic"], _size(logits))
         known = (targets != VOID).sum().clamp(min=1)
         regions = F.cross_entropy(logits, targets, ignore_index=VOID, reduction="sum") / known
-        taught = torch.full(
-            queries.class_logits.shape[:2], self.num_things, device=logits.device
-        )
+        taught = torch.full(queries.class_logits.shape[:2], self.num_things, device=logits.device)
         entropies, dices = [], []
         for index, classes in enumerate(batch["classes"]):
             objects = instance_targets(batch["instance"][index], classes)
