@@ -9,7 +9,7 @@ by Hungarian matching (`relief.ops.objects.mask_matching`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +19,12 @@ from relief.models.segmenters.embedding_network import Encoder
 from relief.models.segmenters.encoders import SmallEncoder
 from relief.models.segmenters.frozen_features import FrozenFeatures
 from relief.models.segmenters.joining_decoder import joined, joints
+from relief.models.segmenters.mask_queries import (
+    PLACE_NUMBERS,
+    Queries,
+    places_of,
+    values_at,
+)
 from relief.models.segmenters.prediction.size import not_finite, resize_logits
 from relief.ops.objects.instance_targets import instance_boxes, instance_targets
 from relief.ops.objects.mask_matching import dice_loss, match_masks
@@ -28,45 +34,10 @@ from relief.schema.training import Detections, SegmenterPrediction, TrainingBatc
 
 _MEAN, _DEVIATION = 0.45, 0.25  # of colours, roughly
 _GROUPS = 8  # of group norm
-_PLACES = 3  # numbers of a kernel for where a pixel lies: along x, along y, distance
-_PER_HEIGHT = 10.0  # units of where a pixel lies, in the height of an image
 _MASK_WEIGHT = 5.0  # of cross entropy and of dice, beside 2 for classes
 _CLASS_WEIGHT = 2.0
 _NO_OBJECT = 0.1  # weight of queries without an object
 _INSIDE = 0.5  # least probability of a pixel of a mask
-
-
-class Queries(NamedTuple):
-    """The queries of B images: a class, a kernel and an anchor each."""
-
-    class_logits: Tensor  # (B, Q, 1 + things), the last one of no object
-    kernels: Tensor  # (B, Q, mask_width + 3 + 1)
-    anchors: Tensor  # (Q, 2): x and y of the middles of cells, in [-1, 1]
-    pixels: Tensor  # (B, mask_width, h, w)
-
-    def mask_logits(
-        self, index: int, pixels: Tensor, places: Tensor, chosen: Tensor | None = None
-    ) -> Tensor:
-        """The masks of queries of one image on P points.
-
-        Args:
-            index: Of the image.
-            pixels: (mask_width, P) of the points.
-            places: (P, 2) x and y in [-1, 1].
-            chosen: (K,) int64 queries; all unless given.
-
-        Returns:
-            (K, P) float32.
-        """
-        kernels, anchors = self.kernels[index], self.anchors
-        if chosen is not None:
-            kernels, anchors = kernels[chosen], anchors[chosen]
-        width, aspect = len(pixels), self.pixels.shape[-1] / self.pixels.shape[-2]
-        unit = anchors.new_tensor((_PER_HEIGHT / 2 * aspect, _PER_HEIGHT / 2))
-        apart = (places - anchors[:, None]) * unit
-        far = F.softplus(kernels[:, None, width + 2]) * apart.norm(dim=2)
-        moved = (kernels[:, None, width : width + 2] * apart).sum(dim=2)
-        return kernels[:, :width] @ pixels + moved - far + kernels[:, -1:]
 
 
 class MaskDecoder(nn.Module):
@@ -121,7 +92,7 @@ class MaskDecoder(nn.Module):
             nn.ReLU(inplace=True),
         )
         self.classes = nn.Conv2d(widths[0], num_things + 1, 1)
-        self.kernels = nn.Conv2d(widths[0], mask_width + _PLACES + 1, 1)
+        self.kernels = nn.Conv2d(widths[0], mask_width + PLACE_NUMBERS + 1, 1)
 
     def setup(self) -> None:
         """Loads the weights of the frozen features and the encoder; raises `WeightsError`."""
@@ -142,7 +113,7 @@ class MaskDecoder(nn.Module):
         queries = Queries(
             self.classes(tower).flatten(2).transpose(1, 2).float(),
             self.kernels(tower).flatten(2).transpose(1, 2).float(),
-            _places(_size(tower), tower).flatten(0, 1),
+            places_of(_size(tower), tower).flatten(0, 1),
             self.pixels(last).float(),
         )
         return logits.float(), queries
@@ -159,8 +130,8 @@ class MaskDecoder(nn.Module):
         for index, classes in enumerate(batch["classes"]):
             objects = instance_targets(batch["instance"][index], classes)
             where = self._drawn(objects["boxes"], batch["image"])
-            masks = _at(objects["masks"].float(), where).gt(0.5).float()
-            found = queries.mask_logits(index, _at(queries.pixels[index], where), where)
+            masks = values_at(objects["masks"].float(), where).gt(0.5).float()
+            found = queries.mask_logits(index, values_at(queries.pixels[index], where), where)
             if len(masks) > found.shape[0]:  # more objects than cells: the first ones are taught
                 masks, classes = masks[: found.shape[0]], classes[: found.shape[0]]
             chosen, of = match_masks(queries.class_logits[index], found, classes, masks)
@@ -222,7 +193,7 @@ class MaskDecoder(nn.Module):
         best = likely.argsort(descending=True, stable=True)[: self.detections_per_image]
         best = best[likely[best] >= self.score_threshold]
         height, width = _size(pixels)
-        places = _places((height, width), pixels).flatten(0, 1)
+        places = places_of((height, width), pixels).flatten(0, 1)
         shares = queries.mask_logits(index, pixels.flatten(1), places, best).sigmoid()
         inside = shares > _INSIDE
         sure = (shares * inside).sum(dim=1) / inside.sum(dim=1).clamp(min=1)
@@ -246,17 +217,3 @@ class MaskDecoder(nn.Module):
 
 def _size(values: Tensor) -> tuple[int, int]:
     return values.shape[-2], values.shape[-1]
-
-
-def _places(size: tuple[int, int], like: Tensor) -> Tensor:
-    """(height, width, 2) x and y of the middles of pixels, in [-1, 1]."""
-    rows, columns = (
-        (2 * torch.arange(n, device=like.device, dtype=torch.float32) + 1) / n - 1 for n in size
-    )
-    y, x = torch.meshgrid(rows, columns, indexing="ij")
-    return torch.stack((x, y), dim=-1)
-
-
-def _at(maps: Tensor, places: Tensor) -> Tensor:
-    """(N, h, w) float32 maps at (P, 2) places x, y in [-1, 1] -> (N, P), bilinear."""
-    return F.grid_sample(maps[None], places[None, None], align_corners=False)[0, :, 0]

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from relief.models.segmenters.encoders import SmallEncoder
-from relief.models.segmenters.mask_decoder import MaskDecoder, Queries
+from relief.models.segmenters.mask_decoder import MaskDecoder
+from relief.models.segmenters.mask_queries import Queries
 from relief.schema.errors import ReadError
 from tests.contracts.network import (
     NUM_REGIONS,
@@ -64,14 +65,6 @@ def test_a_pixel_has_one_object_and_what_others_cover_is_none():
         rows, columns = mask.nonzero(as_tuple=True)
         assert abs(float(rows.float().mean()) - 11.5) < 1
         assert abs(float(columns.float().mean()) - (15.5 if thing == 0 else 47.5)) < 1
-
-
-def test_a_query_moves_with_its_cell():
-    queries = told([[0.0] * 3] * 4, [1.0, 2.0, 3.0, 4.0])
-    found = queries.mask_logits(0, torch.zeros(2, 4), queries.anchors)
-    assert torch.equal(found.diagonal(), torch.tensor([1.0, 2, 3, 4]))
-    chosen = queries.mask_logits(0, torch.zeros(2, 4), queries.anchors, torch.tensor([2]))
-    assert torch.allclose(chosen, found[2:3])
 
 
 def test_more_objects_than_cells_are_survived():
