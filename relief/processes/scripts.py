@@ -7,8 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from relief.processes.signals import run_script
-from relief.schema.errors import UsageError
+from relief.processes.chains import Command, run_chains
 
 _INSTALLED = Path(__file__).parents[1] / "house"  # setup.py
 FOLDER = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2]
@@ -29,13 +28,13 @@ def run_scripts(
     Raises:
         UsageError: A run did not come to its end.
     """
-    for command in commands:
-        line = shlex.join(("python", script, *command))
-        say(f"{what}: {line}")
-        code = run_script([sys.executable, str(FOLDER / script), *command])
-        if code != 0:
-            msg = f"{what} could not be made: {line} (exit code {code}). Run it alone."
-            raise UsageError(msg)
+    run_chains([[script_command(script, command, what) for command in commands]], 1, say)
+
+
+def script_command(script: str, arguments: Sequence[str], what: str) -> Command:
+    """Makes a command of a script, of its arguments, and of what they make."""
+    shown = ["python", script, *arguments]
+    return Command(what, [sys.executable, str(FOLDER / script), *arguments], shlex.join(shown))
 
 
 def make_labels(commands: Sequence[Sequence[str]], say: Callable[[str], None]) -> None:

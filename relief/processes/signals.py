@@ -5,9 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -15,7 +14,6 @@ from typing import Any
 from relief.schema.errors import StoppedBySignal
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-CHILD_ENDS_S = 60.0  # until a script that was asked to stop is killed
 _noted: list[int] = []  # as signals themselves, one for the whole process
 
 
@@ -73,27 +71,6 @@ def stopped_by_signals() -> Iterator[None]:
         if threading.current_thread() is threading.main_thread():
             for number, handler in zip(SIGNALS, before, strict=True):
                 signal.signal(number, handler)
-
-
-def run_script(command: Sequence[str]) -> int:
-    """Runs a script as a process of its own; a signal to this one reaches it and it is waited for.
-
-    Returns:
-        Its exit code.
-
-    Raises:
-        StoppedBySignal: A signal came, and the script has ended.
-    """
-    with subprocess.Popen(command) as child:
-        try:
-            return child.wait()
-        except BaseException as error:
-            child.send_signal(error.number if isinstance(error, StoppedBySignal) else SIGNALS[0])
-            try:
-                child.wait(CHILD_ENDS_S)
-            except subprocess.TimeoutExpired:
-                child.kill()
-            raise
 
 
 def leave_signals_to_the_run(worker: int) -> None:

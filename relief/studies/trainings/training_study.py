@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from relief.processes.scripts import run_scripts
+from relief.processes.chains import run_chains
+from relief.processes.scripts import script_command
 from relief.schema.errors import UsageError
 from relief.schema.sources import ImageSource
 from relief.studies.published.beside_published import (
@@ -64,6 +65,7 @@ class TrainingStudy(Study):
         folder: Every run fills FOLDER/seed_N/NAME.
         about: What ours are of, for the title.
         notes: What readers of the table must know.
+        at_once: How many seeds run beside each other; they share the cores.
 
     Raises:
         UsageError: A run or row names one that is not there, or there is no seed.
@@ -78,6 +80,7 @@ class TrainingStudy(Study):
         folder: str,
         about: str = "",
         notes: Sequence[str] = (),
+        at_once: int = 1,
     ) -> None:
         if not seeds:
             msg = "no seed given: seeds is empty. Name one or several."
@@ -87,15 +90,18 @@ class TrainingStudy(Study):
         refuse_double(names)
         refuse_unknown("row", (row.over for row in rows if row.over is not None), names)
         self.rows, self.truth, self.about, self.notes = rows, truth, about, notes
+        self.at_once = at_once
         self.runs_of_seed = {
             seed: script_runs(runs, seed, Path(folder) / f"seed_{seed}") for seed in seeds
         }
 
     def prepare(self, say: Callable[[str], None]) -> None:
         """Runs the scripts; raises `UsageError` where one does not come to its end."""
-        for seed, runs in self.runs_of_seed.items():
-            for run in runs:
-                run_scripts(run.script, [run.arguments], say, f"seed {seed}, {run.name}")
+        chains = [
+            [script_command(run.script, run.arguments, f"seed {seed}, {run.name}") for run in runs]
+            for seed, runs in self.runs_of_seed.items()
+        ]
+        run_chains(chains, self.at_once, say)
 
     def run(self) -> StudyResult:
         """Scores what the runs made.

@@ -1,8 +1,6 @@
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,22 +11,10 @@ from relief.processes.signals import (
     end_with_the_run,
     leave_signals_to_the_run,
     noted_signal,
-    run_script,
     stopped_by_signals,
     take_signals,
 )
 from relief.schema.errors import StoppedBySignal
-
-CHILD = """
-import pathlib, signal, sys, time
-def stop(number, frame):
-    pathlib.Path(sys.argv[1]).write_text(str(number))
-    sys.exit(0)
-signal.signal(signal.SIGTERM, stop)
-signal.signal(signal.SIGINT, stop)
-pathlib.Path(sys.argv[1]).write_text("ready")
-time.sleep(60)
-"""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -48,16 +34,6 @@ def test_what_fails_after_a_signal_fails_because_of_it():
             os.kill(os.getpid(), signal.SIGTERM)
         finally:
             raise RuntimeError("DataLoader worker is killed by signal: Terminated.")
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_script_hears_of_a_signal_to_this_process_and_is_waited_for(tmp_path, number):
-    told = tmp_path / "told"
-    kill = f"while ! grep -q ready {told}; do sleep 0.05; done; kill -{int(number)} {os.getpid()}"
-    stopped = pytest.raises(StoppedBySignal)
-    with subprocess.Popen(["bash", "-c", kill]), stopped, stopped_by_signals():
-        run_script([sys.executable, "-c", CHILD, str(told)])
-    assert told.read_text() == str(int(number))
 
 
 def test_forks_do_not_take_signals():

@@ -44,14 +44,13 @@ def study_of(root, folder, **options):
 
 def test_runs_of_all_seeds_are_made_in_order(tmp_path, monkeypatch):
     ran = []
-    monkeypatch.setattr(
-        module,
-        "run_scripts",
-        lambda script, commands, say, what: ran.append((script, what, *commands)),
-    )
+    monkeypatch.setattr(module, "run_chains", lambda chains, at_once, say: ran.extend(chains))
     study_of(draw_tree(tmp_path), tmp_path / "runs").prepare(print)
-    assert [what for _, what, _ in ran] == [f"seed {s}, {n}" for s in (0, 1) for n in RUNS]
-    assert ran[3][2] == ["fit", "--seed", "1", "--out", str(tmp_path / "runs/seed_1/net")]
+    assert [[one.what for one in chain] for chain in ran] == [
+        [f"seed {seed}, {name}" for name in RUNS] for seed in (0, 1)
+    ]
+    folder = str(tmp_path / "runs/seed_1/net")
+    assert list(ran[1][0].words)[-5:] == ["fit", "--seed", "1", "--out", folder]
 
 
 def test_labels_are_scored_beside_the_published_and_compared_within_a_seed(tmp_path):
