@@ -4,7 +4,8 @@
 
 writes `DIR/leftImg8bit`, `DIR/gtFine` and `DIR/depth`. The bytes depend on the seed and the counts
 only, not on the number of threads. With `--domain hazy` they are other scenes of the same classes,
-in another light.
+in another light; with `coloured` and `coloured_hazy` small ones (128x256) in which colour says
+something of the class.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from rich.console import Console
 from relief.formats.files.atomic import write_bytes
 from relief.processes.progress import with_progress
 from relief.samples.scenes.canvas import Canvas
-from relief.samples.scenes.hazy_scene import draw_hazy_scene
-from relief.samples.scenes.scene import draw_scene
+from relief.samples.scenes.coloured_canvas import ColouredCanvas
+from relief.samples.scenes.hazy_scene import Haze, draw_hazy_scene
+from relief.samples.scenes.scene import SceneBuilder, draw_scene
 from relief.samples.scenes.scene_files import PARTS, SceneFile, write_scene
 from relief.schema.errors import ReliefError, UsageError
 from relief.schema.plain_text import json_of
@@ -35,6 +37,8 @@ from relief.schema.plain_text import json_of
 FORMAT_VERSION = 1
 MARKER = "sample.json"
 DRAWING = "sample.drawing.json"
+_SMALL = (128, 256)  # (height, width) of the coloured scenes, in pixels
+_LIGHT_HAZE = Haze(cast=0.03, sight_m=(60, 150), sky_m=60, light=(0.75, 0.95, 1.15))
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,19 @@ class Domain:
     draw_scene: Callable[[np.random.Generator], Canvas]
 
 
+def _coloured(rng: np.random.Generator) -> Canvas:
+    return SceneBuilder(rng, ColouredCanvas(_SMALL)).draw()
+
+
+def _coloured_hazy(rng: np.random.Generator) -> Canvas:
+    return draw_hazy_scene(rng, _SMALL, _LIGHT_HAZE, ColouredCanvas)
+
+
 CLEAR = Domain("clear", {"train": 0, "val": 1}, draw_scene)
 HAZY = Domain("hazy", {"train": 2, "val": 3}, draw_hazy_scene)
+COLOURED = Domain("coloured", {"train": 4, "val": 5}, _coloured)
+COLOURED_HAZY = Domain("coloured_hazy", {"train": 6, "val": 7}, _coloured_hazy)
+DOMAINS = {one.name: one for one in (CLEAR, HAZY, COLOURED, COLOURED_HAZY)}
 
 
 def _draw(scene: SceneFile, domain: Domain, parts: tuple[str, ...], keep: bool) -> None:
@@ -176,9 +191,9 @@ def main() -> None:
     parser.add_argument("--val_images", type=int, default=48)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=None)
-    parser.add_argument("--domain", choices=(CLEAR.name, HAZY.name), default=CLEAR.name)
+    parser.add_argument("--domain", choices=DOMAINS, default=CLEAR.name)
     options = parser.parse_args()
-    options.domain = next(domain for domain in (CLEAR, HAZY) if domain.name == options.domain)
+    options.domain = DOMAINS[options.domain]
     try:
         seconds = draw_sample(**vars(options))
     except ReliefError as error:

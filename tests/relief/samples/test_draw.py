@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from relief.samples.draw import HAZY, draw_sample, main
+from relief.samples.draw import DOMAINS, HAZY, draw_sample, main
 from relief.samples.scenes.scene_files import CITIES
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import CITYSCAPES_LABELS
@@ -171,3 +171,11 @@ def test_the_command_draws_once(tmp_path, monkeypatch, capsys):
         main()
     assert stop.value.code == 2
     assert capsys.readouterr().err.startswith("another sample is there")
+
+
+@pytest.mark.parametrize("name", ["coloured", "coloured_hazy"])
+def test_coloured_scenes_are_small(tmp_path, name):
+    draw_sample(tmp_path, train_images=1, val_images=0, domain=DOMAINS[name])
+    image = cv2.imread(str(next(tmp_path.rglob("*_leftImg8bit.png"))))
+    assert image.shape == (128, 256, 3)
+    assert json.loads((tmp_path / "sample.json").read_text())["domain"] == name

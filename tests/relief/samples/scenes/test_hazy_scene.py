@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from relief.samples.scenes.hazy_scene import draw_hazy_scene
+from relief.samples.scenes.coloured_canvas import ColouredCanvas
+from relief.samples.scenes.hazy_scene import Haze, draw_hazy_scene
 from relief.samples.scenes.scene import draw_scene
 
 SIZE = (256, 512)
@@ -41,3 +44,19 @@ def test_haze_takes_the_contrast_of_what_is_far(pair):
 def test_the_same_generator_draws_the_same_scene(pair):
     again = draw_hazy_scene(np.random.default_rng(3), SIZE)
     np.testing.assert_array_equal(again.image, pair[1].image)
+
+
+def test_weather_and_canvas_are_arguments(pair):
+    clear = pair[0]
+    still = Haze(1.0, 0.0, (1e6, 1e6), gamma=(1.0, 1.0), light=(1.0, 1.0, 1.0))
+    same = draw_hazy_scene(np.random.default_rng(3), SIZE, still)
+    assert np.abs(same.image - np.clip(clear.image, 0, 1)).mean() < 0.05  # the grain
+    sky = clear.label_ids == 23
+    seen = [
+        draw_hazy_scene(np.random.default_rng(3), SIZE, replace(still, sight_m=(50, 50), sky_m=m))
+        for m in (20, 1e3)
+    ]
+    kept = [one.image[sky].std() / clear.image[sky].std() for one in seen]
+    assert kept[0] > 0.6 > kept[1]
+    coloured = draw_hazy_scene(np.random.default_rng(3), SIZE, still, ColouredCanvas)
+    assert isinstance(coloured, ColouredCanvas)
