@@ -13,6 +13,8 @@ from relief.schema.errors import ReadError
 class ReaderContract:
     """Maps are found by sorted keys, and hold ids of the range that the reader promises."""
 
+    ids = 2  # at least so many in the labels that are tried
+
     @pytest.fixture
     def labels(self) -> LabelReader:
         """Opens labels of at least one image with more than one id."""
@@ -51,7 +53,7 @@ class ReaderContract:
             if labels.thing_ids is not None:
                 assert set(category[instance > 0].unique().tolist()) <= set(labels.thing_ids)
             seen |= set(category.unique().tolist())
-        assert len(seen - {-1}) > 1
+        assert len(seen - {-1}) >= self.ids
 
     def test_a_key_without_labels_is_one_line(self, labels):
         for read in (labels.semantic, labels.panoptic):
