@@ -14,17 +14,18 @@ _COLUMNS = ("", "AP", "95 % (same images)", "AP50", "95 %", "")
 
 
 def gains_table(
-    tables: Sequence[tuple[str, Sequence[InstanceTable]]], against: Sequence[int]
+    tables: Sequence[tuple[str, Sequence[InstanceTable]]], against: Sequence[int], first: int = 1
 ) -> StudyTable:
     """Compares AP and AP50 of instances, over the same images, in percentage points.
 
     Args:
         tables: Name, and the instances of each image; the same images in the same order.
-        against: For each of them but the first, the number of the one it is compared with.
+        against: For each of them from `first` on, the number of the one it is compared with.
+        first: The number of the first one that is compared.
     """
     rows = [
         [f"{tables[number][0]} - {tables[other][0]}", *_gain(tables[other][1], tables[number][1])]
-        for number, other in enumerate(against, 1)
+        for number, other in enumerate(against, first)
     ]
     return StudyTable("One against another", _COLUMNS, rows)
 

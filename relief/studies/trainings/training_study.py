@@ -18,22 +18,10 @@ from relief.studies.published.beside_published import (
     refuse_double,
     refuse_unknown,
 )
-from relief.studies.scoring.label_sources import STORE, open_labels
-from relief.studies.scoring.score import score_labels
+from relief.studies.scoring.instance_gains import gains_table
 from relief.studies.study import Gain, Spread, Study, StudyResult, StudyTable
+from relief.studies.trainings.figures import FIGURES, Measured, Scored
 from relief.studies.trainings.run_lines import ScriptRun, refuse_unmade, script_runs
-
-_PROTOCOL, _ASSIGNMENT = "panopticapi", "identity"
-FIGURES = {
-    "miou": "mIoU",
-    "pq": "PQ",
-    "pq_plus": "PQ+",
-    "sq": "SQ",
-    "rq": "RQ",
-    "rq_things": "RQ things",
-    "precision50": "precision50",
-}
-
 
 @dataclass(frozen=True)
 class TrainingRow:
@@ -41,19 +29,19 @@ class TrainingRow:
 
     Args:
         name: What they are called.
-        labels: The run that makes them.
+        labels: The run that makes them; `None`: published figures alone.
         over: The row that it is compared with, seed by seed; `None`: with none.
         published: The published figures in percent, by name.
     """
 
     name: str
-    labels: str
+    labels: str | None = None
     over: str | None = None
     published: dict[str, float] = field(default_factory=dict)
 
 
 class TrainingStudy(Study):
-    """Runs train.py and label.py, then scores the labels whose ids are classes.
+    """Runs train.py and label.py, then scores the labels: ids that are classes, or objects.
 
     A run that is whole is passed over, one that was stopped goes on.
 
@@ -66,6 +54,7 @@ class TrainingStudy(Study):
         about: What ours are of, for the title.
         notes: What readers of the table must know.
         at_once: How many seeds run beside each other; they share the cores.
+        measured: Labels with their classes, or their objects without any.
 
     Raises:
         UsageError: A run or row names one that is not there, or there is no seed.
@@ -81,16 +70,22 @@ class TrainingStudy(Study):
         about: str = "",
         notes: Sequence[str] = (),
         at_once: int = 1,
+        measured: Measured = "classes",
     ) -> None:
         if not seeds:
             msg = "no seed given: seeds is empty. Name one or several."
             raise UsageError(msg)
-        refuse_unmade([row.labels for row in rows], runs)
+        refuse_unmade([row.labels for row in rows if row.labels is not None], runs)
         names = [row.name for row in rows]
         refuse_double(names)
-        refuse_unknown("row", (row.over for row in rows if row.over is not None), names)
+        for row in rows:
+            refuse_unknown("figure", row.published, FIGURES[measured].headings)
+        made = [row.name for row in rows if row.labels is not None]
+        refuse_unknown("row", (row.over for row in rows if row.over is not None), made)
         self.rows, self.truth, self.about, self.notes = rows, truth, about, notes
         self.at_once = at_once
+        self.measured = FIGURES[measured]
+        self._made = [row for row in rows if row.labels is not None]
         self.runs_of_seed = {
             seed: script_runs(runs, seed, Path(folder) / f"seed_{seed}") for seed in seeds
         }
@@ -110,41 +105,50 @@ class TrainingStudy(Study):
             UsageError: Labels or ground truth are missing.
         """
         start = time.perf_counter()
-        scored, failures = list[dict[str, Any]](), list[str]()
-        for row in self.rows:
-            for seed, runs in self.runs_of_seed.items():
-                figures, failed = self._scored(row, runs)
-                scored.append({"name": row.name, "seed": seed, **figures})
-                failures += failed
-        tables = [self._means(scored)]
+        scored = {
+            (row.name, seed): self._scored(row, runs)
+            for row in self._made
+            for seed, runs in self.runs_of_seed.items()
+        }
+        made = [{"name": n, "seed": seed, **one.figures} for (n, seed), one in scored.items()]
+        tables = [self._means(made)]
         if any(row.over for row in self.rows):
-            tables.append(self._gains(scored))
+            tables += [self._gains(made), *self._paired(scored)]
+        failures = [failure for one in scored.values() for failure in one.failures]
         seconds = time.perf_counter() - start
-        return StudyResult(tables, scored, self.notes, seconds=seconds, failures=failures)
+        return StudyResult(tables, made, self.notes, seconds=seconds, failures=failures)
 
-    def _scored(
-        self, row: TrainingRow, runs: Sequence[ScriptRun]
-    ) -> tuple[dict[str, float], list[str]]:
+    def _scored(self, row: TrainingRow, runs: Sequence[ScriptRun]) -> Scored:
         out = next(run.out for run in runs if run.name == row.labels)
-        labels = open_labels(out, STORE, self.truth.split, self.truth.label_space)
-        scores = score_labels(labels, self.truth, [_PROTOCOL], [_ASSIGNMENT])
-        figures = scores.metrics[f"{_PROTOCOL}/{_ASSIGNMENT}"]
-        failed = [f"{out}: {one['reason']}" for one in scores.failures]
-        return {name: figures[name] for name in (*FIGURES, "images")}, failed
+        return self.measured.score(out, self.truth)
+
+    def _paired(self, scored: Mapping[tuple[str, int], Scored]) -> list[StudyTable]:
+        """Each row of the first seed against the one it is compared with, image by image."""
+        seed = next(iter(self.runs_of_seed))
+        pairs = [
+            (scored[row.over, seed], scored[row.name, seed], row)
+            for row in self._made
+            if row.over is not None
+        ]
+        alike = [(old, new, row) for old, new, row in pairs if new.objects and old.keys == new.keys]
+        tables = [(str(row.over), old.objects) for old, _, row in alike]
+        tables += [(row.name, new.objects) for _, new, row in alike]
+        return [gains_table(tables, range(len(alike)), first=len(alike))] if alike else []
 
     def _means(self, scored: Sequence[Mapping[str, Any]]) -> StudyTable:
+        headings = self.measured.headings
         rows = [
             {
                 "name": row.name,
-                **{FIGURES[name]: Spread.of(_values(scored, row.name, name)) for name in FIGURES},
-                **published_figures({FIGURES[n]: value for n, value in row.published.items()}),
+                **{h: Spread.of(_values(scored, row.name, n)) for n, h in headings.items()},
+                **published_figures({headings[n]: value for n, value in row.published.items()}),
             }
             for row in self.rows
         ]
         seeds, images = len(self.runs_of_seed), scored[0]["images"]
         about = f"{self.about}, " if self.about else ""
         title = f"{about}{images} images, {seeds} seed{'s' if seeds > 1 else ''}, in percent"
-        columns = list(FIGURES.values())
+        columns = list(headings.values())
         return StudyTable(title, ("labels", *columns), beside_published(rows, columns))
 
     def _gains(self, scored: Sequence[Mapping[str, Any]]) -> StudyTable:
@@ -154,14 +158,14 @@ class TrainingStudy(Study):
             if row.over is None:
                 continue
             gains: list[Any] = []
-            for name in FIGURES:
+            for name in self.measured.headings:
                 pairs = zip(
                     _values(scored, row.name, name), _values(scored, row.over, name), strict=True
                 )
                 gains.append(Gain(*Spread.of(own - other for own, other in pairs), is_ratio=False))
             cells.append([f"{row.name} over {row.over}", *gains])
         title = "What a step gives, within a seed"
-        return StudyTable(title, ("step", *FIGURES.values()), cells)
+        return StudyTable(title, ("step", *self.measured.headings.values()), cells)
 
 
 def _values(scored: Sequence[Mapping[str, Any]], name: str, figure: str) -> list[float]:

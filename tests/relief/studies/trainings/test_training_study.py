@@ -104,3 +104,31 @@ def test_what_is_not_there_is_told(tmp_path, options, told):
 def test_it_makes_its_own_labels(tmp_path):
     with pytest.raises(UsageError, match="--root"):
         study_of(tmp_path, tmp_path).on(StudyData(root="city"))
+
+
+def test_objects_without_classes_are_compared_image_by_image(tmp_path):
+    root, folder = draw_tree(tmp_path), tmp_path / "runs"
+    for name in ("one", "two"):
+        draw_class_store(folder / "seed_0" / name, objects=name == "two")
+    rows = [
+        TrainingRow("published alone", published={"ap": 9.7}),
+        TrainingRow("first", "one"),
+        TrainingRow("second", "two", over="first", published={"ap50": 20.8}),
+    ]
+    means, _, paired = study_of(root, folder, rows=rows, seeds=[0], measured="objects").run().tables
+    assert [row[0] for row in means.rows] == [
+        "published alone", "  published", "first", "second", "  published",
+    ]  # fmt: skip
+    assert means.rows[1][1] == 9.7
+    (gained,) = paired.rows
+    assert gained[0] == "second - first"
+    assert float(gained[3]) == pytest.approx(means.rows[3][2].mean - means.rows[2][2].mean, abs=0.1)
+
+
+def test_a_row_is_compared_with_one_that_is_made():
+    rows = [TrainingRow("a", published={"ap": 1.0}), TrainingRow("b", "one", over="a")]
+    with pytest.raises(UsageError, match="unknown row: a"):
+        study_of("root", "folder", rows=rows, measured="objects")
+    rows = [TrainingRow("a", "one", published={"pq": 1.0})]
+    with pytest.raises(UsageError, match="unknown figure: pq"):
+        study_of("root", "folder", rows=rows, measured="objects")
