@@ -23,6 +23,7 @@ from relief.studies.study import Gain, Spread, Study, StudyResult, StudyTable
 from relief.studies.trainings.figures import FIGURES, Measured, Scored
 from relief.studies.trainings.run_lines import ScriptRun, refuse_unmade, script_runs
 
+
 @dataclass(frozen=True)
 class TrainingRow:
     """The labels of one row.
