@@ -12,7 +12,7 @@ from relief.formats.label_store import (
 )
 from relief.schema.errors import UsageError
 from relief.schema.label_spaces import thing_mask
-from relief.studies.scoring.confidence_study import ConfidenceStudy, SureRow
+from relief.studies.confidence.confidence_study import ConfidenceStudy, SureRow
 from relief.studies.study import Spread, StudyData
 from tests.relief.studies.tiny import KEYS, THING_CLUSTERS, draw_store, draw_tree
 

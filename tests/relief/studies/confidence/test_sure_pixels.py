@@ -3,7 +3,7 @@ import pytest
 
 from relief.metrics.scoring import Assignment, Scorer
 from relief.schema.label_spaces import CITYSCAPES_19
-from relief.studies.scoring.sure_pixels import (
+from relief.studies.confidence.sure_pixels import (
     error_share,
     joined,
     miou_of_surest,

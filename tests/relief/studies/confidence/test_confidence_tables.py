@@ -1,6 +1,6 @@
 import math
 
-from relief.studies.scoring.confidence_tables import COVERAGES, confidence_tables
+from relief.studies.confidence.confidence_tables import COVERAGES, confidence_tables
 
 RUN = {"name": "edges", "images": 3, "object_precision/1.0": 20.0, "object_precision/0.7": 28.0}
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from relief.studies.scoring.sure_objects import (
+from relief.studies.confidence.sure_objects import (
     SureObjects,
     calibration,
     mean_ranks,

@@ -19,9 +19,8 @@ from relief.ops.matching import assignment_rule
 from relief.schema.errors import UsageError
 from relief.schema.sources import ImageSource
 from relief.sources.cityscapes import CityscapesSource
-from relief.studies.scoring.confidence_tables import COVERAGES, LEAST, confidence_tables
-from relief.studies.scoring.scored_images import ScoredImages, read_scored_images
-from relief.studies.scoring.sure_objects import (
+from relief.studies.confidence.confidence_tables import COVERAGES, LEAST, confidence_tables
+from relief.studies.confidence.sure_objects import (
     SureObjects,
     calibration,
     mean_ranks,
@@ -29,13 +28,14 @@ from relief.studies.scoring.sure_objects import (
     true_objects,
     without_objects,
 )
-from relief.studies.scoring.sure_pixels import (
+from relief.studies.confidence.sure_pixels import (
     error_share,
     joined,
     miou_of_surest,
     pixel_curve,
     pixel_table,
 )
+from relief.studies.scoring.scored_images import ScoredImages, read_scored_images
 from relief.studies.study import StoreRow, StoreStudy, StudyResult
 
 _NOTE = "Clusters meet classes by majority, on all images, whatever is kept. Protocol panopticapi."

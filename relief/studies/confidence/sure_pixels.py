@@ -14,7 +14,7 @@ from relief.ops.panoptic import segment_table
 from relief.ops.resize import resize_nearest
 from relief.schema.label_spaces import VOID
 from relief.schema.sources import ImageSource
-from relief.studies.scoring.sure_objects import LEVELS
+from relief.studies.confidence.sure_objects import LEVELS
 
 _POINTS = 100_000  # of a curve over pixels: right and wrong ones in the same shares
 
