@@ -9,7 +9,7 @@ from typing import Any, cast
 from torch import nn
 
 from lightning_modules.segmenter_measuring import SegmenterMeasuring
-from relief.models.segmenters.checkpoint import NETWORK_KEY, supervision_of
+from relief.models.segmenters.checkpoint import NETWORK_KEY, PREDICTION_KEY, supervision_of
 from relief.models.segmenters.network_settings import NetworkSettings
 from relief.models.segmenters.prediction.predictor import PanopticPredictor
 from relief.models.weights.files import check_fits
@@ -76,6 +76,7 @@ class SegmenterCheckpoints(SegmenterMeasuring):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Classes and network travel with the weights; what ground truth fitted stays apart."""
         checkpoint["classes"] = dataclasses.asdict(self.classes)
+        checkpoint[PREDICTION_KEY] = self.predictor.settings
         if self.network_settings is not None:
             checkpoint[NETWORK_KEY] = dataclasses.asdict(self.network_settings)
         origin = self.label_origin

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from jsonargparse import ArgumentParser
@@ -23,6 +24,9 @@ from relief.schema.ranges import check_at_least
 class PredictRequest:
     """Predicts images and videos with a trained detector.
 
+    What is not given of the size, the score, the area and the switches is as in the recipe that the
+    checkpoint was trained by.
+
     Args:
         inputs: Folders of images, image and video files, patterns such as 'drive/*.jpg'.
         checkpoint: What training wrote, such as OUT/checkpoints/last.ckpt, or an exported network.
@@ -30,7 +34,7 @@ class PredictRequest:
         carry_ids: An object keeps its number from frame to frame, by how much its masks overlap.
         every: Of videos, only each so-manieth frame.
         overlays: Make overlaid pictures, and videos of videos.
-        short_side_px: The network sees images with this short side; as they are unless given.
+        short_side_px: The network sees images with this short side.
         score_threshold: Detections with a lower score are left out.
         stuff_area_px: Stuff with fewer pixels is left void; meant at 1024x2048, scaled to the map.
         things_from_regions: Objects are the thing regions of the semantic head, which detections
@@ -48,22 +52,23 @@ class PredictRequest:
     every: int = 1
     overlays: bool = True
     short_side_px: int | None = None
-    score_threshold: float = 0.5
-    stuff_area_px: float = 4096
-    things_from_regions: bool = False
-    unfound_as_stuff: bool = False
+    score_threshold: float | None = None
+    stuff_area_px: float | None = None
+    things_from_regions: bool | None = None
+    unfound_as_stuff: bool | None = None
     device: str | None = None
     overwrite: bool = False
 
-    def predictor(self) -> PanopticPredictor:
-        """Returns how outputs become maps."""
-        return PanopticPredictor(
-            short_side_px=self.short_side_px,
-            score_threshold=self.score_threshold,
-            stuff_area_px=self.stuff_area_px,
-            things_from_regions=self.things_from_regions,
-            unfound_as_stuff=self.unfound_as_stuff,
-        )
+    def predictor(self, of_recipe: Mapping[str, Any]) -> PanopticPredictor:
+        """Returns how outputs become maps.
+
+        Args:
+            of_recipe: What counts unless given; `SegmenterCheckpoint.prediction`.
+        """
+        names = [one.name for one in fields(PanopticPredictor)]
+        given = {name: getattr(self, name, None) for name in names}
+        chosen = {name: of_recipe.get(name) if v is None else v for name, v in given.items()}
+        return PanopticPredictor(**{n: v for n, v in chosen.items() if v is not None})
 
 
 def parse_predict(args: Sequence[str]) -> PredictRequest:
@@ -85,9 +90,10 @@ def main(args: Sequence[str] | None = None) -> int:
     check_at_least(1, every=request.every, short_side_px=request.short_side_px)
     clips = clips_of(request.inputs, request.every)
     chosen = request.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    trained = read_segmenter(Path(request.checkpoint))
     predictor = Predictor(
-        read_segmenter(Path(request.checkpoint)),
-        request.predictor(),
+        trained,
+        request.predictor(trained.prediction),
         Path(request.out),
         torch.device(chosen),
         carry_ids=request.carry_ids,

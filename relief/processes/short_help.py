@@ -68,10 +68,11 @@ images, or a pattern such as 'drive/*.jpg'.
   --every N                   of videos, only each N-th frame
   --overlays false            no pictures
   --short_side_px N           the network sees images with this short side
-  --score_threshold S         detections with a lower score are left out; 0.5
-  --stuff_area_px N           stuff with fewer pixels at 1024x2048 is left void; 4096
-  --things_from_regions true  for networks trained with things apart, as the sample's
-  --unfound_as_stuff true     things without an object are stuff, as sample_boundaries wants it
+  --score_threshold S         detections with a lower score are left out
+  --stuff_area_px N           stuff with fewer pixels at 1024x2048 is left void
+  --things_from_regions true  objects are the regions of things, for networks that tell these apart
+  --unfound_as_stuff true     things without an object are stuff, likewise
+                              these five are as in the recipe of the checkpoint unless given
   --device cpu|cuda           a GPU where there is one unless given
   --overwrite true            predict anew into a folder that is in use
 """,

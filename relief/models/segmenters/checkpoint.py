@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from relief.schema.training import DetectorClasses, LabelOrigin
 Which = Literal["teacher", "student"]
 METADATA_KEY = "segmenter"  # of an exported file
 NETWORK_KEY = "network"  # of a checkpoint, and in the metadata
+PREDICTION_KEY = "prediction"
 _NETWORK, _TEACHER = "network.", "teacher."
 _COUNTER = "num_batches_tracked"
 
@@ -36,6 +37,7 @@ class SegmenterCheckpoint:
         origin: Where the labels it learned from come from, how it was chosen included.
         weights: Tensors of the network by name.
         network: How the network is made; `None` where the file does not say.
+        prediction: How its recipe makes maps of outputs (`PanopticPredictor.settings`), by name.
     """
 
     path: Path
@@ -44,6 +46,7 @@ class SegmenterCheckpoint:
     origin: LabelOrigin
     weights: Mapping[str, Tensor]
     network: NetworkSettings | None = None
+    prediction: Mapping[str, Any] = field(default_factory=dict)
 
     def build(
         self, make_network: MakeNetwork | None = None, changes: Mapping[str, Any] | None = None
@@ -114,6 +117,7 @@ def read_segmenter(path: Path, which: Which | None = None) -> SegmenterCheckpoin
         supervision = supervision_of(told)
         notes = sentences_of(told, "notes")
         network = NetworkSettings.of(told.get(NETWORK_KEY))
+        prediction = dict(told.get(PREDICTION_KEY) or {})
     except Exception as error:  # a cut or foreign file fails in many ways
         msg = f"cannot read checkpoint: {path}. Give the last.ckpt of a `train.py fit` run."
         raise WeightsError(msg) from error
@@ -130,6 +134,7 @@ def read_segmenter(path: Path, which: Which | None = None) -> SegmenterCheckpoin
         ),
         weights=weights,
         network=network,
+        prediction=prediction,
     )
 
 

@@ -20,6 +20,7 @@ from relief.formats.files.atomic import WriteError, write_bytes
 from relief.models.segmenters.checkpoint import (
     METADATA_KEY,
     NETWORK_KEY,
+    PREDICTION_KEY,
     SegmenterCheckpoint,
     Which,
     read_segmenter,
@@ -51,6 +52,7 @@ def export(trained: SegmenterCheckpoint, out: Path) -> None:
         "classes": dataclasses.asdict(trained.classes),
         **dataclasses.asdict(trained.origin),
         NETWORK_KEY: dataclasses.asdict(trained.network) if trained.network else None,
+        PREDICTION_KEY: dict(trained.prediction),
     }
     tensors = {name: trained.weights[name].contiguous().clone() for name in sorted(trained.weights)}
     try:

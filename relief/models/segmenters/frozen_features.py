@@ -18,12 +18,18 @@ class FrozenFeatures:
     are read from their own file again (`held_by`).
 
     Args:
-        network: Any backbone of `label.py`.
+        network: Any backbone of `label.py`; one that knows its channels only with its weights reads
+            them here.
         magnification: It sees the image so many times as large; a number and not a size, so that
             a crop is seen at the scale of the whole.
+
+    Raises:
+        WeightsError: They cannot be read.
     """
 
     def __init__(self, network: nn.Module, magnification: float = 1.0) -> None:
+        if not cast(Backbone, network).dim:
+            cast(Backbone, network).setup()
         self.network, self.magnification = network.eval(), magnification
 
     @property

@@ -6,6 +6,7 @@ import pytest
 from jsonargparse import ArgumentError
 from PIL import Image
 
+from relief.models.segmenters.prediction.predictor import PanopticPredictor
 from relief.predictions.command import PredictRequest, main, parse_predict
 from relief.processes.short_help import PAGES
 from relief.schema.errors import UsageError
@@ -17,7 +18,16 @@ def test_options_are_read():
     request = parse_predict(args)
     assert (request.inputs, request.checkpoint) == (["a", "b.mp4"], "last.ckpt")
     assert (request.carry_ids, request.every, request.out) == (True, 3, "outputs/predict")
-    assert request.predictor().stuff_area_px == 4096
+    assert request.predictor({}) == PanopticPredictor()
+
+
+def test_what_is_not_asked_for_is_as_in_the_recipe_of_the_checkpoint():
+    args = ["a", "--checkpoint", "c", "--score_threshold", "0.2", "--unfound_as_stuff", "false"]
+    of_recipe = PanopticPredictor(
+        short_side_px=64, score_threshold=0.0, stuff_area_px=0, unfound_as_stuff=True
+    ).settings
+    found = parse_predict(args).predictor({**of_recipe, "of_a_later_version": 3})
+    assert found == PanopticPredictor(short_side_px=64, score_threshold=0.2, stuff_area_px=0)
 
 
 @pytest.mark.parametrize("args", [["a"], ["--checkpoint", "c"], ["a", "--checkpoint", "c", "-x"]])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,6 +45,11 @@ class PanopticPredictor(MergeLimits):
     things_from_regions: bool = False
     unfound_as_stuff: bool = False
     views: TestTimeAugmentation | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All numbers and switches by name; the views stay with whoever asks for them."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "views"}
 
     def check(self, classes: DetectorClasses) -> None:
         """Refuses classes that a map cannot be made of, before any work.

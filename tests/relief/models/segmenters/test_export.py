@@ -28,6 +28,7 @@ def checkpoint(tmp_path):
         "notes": ["a word"],
         "network": {"class_path": "torch.nn.Linear", "init_args": {"bias": True}},
         "selection": "val ground truth (val/pq)",
+        "prediction": {"short_side_px": 256, "stuff_area_px": 0},
     }
     torch.save(content, tmp_path / "best.ckpt")
     return tmp_path / "best.ckpt"
@@ -43,6 +44,7 @@ def test_what_is_exported_reads_back(checkpoint, tmp_path, which, value):
     assert read.origin.label_classes == "cityscapes19"
     assert read.origin == original.origin
     assert read.origin.notes == ("a word",)
+    assert read.prediction == {"short_side_px": 256, "stuff_area_px": 0}
     assert len(read.origin.supervision) == 2
     network = read.build()
     assert type(network) is nn.Linear

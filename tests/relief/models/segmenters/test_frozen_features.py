@@ -27,3 +27,20 @@ def test_it_is_no_part_of_what_holds_it_and_is_read_with_it():
     assert not holder.train().frozen.network.training
     holder.load_state_dict(Holder().state_dict())
     assert holder.frozen.network.setups == 1
+
+
+class Unknown(Patches):
+    """Knows its channels with its weights only, as networks of timm do."""
+
+    def __init__(self):
+        super().__init__()
+        self.known, self.dim = self.dim, 0
+
+    def setup(self):
+        super().setup()
+        self.dim = self.known
+
+
+def test_channels_that_are_not_known_yet_are_known_before_anything_is_built_on_them():
+    assert FrozenFeatures(Unknown()).backbone.dim == Patches().dim
+    assert FrozenFeatures(Patches()).network.setups == 0
