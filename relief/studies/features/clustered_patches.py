@@ -26,10 +26,9 @@ from relief.schema.parts import Backbone
 from relief.schema.selection import evenly_spaced
 from relief.sources.cityscapes import CityscapesSource
 from relief.studies.devices import chosen_device
-from relief.studies.features.sample_features_summary import summarise
 from relief.studies.published.patch_level import patch_iou
 from relief.studies.published.seen_patches import see_patches
-from relief.studies.study import Study, StudyData, StudyResult, StudyTable
+from relief.studies.study import Spread, Study, StudyData, StudyResult, StudyTable
 
 log = logging.getLogger("relief")
 
@@ -38,7 +37,8 @@ class ClusteredPatches(Study):
     """Mean IoU over the classes, and how many of them are found, by the majority of each cluster.
 
     Args:
-        features: Backbones by name.
+        features: Backbones by name; several are trainings of one kind with different seeds, whose
+            figures are one row.
         ks: Numbers of clusters.
         seeds: Of k-means.
         root: Cityscapes folder with ground truth in both splits.
@@ -55,7 +55,7 @@ class ClusteredPatches(Study):
 
     def __init__(
         self,
-        features: dict[str, nn.Module],
+        features: dict[str, nn.Module | list[nn.Module]],
         ks: Sequence[int],
         seeds: Sequence[int],
         root: str,
@@ -67,7 +67,10 @@ class ClusteredPatches(Study):
         limit: int | None = None,
         max_iterations: int = 100,
     ) -> None:
-        self.features, self.ks, self.seeds = features, tuple(ks), tuple(seeds)
+        self.features = {
+            name: parts if isinstance(parts, list) else [parts] for name, parts in features.items()
+        }
+        self.ks, self.seeds = tuple(ks), tuple(seeds)
         self.root, self.split, self.fit_split = root, split, fit_split
         self.geometry = geometry or WindowGeometry()
         self.trainings, self.device = trainings or {}, device
@@ -95,19 +98,20 @@ class ClusteredPatches(Study):
             if not Path(file).is_file()
         ]
         run_scripts(TRAIN, missing, log.info, "weights")
-        for backbone in self.features.values():  # what cannot be loaded is told before any work
+        backbones = [(n, part) for n, parts in self.features.items() for part in parts]
+        for _, backbone in backbones:  # what cannot be loaded is told before any work
             cast(Backbone, backbone).setup()
-        runs = [row for name in self.features for row in self._rows(name)]
+        runs = [row for name, part in backbones for row in self._rows(name, cast(Backbone, part))]
         notes = (
             f"In percent of the patches of {runs[0]['images']} images of {self.split}, clusters "
             f"fitted on {self.fit_split} and named by the majority; mean ± standard deviation of "
-            f"{len(self.seeds)} k-means seeds. A class is found where its IoU is above 0.",
+            f"{len(self.seeds)} k-means seeds, of each training where there are several. A class is found where its IoU is above 0.",
         )
         seconds = time.perf_counter() - start
         return StudyResult([_table(runs, self.ks)], runs, notes, seconds=seconds)
 
-    def _rows(self, name: str) -> Iterator[dict[str, Any]]:
-        backbone, device = cast(Backbone, self.features[name]), chosen_device(self.device)
+    def _rows(self, name: str, backbone: Backbone) -> Iterator[dict[str, Any]]:
+        device = chosen_device(self.device)
         fit, measured = (
             see_patches(self._source(split), backbone, self.geometry, device, name)
             for split in (self.fit_split, self.split)
@@ -148,13 +152,17 @@ def effective_rank(features: Tensor) -> float:
 
 
 def _table(runs: Sequence[Mapping[str, Any]], ks: Sequence[int]) -> StudyTable:
-    found = {(row["features"], row["k"]): row for row in summarise(runs, ["miou", "classes"])}
     names = dict.fromkeys(row["features"] for row in runs)
-    columns = [heading for k in ks for heading in (f"k = {k}: mIoU", "classes found")]
-    ranks = {row["features"]: row["rank"] for row in runs}
+
+    def spread(name: str, figure: str, k: int | None = None) -> Spread:
+        own = [row for row in runs if row["features"] == name and k in (None, row["k"])]
+        return Spread.of(float(row[figure]) for row in own)
+
     cells = [
-        [name, *(found[name, k][figure] for k in ks for figure in ("miou", "classes")), ranks[name]]
+        [name, *(spread(name, figure, k) for k in ks for figure in ("miou", "classes"))]
+        + [spread(name, "rank").mean]
         for name in names
     ]
+    columns = [heading for k in ks for heading in (f"k = {k}: mIoU", "classes found")]
     columns.append("effective rank")
     return StudyTable("Features by clusters of their patches", ("features", *columns), cells)

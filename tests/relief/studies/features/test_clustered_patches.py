@@ -52,6 +52,16 @@ def test_features_that_tell_classes_apart_are_above_those_that_do_not(tiny_citys
     assert {"table.csv", "table.md"} <= set(write_study(tmp_path, result))
 
 
+def test_several_trainings_of_one_kind_are_one_row(tiny_cityscapes):
+    geometry = WindowGeometry(32, 32, 16)
+    features = {"both": [MeanColour(), Nothing()], "colour": MeanColour()}
+    result = ClusteredPatches(features, [4], [0, 1], str(tiny_cityscapes), geometry=geometry).run()
+    both, colour = result.tables[0].rows
+    assert len(result.runs) == 6
+    assert both[1].mean == pytest.approx(sum(r["miou"] for r in result.runs[:4]) / 4)
+    assert colour[1].mean > both[1].mean
+
+
 def test_weights_that_are_missing_are_trained_first(tiny_cityscapes, tmp_path, monkeypatch):
     (tmp_path / "train.py").write_text(
         "import pathlib, sys\npathlib.Path(sys.argv[1]).touch()\nsys.exit(int(sys.argv[2]))"
