@@ -1,7 +1,7 @@
 # make label  labels the embedded sample and writes a report       make test       the tests (4 to 5 minutes)
 # make lint   ruff and mypy                                         make test-slow  the long tests
 # make lock   resolves requirements.in again                        make test-faults  kills, signals, full disks, damaged files
-# make study-thesis [SEEDS=[0,1,2]]   self-training across the drawn domains, from end to end: docs/self_training.md
+# make study-thesis [SEEDS=[0]]       self-training across the drawn domains, from end to end: docs/self_training.md
 PY ?= python3.11
 BIN := .venv/bin
 LOCKS := requirements.lock requirements-detectron2.txt
@@ -43,10 +43,10 @@ test-slow: judges
 test-faults: judges
 	$(BIN)/python -m pytest -m faults tests
 
-SEEDS ?= [0]
+SEEDS ?= [0,1,2]
 study-thesis: setup
-	$(BIN)/python -m relief.samples.draw --root outputs/sample
-	$(BIN)/python -m relief.samples.draw --root outputs/sample_hazy --domain hazy
+	$(BIN)/python -m relief.samples.draw --root outputs/coloured --domain coloured --train_images 192
+	$(BIN)/python -m relief.samples.draw --root outputs/coloured_hazy --domain coloured_hazy --train_images 192
 	$(BIN)/python evaluate.py study thesis --study.init_args.seeds "$(SEEDS)"
 
 lint: setup

@@ -1,4 +1,4 @@
-"""Two checkpoints: the last one to go on from, and the best one by a named figure."""
+"""Checkpoints: the last one to go on from, the best one by ground truth, one chosen without it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
+from torch import Tensor
 
 from callbacks.checkpoint_files import WholeCheckpoints
+from relief.models.segmenters.checkpoint import CHOICE_KEY, SELECTION_KEY
 
 
 class LastCheckpoint(ModelCheckpoint):
@@ -60,25 +63,18 @@ class LastCheckpoint(ModelCheckpoint):
         self._has_saved = True
 
 
-class BestCheckpoint(ModelCheckpoint):
-    """`checkpoints/best.ckpt`: the best by a figure of the validation, and it says so.
-
-    It is chosen with ground truth and records this; nothing takes it unless told to.
+class _ChosenCheckpoint(ModelCheckpoint):
+    """Keeps one checkpoint by a figure and records in it how it was chosen.
 
     Args:
-        monitor: The figure, the larger the better.
+        chosen_by: What is recorded.
+        key: Under which name: `SELECTION_KEY` where ground truth chose, else `CHOICE_KEY`.
+        **settings: Of Lightning's `ModelCheckpoint`.
     """
 
-    def __init__(self, monitor: str = "val/pq") -> None:
-        super().__init__(
-            filename="best",
-            monitor=monitor,
-            mode="max",
-            save_top_k=1,
-            enable_version_counter=False,
-            save_on_train_epoch_end=False,
-        )
-        self._is_saving = False
+    def __init__(self, chosen_by: str, key: str, **settings: Any) -> None:
+        super().__init__(mode="max", save_top_k=1, enable_version_counter=False, **settings)
+        self._chosen_by, self._key, self._is_saving = chosen_by, key, False
 
     def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
         self._is_saving = True
@@ -93,7 +89,79 @@ class BestCheckpoint(ModelCheckpoint):
         """Records how this checkpoint was chosen."""
         super().on_save_checkpoint(trainer, pl_module, checkpoint)
         if self._is_saving:
-            checkpoint["selection"] = f"val ground truth ({self.monitor})"
+            checkpoint[self._key] = self._chosen_by
+
+
+class BestCheckpoint(_ChosenCheckpoint):
+    """`checkpoints/best.ckpt`: the best by a figure of the validation, and it says so.
+
+    It is chosen with ground truth and records this; nothing takes it unless told to.
+
+    Args:
+        monitor: The figure, the larger the better.
+    """
+
+    def __init__(self, monitor: str = "val/pq") -> None:
+        super().__init__(
+            f"val ground truth ({monitor})",
+            SELECTION_KEY,
+            filename="best",
+            monitor=monitor,
+            save_on_train_epoch_end=False,
+        )
+
+
+class AgreedCheckpoint(_ChosenCheckpoint):
+    """`checkpoints/agreed.ckpt`: where a figure of the training stood highest; no label chose it.
+
+    For self-training: student and teacher agree on more pixels while both learn, and on fewer when
+    what they teach each other falls apart. A batch says little, so that the mean over all steps
+    since the last choice counts.
+
+    Args:
+        every_n_steps: Optimizer steps between two choices.
+        figure: What is compared, as `metrics.csv` calls it, the larger the better.
+    """
+
+    def __init__(self, every_n_steps: int = 50, figure: str = "train/agreement") -> None:
+        mean = f"{figure}, mean of {every_n_steps} steps"
+        super().__init__(
+            mean,
+            CHOICE_KEY,
+            filename="agreed",
+            monitor=mean,
+            every_n_train_steps=every_n_steps,
+            save_on_train_epoch_end=True,
+        )
+        self.figure, self.every_n_steps = figure, every_n_steps
+        self._seen: dict[int, float] = {}  # by step
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Remembers the figure of a step, then chooses where it is time to."""
+        since = trainer.global_step - self.every_n_steps
+        self._seen = {step: figure for step, figure in self._seen.items() if step > since}
+        self._seen[trainer.global_step] = float(trainer.callback_metrics[self.figure])
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+
+    def _monitor_candidates(self, trainer: pl.Trainer) -> dict[str, Tensor]:
+        mean = torch.tensor(sum(self._seen.values()) / max(len(self._seen), 1))
+        return {**super()._monitor_candidates(trainer), str(self.monitor): mean}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The figures of the last steps too."""
+        return {**super().state_dict(), "seen": dict(self._seen)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on between two choices."""
+        self._seen = dict(state_dict["seen"])
+        super().load_state_dict(state_dict)
 
 
 def keep_checkpoints_in(trainer: pl.Trainer, folder: Path) -> None:

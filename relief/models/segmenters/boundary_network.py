@@ -93,6 +93,10 @@ class BoundaryNetwork(nn.Module):
         names = _enlarged(self.names_of_features(seen), last) + _enlarged(coarse, last)
         return (names + self.fine_names(last)).float(), self.boundaries(last).float()
 
+    def logits(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) float32 in [0, 1] -> names alone, (B, 1 + regions, H, W)."""
+        return _enlarged(self.see(image)[0], image)
+
     def forward(self, batch: TrainingBatch, moment: TrainingMoment) -> dict[str, Tensor]:
         """Cross entropies of names, and of boundaries where the labels have objects."""
         del moment

@@ -22,6 +22,8 @@ Which = Literal["teacher", "student"]
 METADATA_KEY = "segmenter"  # of an exported file
 NETWORK_KEY = "network"  # of a checkpoint, and in the metadata
 PREDICTION_KEY = "prediction"
+SELECTION_KEY = "selection"  # by which ground truth a checkpoint was chosen
+CHOICE_KEY = "choice"  # by which figure without ground truth
 _NETWORK, _TEACHER = "network.", "teacher."
 _COUNTER = "num_batches_tracked"
 
@@ -115,7 +117,7 @@ def read_segmenter(path: Path, which: Which | None = None) -> SegmenterCheckpoin
         told, weights = read(path, which)
         classes = DetectorClasses.of(told["classes"])
         supervision = supervision_of(told)
-        notes = sentences_of(told, "notes")
+        notes = notes_of(told)
         network = NetworkSettings.of(told.get(NETWORK_KEY))
         prediction = dict(told.get(PREDICTION_KEY) or {})
     except Exception as error:  # a cut or foreign file fails in many ways
@@ -140,9 +142,16 @@ def read_segmenter(path: Path, which: Which | None = None) -> SegmenterCheckpoin
 
 def supervision_of(checkpoint: Mapping[str, Any]) -> tuple[str, ...]:
     """Returns which ground truth a checkpoint depended on, one sentence each; empty: none."""
-    sentences, selection = sentences_of(checkpoint, "supervision"), checkpoint.get("selection")
+    sentences, selection = sentences_of(checkpoint, "supervision"), checkpoint.get(SELECTION_KEY)
     chosen = (f"network: chosen among checkpoints by {selection}",) if selection else ()
     return tuple(dict.fromkeys((*sentences, *chosen)))
+
+
+def notes_of(checkpoint: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns what else is told of a checkpoint, one sentence each."""
+    notes, choice = sentences_of(checkpoint, "notes"), checkpoint.get(CHOICE_KEY)
+    chosen = (f"network: chosen among checkpoints by {choice}",) if choice else ()
+    return tuple(dict.fromkeys((*notes, *chosen)))
 
 
 def _read_training(path: Path, which: Which | None) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -1,9 +1,10 @@
-"""How the labels of a training are measured: with their classes, or objects without any."""
+"""How the labels of a training are measured: as classes, as clusters, or objects without any."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -14,8 +15,8 @@ from relief.studies.scoring.instance_request import InstanceRequest, measure_ins
 from relief.studies.scoring.label_sources import STORE, open_labels
 from relief.studies.scoring.score import score_labels
 
-Measured = Literal["classes", "objects"]
-_PROTOCOL, _ASSIGNMENT = "panopticapi", "identity"
+Measured = Literal["classes", "clusters", "objects"]
+_PROTOCOL = "panopticapi"
 _COUNTS = ("found", "doubled", "wrong")
 
 
@@ -49,12 +50,12 @@ class Figures:
     score: Callable[[Path, ImageSource], Scored]
 
 
-def _with_classes(out: Path, truth: ImageSource) -> Scored:
+def _named(assignment: str, names: Collection[str], out: Path, truth: ImageSource) -> Scored:
     labels = open_labels(out, STORE, truth.split, truth.label_space)
-    scores = score_labels(labels, truth, [_PROTOCOL], [_ASSIGNMENT])
-    figures = scores.metrics[f"{_PROTOCOL}/{_ASSIGNMENT}"]
+    scores = score_labels(labels, truth, [_PROTOCOL], [assignment])
+    figures = scores.metrics[f"{_PROTOCOL}/{assignment}"]
     failures = [f"{out}: {one['reason']}" for one in scores.failures]
-    return Scored({name: figures[name] for name in (*_CLASSES, "images")}, failures)
+    return Scored({name: figures[name] for name in (*names, "images")}, failures)
 
 
 def _without_classes(out: Path, truth: ImageSource) -> Scored:
@@ -75,10 +76,12 @@ _CLASSES = {
     "rq_things": "RQ things",
     "precision50": "precision50",
 }
+_CLUSTERS = {"pq": "PQ", "pq_things": "things", "pq_stuff": "stuff", "rq": "RQ", "miou": "mIoU"}
 _OBJECTS = {"ap": "AP", "ap50": "AP50", "ap75": "AP75", "ar100": "AR100"} | {
     name: name for name in _COUNTS
 }
 FIGURES: dict[Measured, Figures] = {
-    "classes": Figures(_CLASSES, _with_classes),
+    "classes": Figures(_CLASSES, partial(_named, "identity", _CLASSES)),
+    "clusters": Figures(_CLUSTERS, partial(_named, "majority", _CLUSTERS)),
     "objects": Figures(_OBJECTS, _without_classes),
 }

@@ -42,7 +42,7 @@ class TrainingRow:
 
 
 class TrainingStudy(Study):
-    """Runs train.py and label.py, then scores the labels: ids that are classes, or objects.
+    """Runs train.py and label.py, then scores the labels: classes, clusters, or objects.
 
     A run that is whole is passed over, one that was stopped goes on.
 
@@ -55,7 +55,8 @@ class TrainingStudy(Study):
         about: What ours are of, for the title.
         notes: What readers of the table must know.
         at_once: How many seeds run beside each other; they share the cores.
-        measured: Labels with their classes, or their objects without any.
+        measured: Labels whose ids are classes, clusters that the majority of the ground truth
+            names, or objects without any.
 
     Raises:
         UsageError: A run or row names one that is not there, or there is no seed.

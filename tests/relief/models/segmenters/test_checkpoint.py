@@ -116,6 +116,12 @@ def test_how_it_was_chosen_is_supervision(tmp_path):
     )
 
 
+def test_a_choice_without_ground_truth_is_a_note(tmp_path):
+    found = read_segmenter(written(tmp_path / "agreed.ckpt", choice="train/agreement"))
+    assert found.origin.notes[-1] == "network: chosen among checkpoints by train/agreement"
+    assert not any("chosen" in sentence for sentence in found.origin.supervision)
+
+
 @pytest.mark.parametrize(
     "content",
     [
