@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from pycocotools.coco import COCO
+from torchvision.datasets import CocoDetection
 
 from relief.formats.coco.panoptic_reader import CocoPanoptic
 from relief.formats.cups import CupsLabels
@@ -12,7 +13,14 @@ from relief.formats.exports.coco import CocoInstancesExport, CocoPanopticExport
 from relief.formats.exports.cups_files import CupsExport
 from relief.ops.objects.instance_masks import decoded
 from relief.schema.errors import ReadError, UsageError
-from tests.relief.formats.exports.drawn import KEYS, SCORES, SUPERVISION, draw_labels, panoptic_of
+from tests.relief.formats.exports.drawn import (
+    KEYS,
+    SCORES,
+    SIZE,
+    SUPERVISION,
+    draw_labels,
+    panoptic_of,
+)
 
 
 def test_regions_are_stuff_then_objects_with_scores(tmp_path):
@@ -58,6 +66,17 @@ def test_coco_instances_open_in_pycocotools(tmp_path, polygons):
         assert entry["score"] == pytest.approx(score, abs=0.002)
         expected = (panoptic_of(KEYS[0]) == torch.tensor(pair)).all(-1).numpy()
         assert np.array_equal(coco.annToMask(entry), expected)
+
+
+def test_coco_instances_are_a_data_set_of_torchvision(tmp_path):
+    exported = draw_labels(tmp_path)
+    CocoInstancesExport().write(tmp_path, exported)
+    data = CocoDetection(str(tmp_path / "photographs"), str(tmp_path / "instances.json"))
+    for (image, objects), key in zip(data, KEYS, strict=True):
+        assert image.size == SIZE[::-1]
+        masks = [data.coco.annToMask(one).astype(bool) for one in objects]
+        expected = [(panoptic_of(key) == torch.tensor(pair)).all(-1).numpy() for pair in SCORES]
+        assert np.array_equal(masks, expected)
 
 
 def test_formats_of_pixels_read_back_equal(tmp_path):

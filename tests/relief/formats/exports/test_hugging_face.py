@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 from relief.formats.exports.hugging_face import HuggingFaceDataset
 from relief.schema.errors import UsageError
@@ -12,7 +13,6 @@ from tests.relief.formats.exports.drawn import KEYS, SCORES, SIZE, draw_labels, 
 
 
 def test_parquet_holds_photographs_maps_and_segments(tmp_path):
-    parquet = pytest.importorskip("pyarrow.parquet")
     HuggingFaceDataset(images_per_file=1).write(tmp_path, draw_labels(tmp_path))
     files = sorted((tmp_path / "data").iterdir())
     assert [file.name for file in files] == [f"val-0000{i}-of-00002.parquet" for i in range(2)]
