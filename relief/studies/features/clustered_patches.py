@@ -105,7 +105,8 @@ class ClusteredPatches(Study):
         notes = (
             f"In percent of the patches of {runs[0]['images']} images of {self.split}, clusters "
             f"fitted on {self.fit_split} and named by the majority; mean ± standard deviation of "
-            f"{len(self.seeds)} k-means seeds, of each training where there are several. A class is found where its IoU is above 0.",
+            f"{len(self.seeds)} k-means seeds, of each training where there are several. A class "
+            "is found where its IoU is above 0.",
         )
         seconds = time.perf_counter() - start
         return StudyResult([_table(runs, self.ks)], runs, notes, seconds=seconds)
@@ -158,10 +159,9 @@ def _table(runs: Sequence[Mapping[str, Any]], ks: Sequence[int]) -> StudyTable:
         own = [row for row in runs if row["features"] == name and k in (None, row["k"])]
         return Spread.of(float(row[figure]) for row in own)
 
+    asked = [(figure, k) for k in ks for figure in ("miou", "classes")]
     cells = [
-        [name, *(spread(name, figure, k) for k in ks for figure in ("miou", "classes"))]
-        + [spread(name, "rank").mean]
-        for name in names
+        [name, *(spread(name, *one) for one in asked), spread(name, "rank").mean] for name in names
     ]
     columns = [heading for k in ks for heading in (f"k = {k}: mIoU", "classes found")]
     columns.append("effective rank")
