@@ -30,10 +30,10 @@ from relief.metrics.protocols import SEED
 from relief.samples.draw import draw_sample
 from relief.schema.label_spaces import CITYSCAPES_19
 from relief.sources.cityscapes import CityscapesSource
+from relief.studies.sweeps.cut_scores import FilteredCut
 from relief.studies.sweeps.sweep import prepare, run_sweep, shared_reading
 from relief.studies.sweeps.sweep_images import image_tables
 from relief.studies.sweeps.sweep_plan import SweepRequest, SweepSource, settings
-from relief.studies.sweeps.sweep_scores import joined_rows
 
 KS = (50, 60, 80)
 THINGS = CITYSCAPES_19.things
@@ -165,13 +165,13 @@ def ours(request: SweepRequest, key: str) -> dict[tuple[int, float | None, int],
     found = {}
     for source, (_, scored), own in zip(request.sources, prepared, tables, strict=True):
         for setting in settings(source, request):
-            rows = joined_rows(scored, setting, [own], SEED.short_side_px)
-            identity, scorer = scored.scorer.identity(), scored.scorer
-            confusion = scorer.confusion(scorer.counts(rows.table), identity)
-            figures = scorer.figures(rows, confusion, identity, SEED)
+            filters = (scored, setting.cut, [setting.min_area_px])
+            cut = FilteredCut.of(*filters, [own], SEED.short_side_px)
+            counts = cut.counts(scored.scorer.identity(), SEED)
+            names = ("iou_sum", "tp", "fp", "fn")
             tau = setting.arguments.get("gradient_threshold")
             setting_key = (scored.k, tau, setting.min_area_px)
-            found[setting_key] = figures.totals
+            found[setting_key] = {name: getattr(counts, name)[0, 0] for name in names}
     return found
 
 

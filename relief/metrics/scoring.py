@@ -13,8 +13,14 @@ import numpy as np
 import torch
 
 from relief.metrics.classes import Classes
-from relief.metrics.panoptic_averages import panoptic_averages, quality_per_class, total_statistics
+from relief.metrics.panoptic_averages import (
+    averages_of_draws,
+    panoptic_averages,
+    quality_per_class,
+    total_statistics,
+)
 from relief.metrics.panoptic_statistics import (
+    Categories,
     Ids,
     Mask,
     PanopticStatistics,
@@ -54,6 +60,27 @@ class JointRows:
         """Joins one (N, 5) table per image."""
         image = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
         return cls(image, np.concatenate([np.zeros((0, 5), np.int64), *tables]), len(tables))
+
+
+@dataclass(frozen=True)
+class CountsOfMaps:
+    """Counts of several maps of the same images, such as those of one cut under area filters.
+
+    Attributes:
+        iou_sum: (M, I, C) sum of the IoU of the matched segments.
+        tp: (M, I, C) matched segments.
+        fp: (M, I, C) predicted segments that match none and are not forgiven.
+        fn: (M, I, C) true segments that none matches and that are not forgiven.
+        predicted_things: (M,) instances in all images, before small ones are dropped.
+        true_things: True objects in all images, group regions apart.
+    """
+
+    iou_sum: Reals
+    tp: Ids
+    fp: Ids
+    fn: Ids
+    predicted_things: Ids
+    true_things: int
 
 
 @dataclass(frozen=True)
@@ -191,10 +218,9 @@ class Scorer:
             protocol: How to count.
         """
         is_thing = self.classes.is_thing
-        splits = thing_mask(self.things, self.num_categories).numpy()
         statistics = panoptic_statistics(
             *(rows.image, rows.table, rows.num_images),
-            self.classes.clusters(assignment.panoptic, splits),
+            self.predicted(assignment),
             *(self.classes.categories(), is_thing, protocol),
         )
         totals = total_statistics(statistics)
@@ -210,3 +236,40 @@ class Scorer:
         )
         iou = iou_per_class(confusion, forgives_void=forgives_void)
         return Figures(row, quality_per_class(totals), iou, totals, statistics)
+
+    def predicted(self, assignment: Assignment) -> Categories:
+        """The classes of the categories under an assignment."""
+        splits = thing_mask(self.things, self.num_categories).numpy()
+        return self.classes.clusters(assignment.panoptic, splits)
+
+    def rows_of_maps(
+        self, counts: CountsOfMaps, confusion: Ids, protocol: PanopticProtocol
+    ) -> list[FigureRow]:
+        """The figures of several maps of the same images at once, as `figures` gives each.
+
+        Args:
+            counts: By map, image and class.
+            confusion: As in `figures`; the same for all.
+            protocol: How they were counted.
+        """
+        totals = {
+            "iou_sum": np.sort(counts.iou_sum, axis=1).sum(axis=1),
+            "tp": counts.tp.sum(axis=1).astype(np.float64),
+            "fp": counts.fp.sum(axis=1).astype(np.float64),
+            "fn": counts.fn.sum(axis=1).astype(np.float64),
+        }
+        num_images = counts.tp.shape[1]
+        is_thing, images = self.classes.is_thing, max(num_images, 1)
+        averages = averages_of_draws(totals, is_thing, protocol, self.is_averaged)
+        pixels = semantic_averages(confusion, forgives_void=protocol.forgives_predicted_void)
+        return [
+            FigureRow(
+                **{name: float(values[index]) for name, values in averages.items()},
+                **pixels,
+                instances_per_image=float(counts.predicted_things[index] / images),
+                true_instances_per_image=float(counts.true_things / images),
+                matched_things=int(totals["tp"][index, is_thing].sum()),
+                images=num_images,
+            )
+            for index in range(len(counts.tp))
+        ]

@@ -37,16 +37,13 @@ from relief.schema.label_spaces import thing_mask
 from relief.schema.sources import ImageSource
 from relief.studies.scoring.label_sources import open_labels
 from relief.studies.scoring.score import pixel_counts
+from relief.studies.sweeps.cut_scores import ScoredSource
 from relief.studies.sweeps.selection import rank_settings
 from relief.studies.sweeps.sweep_findings import SourceFindings, findings
 from relief.studies.sweeps.sweep_image import SharedReading
 from relief.studies.sweeps.sweep_images import image_tables
 from relief.studies.sweeps.sweep_plan import SweepRequest, SweepSource, settings
-from relief.studies.sweeps.sweep_scores import (
-    ScoredSource,
-    counts_before_splitting,
-    score_setting,
-)
+from relief.studies.sweeps.sweep_scores import score_settings
 from relief.studies.sweeps.table_cache import ImageTables, SweepWork, determinants, fingerprint
 
 TABLES = "tables"
@@ -118,9 +115,7 @@ def run_sweep(request: SweepRequest) -> SweepResult:
         planned = settings(source, request)
         if not tables or not planned:
             continue
-        before = counts_before_splitting(scored, planned[0], tables)
-        for setting in planned:
-            rows += score_setting(scored, setting, tables, protocols, rules, before)
+        rows += score_settings(scored, planned, tables, protocols, rules)
     failures = list(dict.fromkeys(failures))
     if not rows:
         raise ReadError(f"nothing to sweep: {'; '.join(failures[:3])}")

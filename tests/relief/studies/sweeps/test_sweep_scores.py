@@ -6,13 +6,10 @@ from relief.metrics.protocols import CUPS, PANOPTICAPI
 from relief.metrics.scoring import Scorer
 from relief.ops.matching import assignment_rule
 from relief.splitters.connected import ConnectedSplitter
+from relief.studies.sweeps.cut_scores import ScoredSource
 from relief.studies.sweeps.settings import Setting
 from relief.studies.sweeps.split_tables import CutTable
-from relief.studies.sweeps.sweep_scores import (
-    ScoredSource,
-    counts_before_splitting,
-    score_setting,
-)
+from relief.studies.sweeps.sweep_scores import score_settings
 from relief.studies.sweeps.table_cache import ImageTables
 
 CLASSES = Classes.of(things=(1,), stuffs=(0,))
@@ -37,8 +34,7 @@ def score(area, has_classes=False, protocols=(PANOPTICAPI,)):
     source = ScoredSource("s", 3, scorer, has_classes)
     rules = [assignment_rule("majority")]
     setting = Setting(ConnectedSplitter(area))
-    before = counts_before_splitting(source, setting, TABLES)
-    return list(score_setting(source, setting, TABLES, protocols, rules, before))
+    return list(score_settings(source, [setting], TABLES, protocols, rules))
 
 
 @pytest.mark.parametrize(
@@ -65,3 +61,13 @@ def test_one_row_for_each_protocol_and_classes_keep_their_names():
     rows = score(1, protocols=(PANOPTICAPI, CUPS))
     assert [row["protocol"] for row in rows] == ["panopticapi", "cups"]
     assert score(1, has_classes=True)[0]["assignment"] == "oracle_majority"
+
+
+def test_rows_have_the_order_of_the_settings_whatever_their_areas():
+    source = ScoredSource("s", 3, Scorer(CLASSES, 3, (1,)), has_classes=False)
+    settings = [Setting(ConnectedSplitter(area)) for area in (50, 1, 20)]
+    rows = list(
+        score_settings(source, settings, TABLES, [PANOPTICAPI], [assignment_rule("majority")])
+    )
+    assert [row["min_area_px"] for row in rows] == [50, 1, 20]
+    assert rows == [row for area in (50, 1, 20) for row in score(area)]
