@@ -10,9 +10,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.labeler import origin, refuse_missing, sources_of
+from lightning_modules.labeler import Needing, origin, refuse_missing, sources_of
 from lightning_modules.segmenter_labeler import SegmenterLabeler
+from relief.models.codebooks.codebook import Codebook
 from relief.models.codebooks.thing_rule import split_together
+from relief.models.confidence.evidence import Confidence, Evidence
 from relief.models.depth.sources import depth_at
 from relief.models.labelling.leftovers import LeaveVoid, Leftovers
 from relief.models.labelling.panoptic_labels import label_record
@@ -23,7 +25,7 @@ from relief.ops.resize import resize_nearest
 from relief.schema.geometry import scaled_size
 from relief.schema.label_spaces import thing_mask
 from relief.schema.manifest import Manifest, ManifestInputs
-from relief.schema.observation import DEPTH, IMAGE, STUFF, LabelRecord, Observation
+from relief.schema.observation import DEPTH, IMAGE, STUFF, LabelRecord, Observation, Split
 from relief.schema.parts import Splitter
 from relief.schema.training import Segmenter
 
@@ -46,6 +48,8 @@ class DepthObjectsLabeler(SegmenterLabeler):
         predictor: The sizes and views in which the network sees an image.
         which: As `SegmenterLabeler`.
         network_changes: As `SegmenterLabeler`.
+        confidence: Says how sure the labels are, without features: parts that need them are
+            refused. What the splitter says, if anything, unless given.
     """
 
     def __init__(
@@ -59,20 +63,27 @@ class DepthObjectsLabeler(SegmenterLabeler):
         predictor: PanopticPredictor = PanopticPredictor(),  # noqa: B008  # frozen
         which: Which | None = None,
         network_changes: dict[str, Any] | None = None,
+        confidence: Confidence | None = None,
     ) -> None:
         super().__init__(checkpoint, network, predictor, which, network_changes)
         self.splitter, self.depth = splitter, depth
         self.split_short_side_px = split_short_side_px
-        self.leftovers = leftovers or LeaveVoid()
+        self.leftovers, self.confidence = leftovers or LeaveVoid(), confidence
 
     def expect(self, *, has_depth: bool) -> None:
-        """Refuses a run without an input that the splitter or the leftover rule needs.
+        """Refuses a run without an input that a part needs.
 
         Raises:
-            UsageError: They need depth, and neither files nor a network give any.
+            UsageError: It needs depth, and neither files nor a network give any; or features.
         """
         given = {IMAGE, STUFF, *([DEPTH] if has_depth or self.depth else [])}
-        refuse_missing((self.splitter, self.leftovers), given)
+        refuse_missing(self._looking, given)
+
+    @property
+    def _looking(self) -> tuple[Needing, ...]:
+        """The parts that say what they look at."""
+        sure = () if self.confidence is None else (self.confidence,)
+        return self.splitter, self.leftovers, *sure
 
     def networks(self) -> Mapping[str, nn.Module]:
         """The depth network if there is one; the other fills itself from the checkpoint."""
@@ -89,6 +100,8 @@ class DepthObjectsLabeler(SegmenterLabeler):
         super().load_weights()
         for network in self.networks().values():
             cast(Any, network).setup()
+        if self.confidence is not None:
+            self.confidence.setup(dim=0)
 
     def manifest(self, inputs: ManifestInputs) -> Manifest:
         """Makes the manifest: the checkpoint, and where depth comes from."""
@@ -101,7 +114,7 @@ class DepthObjectsLabeler(SegmenterLabeler):
             weights={**told.weights, **source.weights},
             supervision=(*told.supervision, *source.supervision),
             notes=(*told.notes, *source.notes),
-            confidence=self.splitter.confidence_name,
+            confidence=self.confidence.name if self.confidence else self.splitter.confidence_name,
         )
 
     def label(
@@ -109,6 +122,26 @@ class DepthObjectsLabeler(SegmenterLabeler):
     ) -> LabelRecord:
         """Labels one image; see `Labeler.label`."""
         del wanted
+        semantic, observation = self._observe(image, depth)
+        things = thing_mask(self.trained.classes.things, self.trained.classes.num_categories)
+        regions = torch.from_numpy(split_together(things.numpy(), things.long().numpy(), "one"))
+
+        def cut(seen: Observation) -> Tensor:
+            split = self.splitter.split(seen.regions(regions))
+            return self.leftovers.fill(seen, split.instance)[1]
+
+        def mirrored() -> Observation:
+            return self._observe(image.flip(-1), None if depth is None else depth.flip(-1))[1]
+
+        def sure(labelled: Observation, instance: Tensor, split: Split) -> Tensor:
+            part = cast(Confidence, self.confidence)
+            return part.of(Evidence(labelled, instance, split, Codebook(), cut, mirrored))
+
+        told = None if self.confidence is None else sure
+        return label_record(semantic, observation, regions, self.splitter, self.leftovers, told)
+
+    def _observe(self, image: Tensor, depth: Tensor | None) -> tuple[Tensor, Observation]:
+        """Categories (H, W) that the network sees, and all that is seen where splitting runs."""
         own_size = (image.shape[-2], image.shape[-1])
         size = scaled_size(own_size, self.split_short_side_px)
         network, classes = cast(Segmenter, self.network), self.trained.classes
@@ -120,11 +153,8 @@ class DepthObjectsLabeler(SegmenterLabeler):
         observation = Observation(
             semantic=resize_nearest(semantic[None], size),
             things=things.to(logits.device),
-            image=image[None] if IMAGE in self.splitter.needs else None,
+            image=image[None] if any(IMAGE in part.needs for part in self._looking) else None,
             depth=depth_at(self.depth, image, depth, size),
             stuff=resize_nearest(stuff[None], size),
         )
-        regions = split_together(things.numpy(), things.long().numpy(), "one")
-        return label_record(
-            semantic, observation, torch.from_numpy(regions), self.splitter, self.leftovers
-        )
+        return semantic, observation

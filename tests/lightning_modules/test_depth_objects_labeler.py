@@ -2,6 +2,10 @@ import pytest
 import torch
 
 from lightning_modules.depth_objects_labeler import DepthObjectsLabeler
+from relief.models.confidence.mirror_agreement import MirrorAgreement
+from relief.models.confidence.nearest_cluster import NearestCluster
+from relief.models.confidence.product import Product
+from relief.models.confidence.upper_edge import UpperEdge
 from relief.models.labelling.leftovers import BestStuff
 from relief.models.segmenters.prediction.predictor import PanopticPredictor
 from relief.schema.errors import UsageError
@@ -83,3 +87,20 @@ def test_missing_depth_and_networks_without_names_of_things_are_refused(path, tm
     shared = checkpoint(tmp_path / "shared.ckpt")
     with pytest.raises(UsageError):
         labeler(shared, ConnectedSplitter(1))
+
+
+def test_confidence_comes_from_depth_and_the_mirror_image_but_never_from_features(path):
+    parts = Product([UpperEdge(), MirrorAgreement()])
+    model = labeler(path, DepthGradientSplitter(0.5, 20, sigma=0.5), confidence=parts)
+    depth = torch.full((1, 1, 32, 64), 0.2)
+    depth[..., :16, 32:] = 0.9
+    plain = labeler(path, model.splitter).label(torch.rand(3, 32, 64), depth)
+    record = model.label(torch.rand(3, 32, 64), depth)
+    assert torch.equal(record.panoptic, plain.panoptic)
+    assert plain.confidence is None
+    assert record.confidence.shape == (32, 64)
+    assert 0 <= record.confidence.min() < record.confidence.max() <= 1
+    told = model.manifest(ManifestInputs({"model": 1}, ["a"], {"supervision": [], "weights": {}}))
+    assert told.confidence == parts.name
+    with pytest.raises(UsageError, match="NearestCluster needs features"):
+        labeler(path, ConnectedSplitter(1), confidence=NearestCluster()).expect(has_depth=True)

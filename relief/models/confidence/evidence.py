@@ -25,7 +25,7 @@ class Evidence:
         observation: Of a batch of one; `semantic` is what the labels say, in categories.
         instance: (h, w) int64 objects of the labels, 0 = none, 1..N.
         split: What the splitter said, before leftovers were given away.
-        codebook: Filled; gave the categories.
+        codebook: Gave the categories; empty where a network did, and then there are no features.
         cut: Cuts the things of another observation of the image into objects, (1, h, w) int64.
         mirrored: Looks at the mirror image; its maps are mirrored too.
         key: Of the image, for parts that read what lies beside it.
