@@ -19,6 +19,7 @@ from datamodules.training_samples import (
     training_batch,
 )
 from relief.formats.reader import LabelReader
+from relief.models.criteria.sure_labels import HOW_TO_SAY
 from relief.ops.objects.pseudo_targets import InsideShare, ThingStuffRule
 from relief.schema.errors import UsageError
 from relief.schema.ranges import check_at_least
@@ -58,6 +59,8 @@ class PseudoLabels(TrainingDataModule):
         validation_share: See `TrainingDataModule`.
         decode_at_size: Decode a JPEG of at least twice `size` at the fraction that is enough: less
             time, and pixels that differ slightly from those of the whole resized.
+        surest_first: Begin with the images of whose labels the labeller is surest, on average; see
+            `StepBatchSampler`.
     """
 
     join_samples = staticmethod(collate_training)
@@ -84,6 +87,7 @@ class PseudoLabels(TrainingDataModule):
         validation: ImageSource | None = None,
         validation_share: float = 1.0,
         decode_at_size: bool = False,
+        surest_first: bool = False,
     ) -> None:
         super().__init__(
             *(Path(root), val_split, label_space, batch_size, num_workers, seed, images),
@@ -96,7 +100,7 @@ class PseudoLabels(TrainingDataModule):
         self.ignore_unknown_things, self.keep_empty = ignore_unknown_things, keep_empty
         check_at_least(1, limit=limit)
         self.limit, self.keep_in_memory = limit, keep_in_memory
-        self.decode_at_size = decode_at_size
+        self.decode_at_size, self.surest_first = decode_at_size, surest_first
         self.classes = DetectorClasses((), ())
         self._items: list[TrainingImage] = []
 
@@ -157,6 +161,24 @@ class PseudoLabels(TrainingDataModule):
             self.keep_in_memory,
             self.decode_at_size,
         )
+
+    def surest_images(self) -> list[int] | None:
+        """The images by falling mean confidence, where the surest come first.
+
+        Raises:
+            UsageError: The labels do not say how sure they are.
+        """
+        if not self.surest_first:
+            return None
+        read = getattr(self.labels, "confidence", None)
+        means = list[float]()
+        for image in self._items:
+            sure = None if read is None else read(image.key)
+            if sure is None:
+                msg = f"surest_first asks how sure labels are, and they do not say. {HOW_TO_SAY}"
+                raise UsageError(msg)
+            means.append(float(sure.mean()))
+        return sorted(range(len(means)), key=lambda index: -means[index])
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Makes targets of the labels of a training batch that has arrived on the device."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 from torch.utils.data import Sampler
+
+_FIRST_SHARE = 0.25
 
 
 class StepBatchSampler(Sampler[list[int]]):
@@ -24,6 +26,8 @@ class StepBatchSampler(Sampler[list[int]]):
         world_size: Processes in all.
         first_batch: Where a resumed training goes on; the batches before it are not yielded.
         probabilities: (classes, length), with what probability an image is drawn for a class.
+        surest_first: The images in this order: a share of them that grows evenly, from a quarter to
+            all after half of the batches, is drawn from.
     """
 
     def __init__(
@@ -36,10 +40,12 @@ class StepBatchSampler(Sampler[list[int]]):
         world_size: int = 1,
         first_batch: int = 0,
         probabilities: Tensor | None = None,
+        surest_first: Sequence[int] | None = None,
     ) -> None:
         self.length, self.batch_size, self.num_batches = length, batch_size, num_batches
         self.seed, self.rank, self.world_size = seed, rank, world_size
         self.first_batch, self.probabilities = first_batch, probabilities
+        self.surest_first = surest_first
 
     def __len__(self) -> int:
         return self.num_batches
@@ -53,6 +59,12 @@ class StepBatchSampler(Sampler[list[int]]):
                 if self.probabilities is not None:
                     indices.append(self._drawn(self.probabilities, position))
                     continue
+                if self.surest_first is not None:
+                    share = min(
+                        1.0, _FIRST_SHARE + (1 - _FIRST_SHARE) * 2 * batch / self.num_batches
+                    )
+                    indices.append(self._among(self.surest_first, share, position))
+                    continue
                 if position // self.length != turn:
                     turn = position // self.length
                     order = self._order(turn)
@@ -63,6 +75,11 @@ class StepBatchSampler(Sampler[list[int]]):
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + position)
         of_class = probabilities[position % len(probabilities)]
         return int(torch.multinomial(of_class, 1, generator=generator))
+
+    def _among(self, surest_first: Sequence[int], share: float, position: int) -> int:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + position)
+        number = max(1, round(share * self.length))
+        return surest_first[int(torch.randint(number, (), generator=generator))]
 
     def _order(self, turn: int) -> Tensor:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + turn)

@@ -95,6 +95,10 @@ class TrainingDataModule(pl.LightningDataModule):
         """Tells with what probability images are drawn, (classes, images); `None`: one by one."""
         return None
 
+    def surest_images(self) -> Sequence[int] | None:
+        """Orders the images by how sure their labels are, to begin with the surest; or does not."""
+        return None
+
     @property
     def items(self) -> Sequence[TrainingImage]:
         """The images that are trained on, sorted by key."""
@@ -121,6 +125,7 @@ class TrainingDataModule(pl.LightningDataModule):
             world_size=trainer.world_size,
             first_batch=trainer.global_step * trainer.accumulate_grad_batches,
             probabilities=self.sampling(),
+            surest_first=self.surest_images(),
         )
         loader: DataLoader[Any] = DataLoader(
             dataset,

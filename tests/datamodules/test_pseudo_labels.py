@@ -8,8 +8,11 @@ import torch
 from datamodules.label_classes import decide_classes
 from datamodules.pseudo_labels import PseudoLabels
 from relief.formats.cups import CupsLabels, write_cups
+from relief.models.augmentations.flip_and_crop import FlipAndCrop
+from relief.models.criteria.sure_labels import SureLabels
 from relief.ops.objects.pseudo_targets import InsideShare, NormalisedInsideShare
 from relief.schema.errors import ReadError, UsageError
+from relief.schema.training import TrainingMoment
 
 ROAD, SKY, CAR, TRUCK = range(4)
 
@@ -194,3 +197,38 @@ def test_labels_without_classes_are_all_things():
     labels.num_categories = 1
     _, classes = decide_classes(["a"], labels, InsideShare(), keep_empty=True)
     assert (classes.things, classes.stuff) == ((0,), ())
+
+
+class SureOfCars(MemoryLabels):
+    """Labels that are 0.9 sure of cars and 0.3 of all else."""
+
+    def confidence(self, key):
+        return torch.where(self.maps[key][..., 1] > 0, 0.9, 0.3)
+
+
+def test_confidence_of_labels_reaches_the_criterion_through_crops_and_flips(root):
+    data = ready(root, SureOfCars({key: panoptic(64, 128, cars=3) for key in KEYS}))
+    augment = FlipAndCrop((32, 64), area=(0.4, 0.8))
+    seen = []
+    torch.manual_seed(0)
+    criterion = SureLabels(lambda network, batch, moment: seen.append(batch) or {}, 0.6)
+    for step, batch in enumerate(samples(data)):
+        moved = augment(batch, TrainingMoment(step, predict=lambda image: {}))
+        expected = torch.where(moved["instance"] > 0, 0.9, 0.3)
+        assert ((moved["confidence"] - expected).abs() < 0.02).float().mean() > 0.9
+        assert not torch.equal(moved["instance"], batch["instance"])
+        criterion(None, moved, None)
+        kept = seen[-1]["semantic"] >= 0
+        assert kept.any()
+        assert (kept == (moved["confidence"] >= 0.6)).all()
+
+
+def test_the_surest_images_come_first(root):
+    labels = SureOfCars({key: panoptic(cars=n + 1) for n, key in enumerate(KEYS)})
+    assert ready(root, labels).surest_images() is None
+    data = ready(root, labels, surest_first=True)
+    assert data.surest_images() == [2, 1, 0]
+    keys = [key for batch in samples(data) for key in batch["key"]]
+    assert keys[:2] == [KEYS[2]] * 2
+    with pytest.raises(UsageError, match="surest_first asks how sure labels are"):
+        ready(root, MemoryLabels(labels.maps), surest_first=True).surest_images()

@@ -43,3 +43,14 @@ def test_images_are_drawn_for_one_class_after_the_other():
     assert abs(drawn[0] - drawn[2]) < 60
     rest = StepBatchSampler(3, 2, 200, seed=1, first_batch=150, probabilities=probabilities)
     assert list(rest) == whole[150:]
+
+
+def test_the_surest_images_come_first_and_all_come_later():
+    ranked = [7, 3, 1, 0, 2, 4, 5, 6]
+    whole = list(StepBatchSampler(8, 4, 40, seed=1, surest_first=ranked))
+    assert {index for batch in whole[:2] for index in batch} == {7, 3}
+    assert {index for batch in whole[8:10] for index in batch} <= {7, 3, 1, 0, 2}
+    late = Counter(index for batch in whole[20:] for index in batch)
+    assert set(late) == set(range(8))
+    resumed = list(StepBatchSampler(8, 4, 40, seed=1, first_batch=13, surest_first=ranked))
+    assert resumed == whole[13:]

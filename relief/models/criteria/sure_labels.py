@@ -12,6 +12,8 @@ from relief.schema.label_spaces import VOID
 from relief.schema.training import TrainingBatch, TrainingMoment
 from relief.schema.training_parts import Criterion
 
+HOW_TO_SAY = "Make them with --model.init_args.confidence configs/confidence/standing_things.yaml."
+
 
 class SureLabels(Criterion):
     """Leaves out pixels and objects below a level of confidence, whatever the network.
@@ -76,10 +78,7 @@ def confidence_of(batch: TrainingBatch) -> Tensor:
         UsageError: They do not say.
     """
     if "confidence" not in batch:
-        msg = (
-            "the criterion asks how sure labels are, and they do not say. Make them with "
-            "--model.init_args.confidence configs/confidence/standing_things.yaml."
-        )
+        msg = f"the training asks how sure labels are, and they do not say. {HOW_TO_SAY}"
         raise UsageError(msg)
     return batch["confidence"]
 

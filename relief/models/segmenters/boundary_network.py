@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from relief.models.criteria.sure_labels import confidence_of
 from relief.models.segmenters.embedding_network import Encoder
 from relief.models.segmenters.encoders import SmallEncoder
 from relief.models.segmenters.frozen_features import FrozenFeatures
@@ -47,6 +48,10 @@ class BoundaryNetwork(nn.Module):
         boundary: Pixels with a higher probability part objects.
         min_area_px: Smaller parts are no objects; pixels of the decoder's finest map.
         reach_px: How far objects take pixels back from boundaries, in the same pixels.
+        by_confidence: Pixels count in both losses as far as the labels are sure of them.
+
+    Raises:
+        UsageError: Labels of a training do not say how sure they are, and `by_confidence` asks.
     """
 
     def __init__(
@@ -61,10 +66,12 @@ class BoundaryNetwork(nn.Module):
         boundary: float = 0.2,
         min_area_px: int = 40,
         reach_px: int = 2,
+        by_confidence: bool = False,
     ) -> None:
         super().__init__()
         self.num_things, self.num_stuff = num_things, num_regions - num_things
         self.boundary, self.min_area_px, self.reach_px = boundary, min_area_px, reach_px
+        self.by_confidence = by_confidence
         self.frozen = FrozenFeatures(features, magnification).held_by(self)
         self.encoder = encoder if encoder is not None else SmallEncoder()
         channels = list(cast(Encoder, self.encoder).channels)
@@ -103,10 +110,12 @@ class BoundaryNetwork(nn.Module):
         names, boundaries = self.see(batch["image"])
         size = (names.shape[-2], names.shape[-1])
         targets = resize_nearest(batch["semantic"], size)
-        known = (targets != VOID).sum().clamp(min=1)
-        loss = F.cross_entropy(names, targets, ignore_index=VOID, reduction="sum") / known
+        sure = self._sure(batch, size)
+        known = sure * (targets != VOID)
+        each_name = F.cross_entropy(names, targets, ignore_index=VOID, reduction="none")
+        loss = (each_name * known).sum() / known.sum().clamp(min=1)
         is_object = (batch["instance"] > 0)[:, None].float()
-        inside = F.adaptive_max_pool2d(is_object, size)
+        inside = F.adaptive_max_pool2d(is_object, size) * sure[:, None]
         on = F.adaptive_max_pool2d(inner_boundaries(batch["instance"])[:, None].float(), size)
         weight = torch.full_like(boundaries, _BOUNDARY_WEIGHT)[:, :, :1, :1]
         each = F.binary_cross_entropy_with_logits(
@@ -114,6 +123,12 @@ class BoundaryNetwork(nn.Module):
         )
         parting = _BOUNDARY_WEIGHT * (each * inside).sum() / inside.sum().clamp(min=1)
         return {"loss_semantic": loss, "loss_boundary": parting}
+
+    def _sure(self, batch: TrainingBatch, size: tuple[int, int]) -> Tensor:
+        """Weights (B, h, w) of the pixels of labels; 1 unless `by_confidence`."""
+        if not self.by_confidence:
+            return torch.ones((len(batch["image"]), *size), device=batch["image"].device)
+        return F.adaptive_avg_pool2d(confidence_of(batch)[:, None], size)[:, 0]
 
     def shares(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Probabilities of classes and of boundaries, the mean of the image and its mirror image.

@@ -32,5 +32,5 @@ def test_pixels_of_no_confidence_teach_nothing():
     net = network()
     ConfidentSemantics()(net, unsure, None)["loss_semantic"].backward()
     assert all(not p.grad.any() for p in net.parameters() if p.grad is not None)
-    with pytest.raises(UsageError, match=r"^the criterion asks how sure labels are"):
+    with pytest.raises(UsageError, match=r"^the training asks how sure labels are"):
         ConfidentSemantics()(net, batch, None)

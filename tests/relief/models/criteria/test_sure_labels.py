@@ -50,7 +50,7 @@ def test_the_network_learns_the_rest_and_everything_at_level_0():
 def test_labels_that_do_not_say_and_levels_beyond_1_are_refused():
     silent = batch()
     del silent["confidence"]
-    with pytest.raises(UsageError, match=r"^the criterion asks how sure labels are"):
+    with pytest.raises(UsageError, match=r"^the training asks how sure labels are"):
         confidence_of(silent)
     with pytest.raises(UsageError, match=r"objects_above=1\.5"):
         SureLabels(objects_above=1.5)

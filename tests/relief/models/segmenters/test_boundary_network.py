@@ -3,7 +3,7 @@ import torch
 
 from relief.models.segmenters.boundary_network import BoundaryNetwork
 from relief.models.segmenters.encoders import SmallEncoder
-from relief.schema.errors import ReadError
+from relief.schema.errors import ReadError, UsageError
 from tests.contracts.network import NUM_REGIONS, NUM_THINGS, SIZE, NetworkContract, drawn_batch
 from tests.relief.models.segmenters.test_guided_pyramid import Patches
 
@@ -83,3 +83,21 @@ def test_values_that_are_not_finite_are_refused():
     network.boundaries.weight.data.fill_(float("nan"))
     with pytest.raises(ReadError, match="not finite"):
         network.predict(torch.rand(1, 3, *SIZE))
+
+
+def test_pixels_count_as_far_as_labels_are_sure_of_them():
+    network, batch = small(by_confidence=True).eval(), drawn_batch()
+    plain = small().eval()
+    plain.load_state_dict(network.state_dict())
+    wanted = {name: loss.item() for name, loss in plain(batch, None).items()}
+    alike = batch | {"confidence": torch.full(batch["semantic"].shape, 0.5)}
+    assert {n: loss.item() for n, loss in network(alike, None).items()} == pytest.approx(wanted)
+    left = torch.zeros(batch["semantic"].shape)
+    left[..., : SIZE[1] // 2] = 1
+    half = {name: loss.item() for name, loss in network(batch | {"confidence": left}, None).items()}
+    void = batch | {"semantic": batch["semantic"].clone()}
+    void["semantic"][..., SIZE[1] // 2 :] = -1
+    assert half["loss_semantic"] == pytest.approx(plain(void, None)["loss_semantic"].item())
+    assert half["loss_boundary"] != pytest.approx(wanted["loss_boundary"])
+    with pytest.raises(UsageError, match="asks how sure labels are"):
+        network(batch, None)
