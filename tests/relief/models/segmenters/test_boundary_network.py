@@ -101,3 +101,13 @@ def test_pixels_count_as_far_as_labels_are_sure_of_them():
     assert half["loss_boundary"] != pytest.approx(wanted["loss_boundary"])
     with pytest.raises(UsageError, match="asks how sure labels are"):
         network(batch, None)
+
+
+def test_names_are_told_at_the_size_of_the_image_with_gradients():
+    network = small()
+    image = torch.rand(2, 3, *SIZE)
+    logits = network.logits(image)
+    assert logits.shape == (2, 1 + NUM_REGIONS, *SIZE)
+    logits.sum().backward()
+    assert network.fine_names.weight.grad.abs().sum() > 0
+    assert network.boundaries.weight.grad is None
