@@ -1,4 +1,4 @@
-"""How the labels of a training are measured: as classes, as clusters, or objects without any."""
+"""How the labels of a training are measured: as classes, as clusters, or without any."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from relief.metrics.coco_evaluation import InstanceTable
-from relief.metrics.instance_ap import MASKS
+from relief.metrics.instance_ap import BOXES, MASKS
 from relief.schema.sources import ImageSource
 from relief.studies.scoring.instance_request import InstanceRequest, measure_instances
 from relief.studies.scoring.label_sources import STORE, open_labels
 from relief.studies.scoring.score import score_labels
 
-Measured = Literal["classes", "clusters", "objects"]
+Measured = Literal["classes", "clusters", "objects", "boxes"]
 _PROTOCOL = "panopticapi"
 _COUNTS = ("found", "doubled", "wrong")
 
@@ -58,10 +58,10 @@ def _named(assignment: str, names: Collection[str], out: Path, truth: ImageSourc
     return Scored({name: figures[name] for name in (*names, "images")}, failures)
 
 
-def _without_classes(out: Path, truth: ImageSource) -> Scored:
+def _without_classes(kind: str, out: Path, truth: ImageSource) -> Scored:
     scores = measure_instances(InstanceRequest(labels=str(out), truth=truth, pictures=0))
-    masks, counts = scores.metrics[MASKS], scores.metrics["counts"]
-    figures = {name: masks[name] for name in _OBJECTS if name not in _COUNTS}
+    measured, counts = scores.metrics[kind], scores.metrics["counts"]
+    figures = {name: measured[name] for name in _OBJECTS if name not in _COUNTS}
     figures |= {name: float(counts[name]) for name in (*_COUNTS, "images")}
     failures = [f"{out}: {one['reason']}" for one in scores.failures]
     return Scored(figures, failures, scores.tables, scores.keys)
@@ -83,5 +83,6 @@ _OBJECTS = {"ap": "AP", "ap50": "AP50", "ap75": "AP75", "ar100": "AR100"} | {
 FIGURES: dict[Measured, Figures] = {
     "classes": Figures(_CLASSES, partial(_named, "identity", _CLASSES)),
     "clusters": Figures(_CLUSTERS, partial(_named, "majority", _CLUSTERS)),
-    "objects": Figures(_OBJECTS, _without_classes),
+    "objects": Figures(_OBJECTS, partial(_without_classes, MASKS)),
+    "boxes": Figures(_OBJECTS, partial(_without_classes, BOXES)),
 }

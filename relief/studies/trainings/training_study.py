@@ -23,6 +23,8 @@ from relief.studies.study import Gain, Spread, Study, StudyResult, StudyTable
 from relief.studies.trainings.figures import FIGURES, Measured, Scored
 from relief.studies.trainings.run_lines import ScriptRun, refuse_unmade, script_runs
 
+_NO_TRUTHS: dict[str, ImageSource] = {}
+
 
 @dataclass(frozen=True)
 class TrainingRow:
@@ -30,15 +32,19 @@ class TrainingRow:
 
     Args:
         name: What they are called.
-        labels: The run that makes them; `None`: published figures alone.
+        labels: The run that makes them; `None`: published figures alone, or a mean.
         over: The row that it is compared with, seed by seed; `None`: with none.
         published: The published figures in percent, by name.
+        truth: Their ground truth among `truths`, where it is not that of the study.
+        mean_of: The row is the mean over these rows.
     """
 
     name: str
     labels: str | None = None
     over: str | None = None
     published: dict[str, float] = field(default_factory=dict)
+    truth: str | None = None
+    mean_of: list[str] = field(default_factory=list)
 
 
 class TrainingStudy(Study):
@@ -50,13 +56,14 @@ class TrainingStudy(Study):
         runs: Lines by name, in their order; see `script_runs`.
         rows: Which labels are scored.
         truth: Their ground truth.
+        truths: Ground truth of rows that have another one, by name.
         seeds: Of the trainings, as `$seed`.
         folder: Every run fills FOLDER/seed_N/NAME.
         about: What ours are of, for the title.
         notes: What readers of the table must know.
         at_once: How many seeds run beside each other; they share the cores.
         measured: Labels whose ids are classes, clusters that the majority of the ground truth
-            names, or objects without any.
+            names, or masks or boxes of objects without any.
 
     Raises:
         UsageError: A run or row names one that is not there, or there is no seed.
@@ -73,6 +80,7 @@ class TrainingStudy(Study):
         notes: Sequence[str] = (),
         at_once: int = 1,
         measured: Measured = "classes",
+        truths: dict[str, ImageSource] = _NO_TRUTHS,
     ) -> None:
         if not seeds:
             msg = "no seed given: seeds is empty. Name one or several."
@@ -84,7 +92,10 @@ class TrainingStudy(Study):
             refuse_unknown("figure", row.published, FIGURES[measured].headings)
         made = [row.name for row in rows if row.labels is not None]
         refuse_unknown("row", (row.over for row in rows if row.over is not None), made)
+        refuse_unknown("row", (name for row in rows for name in row.mean_of), made)
+        refuse_unknown("truth", (row.truth for row in rows if row.truth is not None), truths)
         self.rows, self.truth, self.about, self.notes = rows, truth, about, notes
+        self.truths = truths
         self.at_once = at_once
         self.measured = FIGURES[measured]
         self._made = [row for row in rows if row.labels is not None]
@@ -113,6 +124,12 @@ class TrainingStudy(Study):
             for seed, runs in self.runs_of_seed.items()
         }
         made = [{"name": n, "seed": seed, **one.figures} for (n, seed), one in scored.items()]
+        made += [
+            {"name": row.name, "seed": seed, **_mean([scored[n, seed] for n in row.mean_of])}
+            for row in self.rows
+            for seed in self.runs_of_seed
+            if row.mean_of
+        ]
         tables = [self._means(made)]
         if any(row.over for row in self.rows):
             tables += [self._gains(made), *self._paired(scored)]
@@ -122,7 +139,8 @@ class TrainingStudy(Study):
 
     def _scored(self, row: TrainingRow, runs: Sequence[ScriptRun]) -> Scored:
         out = next(run.out for run in runs if run.name == row.labels)
-        return self.measured.score(out, self.truth)
+        truth = self.truth if row.truth is None else self.truths[row.truth]
+        return self.measured.score(out, truth)
 
     def _paired(self, scored: Mapping[tuple[str, int], Scored]) -> list[StudyTable]:
         """Each row of the first seed against the one it is compared with, image by image."""
@@ -168,6 +186,12 @@ class TrainingStudy(Study):
             cells.append([f"{row.name} over {row.over}", *gains])
         title = "What a step gives, within a seed"
         return StudyTable(title, ("step", *self.measured.headings.values()), cells)
+
+
+def _mean(scored: Sequence[Scored]) -> dict[str, float]:
+    """The mean of every figure, and how many images there are in all."""
+    means = {n: Spread.of(one.figures[n] for one in scored).mean for n in scored[0].figures}
+    return {**means, "images": sum(one.figures["images"] for one in scored)}
 
 
 def _values(scored: Sequence[Mapping[str, Any]], name: str, figure: str) -> list[float]:

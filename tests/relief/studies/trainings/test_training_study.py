@@ -132,3 +132,31 @@ def test_a_row_is_compared_with_one_that_is_made():
     rows = [TrainingRow("a", "one", published={"pq": 1.0})]
     with pytest.raises(UsageError, match="unknown figure: pq"):
         study_of("root", "folder", rows=rows, measured="objects")
+
+
+def test_rows_may_have_ground_truth_of_their_own_and_a_mean(tmp_path):
+    root, folder = draw_tree(tmp_path), tmp_path / "runs"
+    for name in ("one", "two"):
+        draw_class_store(folder / "seed_0" / name, objects=name == "two")
+    truth = CityscapesSource(root, "val")
+    truth.keys = truth.keys[:1]
+    rows = [
+        TrainingRow("all", "two"),
+        TrainingRow("first image", "two", truth="first"),
+        TrainingRow("mean", mean_of=["all", "first image"], published={"ap": 12.5}),
+    ]
+    study = study_of(root, folder, rows=rows, seeds=[0], measured="boxes", truths={"first": truth})
+    result = study.run()
+    every, first, mean = result.runs
+    assert (first["images"], mean["images"]) == (1, 1 + every["images"])
+    assert mean["found"] == (every["found"] + first["found"]) / 2
+    assert [row[0] for row in result.tables[0].rows] == [
+        "all",
+        "first image",
+        "mean",
+        "  published",
+    ]
+    with pytest.raises(UsageError, match="unknown truth: first"):
+        study_of(root, folder, rows=rows, seeds=[0], measured="boxes")
+    with pytest.raises(UsageError, match="unknown row: some"):
+        study_of(root, folder, rows=[TrainingRow("mean", mean_of=["some"])], measured="boxes")
