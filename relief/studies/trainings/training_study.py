@@ -165,7 +165,7 @@ class TrainingStudy(Study):
             }
             for row in self.rows
         ]
-        seeds, images = len(self.runs_of_seed), scored[0]["images"]
+        seeds, images = len(self.runs_of_seed), int(scored[0]["images"])
         about = f"{self.about}, " if self.about else ""
         title = f"{about}{images} images, {seeds} seed{'s' if seeds > 1 else ''}, in percent"
         columns = list(headings.values())
