@@ -6,6 +6,7 @@ Segmentation", 2023; where a set is published as COCO JSON by its authors, that 
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -62,7 +63,7 @@ class NamedCocoSource(CocoInstancesSource):
         collapse: Whether all categories become the one class `object`, as zero-shot tables have it.
 
     Raises:
-        UsageError: No data set has that name, or its files are not there; all of them are named.
+        UsageError: No data set has that name.
     """
 
     free_arguments = frozenset({"root"})
@@ -71,11 +72,22 @@ class NamedCocoSource(CocoInstancesSource):
         if name not in _PLACES:
             msg = f"unknown data set: name={name}. Use one of {', '.join(get_args(Name))}."
             raise UsageError(msg)
-        files = [Path(root) / place for place in _PLACES[name]]
+        self.name, self.data_root = name, Path(root)
+        annotations, images = (Path(root) / place for place in _PLACES[name])
+        super().__init__(annotations, images, split=name, collapse=collapse)
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """Sorted keys of the images.
+
+        Raises:
+            UsageError: Files are not there; all of them are named.
+        """
+        files = [self.data_root / place for place in _PLACES[self.name]]
         missing = [str(file) for file in files if not file.exists()]
         if missing:
-            msg = f"{name} is not there: no {' and no '.join(missing)}. Check root={root}."
+            said = " and no ".join(missing)
+            msg = f"{self.name} is not there: no {said}. Check root={self.data_root}."
             raise UsageError(msg)
-        annotations, images = files
-        super().__init__(annotations, images, split=name, collapse=collapse)
+        return super().keys
         self.name = name
