@@ -90,4 +90,3 @@ class NamedCocoSource(CocoInstancesSource):
             msg = f"{self.name} is not there: no {said}. Check root={self.data_root}."
             raise UsageError(msg)
         return super().keys
-        self.name = name
