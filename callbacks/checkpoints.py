@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from callbacks.checkpoint_files import WholeCheckpoints
 from relief.models.segmenters.checkpoint import CHOICE_KEY, SELECTION_KEY
+from relief.schema.errors import UsageError
 
 
 class LastCheckpoint(ModelCheckpoint):
@@ -134,33 +135,41 @@ class AgreedCheckpoint(_ChosenCheckpoint):
             save_on_train_epoch_end=True,
         )
         self.figure, self.every_n_steps = figure, every_n_steps
-        self._seen: dict[int, float] = {}  # by step
+        self._seen: dict[int, Tensor] = {}  # by step, where they were computed
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Remembers the figure of a step, then chooses where it is time to."""
+    def on_train_batch_end(self, trainer: pl.Trainer, *rest: Any, **named: Any) -> None:
+        """Remembers the figure of a step, then chooses where it is time to.
+
+        Raises:
+            UsageError: The training has no such figure.
+        """
+        if self.figure not in trainer.callback_metrics:
+            msg = (
+                f"agreed.ckpt is chosen by {self.figure}, which this training does not have. Name "
+                "another figure of its metrics.csv, or leave AgreedCheckpoint out."
+            )
+            raise UsageError(msg)
         since = trainer.global_step - self.every_n_steps
         self._seen = {step: figure for step, figure in self._seen.items() if step > since}
-        self._seen[trainer.global_step] = float(trainer.callback_metrics[self.figure])
-        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        self._seen[trainer.global_step] = trainer.callback_metrics[self.figure].detach().clone()
+        super().on_train_batch_end(trainer, *rest, **named)
 
     def _monitor_candidates(self, trainer: pl.Trainer) -> dict[str, Tensor]:
-        mean = torch.tensor(sum(self._seen.values()) / max(len(self._seen), 1))
-        return {**super()._monitor_candidates(trainer), str(self.monitor): mean}
+        """Beside Lightning's: the mean over the steps, and over all processes."""
+        device = trainer.strategy.root_device
+        figures = [figure.to(device) for figure in self._seen.values()]
+        mean = torch.stack(figures).mean() if figures else torch.zeros((), device=device)
+        reduced = cast(Tensor, trainer.strategy.reduce(mean, reduce_op="mean"))
+        return {**super()._monitor_candidates(trainer), str(self.monitor): reduced}
 
     def state_dict(self) -> dict[str, Any]:
         """The figures of the last steps too."""
-        return {**super().state_dict(), "seen": dict(self._seen)}
+        seen = {step: float(figure) for step, figure in self._seen.items()}
+        return {**super().state_dict(), "seen": seen}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on between two choices."""
-        self._seen = dict(state_dict["seen"])
+        self._seen = {step: torch.tensor(figure) for step, figure in state_dict["seen"].items()}
         super().load_state_dict(state_dict)
 
 

@@ -19,7 +19,7 @@ from relief.schema.label_spaces import VOID
 Ids = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Reals = NDArray[np.float64]
-_MATCH = 0.5
+MATCH_IOU = 0.5
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def panoptic_statistics(
         predicted.area_px - union_less,
         true.area_px - forgiven_of_true,
     )
-    matched = iou > _MATCH
+    matched = iou > MATCH_IOU
     predicted_match, true_match = of_predicted[matched], of_true[matched]
     wrong = (predicted.area_px > 0) & (2 * forgiven_of_predicted <= predicted.area_px)
     wrong[predicted_match] = False

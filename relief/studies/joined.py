@@ -53,21 +53,19 @@ class JoinedStudies(Study):
         """Runs all studies.
 
         Raises:
-            UsageError: Their tables have other numbers of columns, or a study cannot run.
+            UsageError: Their tables are not alike, or a study cannot run.
         """
         results = {name: study.run() for name, study in self.studies.items()}
+        headings = {tuple(tuple(t.columns) for t in one.tables) for one in results.values()}
+        if len(headings) > 1:
+            msg = f"tables of {', '.join(results)} have different columns. Join others."
+            raise UsageError(msg)
         tables = []
         for several in zip(*(result.tables for result in results.values()), strict=True):
-            columns = {tuple(table.columns) for table in several}
-            if len(columns) > 1:
-                msg = f"tables of {', '.join(results)} have different columns. Join others."
-                raise UsageError(msg)
-            rows = [
-                [name, *row]
-                for name, table in zip(results, several, strict=True)
-                for row in table.rows
-            ]
-            tables.append(StudyTable(several[0].title, (self.rows_of, *columns.pop()), rows))
+            named_tables = zip(results, several, strict=True)
+            rows = [[name, *row] for name, table in named_tables for row in table.rows]
+            columns = (self.rows_of, *several[0].columns)
+            tables.append(StudyTable(several[0].title, columns, rows))
         named = results.items()
         return StudyResult(
             tables,

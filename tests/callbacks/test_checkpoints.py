@@ -6,6 +6,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from callbacks.checkpoints import AgreedCheckpoint, LastCheckpoint
+from relief.schema.errors import UsageError
 
 FIGURES = [0.1, 0.2, 0.9, 0.1, 0.6, 0.7, 0.3, 0.1]  # means of two: .15, .5, .65, .2
 
@@ -61,3 +62,9 @@ def test_the_steps_with_the_highest_mean_agreement_are_kept(tmp_path, stops_afte
     assert found["choice"] == "train/agreement, mean of 2 steps"
     assert "selection" not in found
     assert "choice" not in torch.load(tmp_path / "last.ckpt", weights_only=True)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_figure_that_the_training_does_not_have_is_told(tmp_path):
+    with pytest.raises(UsageError, match=r"^agreed\.ckpt is chosen by train/nothing, which"):
+        fit(tmp_path, Teaching(), "train/nothing")

@@ -12,6 +12,7 @@ import numpy as np
 
 from relief.metrics.classes import Classes
 from relief.metrics.panoptic_statistics import (
+    MATCH_IOU,
     Categories,
     Ids,
     Mask,
@@ -22,8 +23,6 @@ from relief.metrics.protocols import GroupRegion, PanopticProtocol
 from relief.metrics.scoring import CountsOfMaps
 from relief.schema.label_spaces import VOID
 from relief.studies.sweeps.filtered_segments import SpannedRows, Versions
-
-_MATCH = 0.5
 
 
 @dataclass(frozen=True)
@@ -187,7 +186,7 @@ def _of_objects(
     of_version, of_true = version[meets][one], segment[meets][one]
     union = area[of_version] - out_of_union[of_version] + true.area_px[of_true] - common
     iou = common / union
-    matched = iou > _MATCH
+    matched = iou > MATCH_IOU
     of_version, of_true, iou = of_version[matched], of_true[matched], iou[matched]
     wrong = exists & (2 * (out_of_union + beside) <= area)
     wrong[of_version] = False
@@ -225,7 +224,7 @@ def _of_regions(
     common = spanned(pair, pixels[meets], of_span, num_filters, len(one))
     union = (area - out_of_union)[:, of_region] + true.area_px[of_true] - common
     iou = common / np.maximum(union, 1)
-    of_filter, of_pair = np.nonzero((iou > _MATCH) & exists[:, of_region])
+    of_filter, of_pair = np.nonzero((iou > MATCH_IOU) & exists[:, of_region])
     wrong = exists & (2 * (out_of_union + beside) <= area)
     wrong[of_filter, of_region[of_pair]] = False
     told = (iou[of_filter, of_pair], of_filter.astype(np.int64), of_true[of_pair])
